@@ -1,0 +1,35 @@
+//! What an event is, and what a field is: name → kind → accessor.
+//!
+//! An [`Event`] is a [`Record`] (what happened: an APDU, an MQTT packet, an anomaly, the end of a
+//! flow) and its [`Context`] (when, where, in which flow). Both are read through the same kind of
+//! table, so a rule, the EVE writer and the documentation see the same fields under the same names.
+
+mod anomaly;
+mod context;
+mod flow;
+mod schema;
+mod value;
+
+pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
+pub use context::{CONTEXT, Context};
+pub use flow::{FLOW, FlowRecord};
+pub use schema::{Field, List, Record, Schema};
+pub use value::{FieldPath, Kind, Value};
+
+/// Something that happened, where and when.
+#[derive(Clone, Copy)]
+pub struct Event<'a> {
+    /// When, where, in which flow.
+    pub context: &'a Context<'a>,
+    /// What.
+    pub record: &'a dyn Record,
+}
+
+/// Where a parser puts what it found.
+pub trait Records {
+    /// Takes one record; it is matched against the rules and written before this returns.
+    fn emit(&mut self, record: &dyn Record);
+
+    /// Whether anybody reads records of this type; those that nobody reads need not be built.
+    fn wants(&self, schema: &'static Schema) -> bool;
+}

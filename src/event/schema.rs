@@ -1,0 +1,145 @@
+//! The field table: one line a field, with its name, kind, meaning and accessor.
+//!
+//! The [`record!`] macro turns the table of a record type into its [`Schema`] (names, kinds and
+//! meanings: what rules, the EVE writer, `gridtap rules fields` and the documentation read) and
+//! its [`Record`] implementation (the accessors). Neither can drift from the other.
+
+use super::{Kind, Value};
+
+/// A field of a record.
+#[derive(Debug)]
+pub struct Field {
+    /// The dotted name, as in the written record and in rules; `""` for the elements of a list of
+    /// plain values.
+    pub name: &'static str,
+    /// What values it has.
+    pub kind: Kind,
+    /// What it means, with unit and range; one sentence.
+    pub doc: &'static str,
+}
+
+/// A field that has several values: a list of objects, or of plain values.
+#[derive(Debug)]
+pub struct List {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+    /// The fields of one element.
+    pub element: &'static Schema,
+}
+
+/// The table of a record type.
+#[derive(Debug)]
+pub struct Schema {
+    /// `event_type` in the written record, `service` in a rule's `logsource`.
+    pub name: &'static str,
+    /// What a record of this type is.
+    pub doc: &'static str,
+    /// In the order in which they are written; those of one object stand together.
+    pub fields: &'static [Field],
+    /// Written after the fields.
+    pub lists: &'static [List],
+    /// Names for [`Record::message_type`]: the label `type` of the message counters.
+    pub message_types: &'static [&'static str],
+}
+
+/// Something that happened, with named fields.
+pub trait Record {
+    /// The table of this record type.
+    fn schema(&self) -> &'static Schema;
+
+    /// The value of the field at `index` of [`Schema::fields`].
+    fn value(&self, index: usize) -> Value<'_>;
+
+    /// Shows each element of the list at `index` of [`Schema::lists`].
+    fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record));
+
+    /// Which of [`Schema::message_types`] this is.
+    fn message_type(&self) -> u8 {
+        0
+    }
+}
+
+/// Declares the table of a record type: its [`Schema`] and its [`Record`] implementation.
+///
+/// ```text
+/// record! {
+///     /// What a record of this type is.
+///     pub static SCHEMA: Type<'a> = "service";
+///     message_types(&NAMES, |r| r.code);                                        // optional
+///     fields {
+///         "a.dotted.name": Kind::Integer, "What it means." => |r| Value::Integer(r.number);
+///     }
+///     lists {                                                                   // optional
+///         "a.list": ELEMENT_SCHEMA, "What it means." => |r, visit| r.list.for_each(visit);
+///     }
+/// }
+/// ```
+#[macro_export]
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])+
+        $vis:vis static $schema:ident: $record:ident $(<$lt:lifetime>)? = $service:literal;
+        $(message_types($types:expr, |$typed:ident| $message_type:expr);)?
+        fields {
+            $($name:literal: $kind:expr, $about:literal => |$r:ident| $get:expr;)*
+        }
+        $(lists {
+            $($list:literal: $element:expr, $list_about:literal =>
+                |$l:ident, $visit:ident| $each:expr;)*
+        })?
+    ) => {
+        $(#[doc = $doc])+
+        $vis static $schema: $crate::event::Schema = $crate::event::Schema {
+            name: $service,
+            doc: concat!($($doc, "\n"),+),
+            fields: &[$($crate::event::Field { name: $name, kind: $kind, doc: $about }),*],
+            lists: &[$($(
+                $crate::event::List { name: $list, doc: $list_about, element: &$element }
+            ),*)?],
+            message_types: $crate::record!(@types $($types)?),
+        };
+
+        impl $(<$lt>)? $crate::event::Record for $record $(<$lt>)? {
+            #[inline]
+            fn schema(&self) -> &'static $crate::event::Schema {
+                &$schema
+            }
+
+            #[inline]
+            fn value(&self, index: usize) -> $crate::event::Value<'_> {
+                static GET: &[$crate::record!(@get $record $($lt)?)] = &[$(|$r| $get),*];
+                GET.get(index).map_or($crate::event::Value::Absent, |get| get(self))
+            }
+
+            fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn $crate::event::Record)) {
+                static EACH: &[$crate::record!(@each $record $($lt)?)] =
+                    &[$($(|$l, $visit| $each),*)?];
+                if let Some(each) = EACH.get(index) {
+                    each(self, visit);
+                }
+            }
+
+            $(
+                #[inline]
+                fn message_type(&self) -> u8 {
+                    let $typed = self;
+                    $message_type
+                }
+            )?
+        }
+    };
+    (@types) => { &[] };
+    (@types $types:expr) => { $types };
+    (@get $record:ident) => { for<'r> fn(&'r $record) -> $crate::event::Value<'r> };
+    (@get $record:ident $lt:lifetime) => {
+        for<$lt> fn(&$lt $record<$lt>) -> $crate::event::Value<$lt>
+    };
+    (@each $record:ident) => {
+        for<'r> fn(&'r $record, &mut dyn FnMut(&dyn $crate::event::Record))
+    };
+    (@each $record:ident $lt:lifetime) => {
+        for<$lt> fn(&$lt $record<$lt>, &mut dyn FnMut(&dyn $crate::event::Record))
+    };
+}

@@ -1,0 +1,10 @@
+//! gridtap: a passive network security monitor for the interconnect between a power grid and a
+//! telecom carrier.
+pub mod bytes;
+pub mod engine;
+pub mod event;
+pub mod flow;
+pub mod packet;
+pub mod protocol;
+pub mod rule;
+pub mod time;
