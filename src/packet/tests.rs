@@ -134,7 +134,10 @@ fn fragments_are_told_from_damage() {
 #[test]
 fn udp_and_icmp_have_their_ports_and_types() {
     let mut udp = Vec::new();
-    PacketBuilder::ipv4([1, 1, 1, 1], [2, 2, 2, 2], 64).udp(53, 5353).write(&mut udp, b"dns").unwrap();
+    PacketBuilder::ipv4([1, 1, 1, 1], [2, 2, 2, 2], 64)
+        .udp(53, 5353)
+        .write(&mut udp, b"dns")
+        .unwrap();
     assert!(matches!(
         decode(LinkType::Raw, &udp).unwrap().transport,
         Transport::Udp { source_port: 53, destination_port: 5353, payload: b"dns" }
