@@ -150,6 +150,21 @@ pub enum Defect {
 }
 
 impl Defect {
+    /// Each of them.
+    pub const ALL: &[Self] = &[
+        Self::LinkShort,
+        Self::VlanShort,
+        Self::VlanDepth,
+        Self::IpVersion,
+        Self::IpHeader,
+        Self::IpLength,
+        Self::IpChecksum,
+        Self::IpExtension,
+        Self::TcpHeader,
+        Self::UdpHeader,
+        Self::IcmpHeader,
+    ];
+
     /// The anomaly's name, and the label `reason` of the decode error counter.
     pub const fn name(self) -> &'static str {
         match self {
