@@ -98,7 +98,7 @@ impl Outlet {
         {
             *count += 1;
         }
-        if std::ptr::eq(record.schema(), &ANOMALY) {
+        if std::ptr::eq(record.schema(), &raw const ANOMALY) {
             self.count_anomaly(record);
         }
     }

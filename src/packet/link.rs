@@ -43,7 +43,7 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Result<(VlanStack, &[u8]), 
 }
 
 #[inline]
-fn tagged<'a>(mut ethertype: u16, mut cursor: Cursor<'a>) -> Result<(VlanStack, &'a [u8]), Skip> {
+fn tagged(mut ethertype: u16, mut cursor: Cursor<'_>) -> Result<(VlanStack, &[u8]), Skip> {
     let mut vlan = VlanStack::default();
     while ethertype::VLAN.contains(&ethertype) {
         let tag = cursor.u16_be().map_err(|_| Defect::VlanShort)?;

@@ -191,7 +191,7 @@ impl From<Defect> for Skip {
 
 /// Takes a frame's headers off.
 #[inline]
-pub fn decode<'a>(link: LinkType, frame: &'a [u8]) -> Result<Packet<'a>, Skip> {
+pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
     let (vlan, rest) = link::strip(link, frame)?;
     let ip = ip::decode(rest)?;
     let transport = transport::decode(&ip)?;
