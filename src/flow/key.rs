@@ -84,7 +84,8 @@ impl FlowKey {
     pub fn of(packet: &Packet<'_>) -> (Self, Side) {
         let (source, destination, ordered) = match packet.transport {
             Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port, true),
-            Transport::Udp { source_port, destination_port, .. } => {
+            Transport::Udp { source_port, destination_port, .. }
+            | Transport::Sctp { source_port, destination_port } => {
                 (source_port, destination_port, true)
             }
             Transport::Icmp { kind, code } => icmp_ports(packet.protocol, kind, code),

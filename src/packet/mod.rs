@@ -147,6 +147,8 @@ pub enum Defect {
     UdpHeader,
     /// The packet ends within the ICMP header.
     IcmpHeader,
+    /// The packet ends within the SCTP header.
+    SctpHeader,
 }
 
 impl Defect {
@@ -163,6 +165,7 @@ impl Defect {
         Self::TcpHeader,
         Self::UdpHeader,
         Self::IcmpHeader,
+        Self::SctpHeader,
     ];
 
     /// The anomaly's name, and the label `reason` of the decode error counter.
@@ -179,6 +182,7 @@ impl Defect {
             Self::TcpHeader => "tcp_header",
             Self::UdpHeader => "udp_header",
             Self::IcmpHeader => "icmp_header",
+            Self::SctpHeader => "sctp_header",
         }
     }
 }

@@ -19,6 +19,13 @@ pub enum Transport<'a> {
         /// The data.
         payload: &'a [u8],
     },
+    /// An SCTP packet.
+    Sctp {
+        /// The sender's port.
+        source_port: u16,
+        /// The receiver's port.
+        destination_port: u16,
+    },
     /// A message of ICMP or ICMPv6.
     Icmp {
         /// The message's type.
@@ -91,6 +98,7 @@ const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
+const SCTP: u8 = 132;
 
 /// Opens what is above IP.
 #[inline]
@@ -102,6 +110,7 @@ pub(super) fn decode<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
             [kind, code, ..] => Ok(Transport::Icmp { kind: *kind, code: *code }),
             _ => Err(Defect::IcmpHeader),
         },
+        SCTP => sctp(ip),
         _ => Ok(Transport::Other),
     }
 }
@@ -172,4 +181,11 @@ fn udp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
         length => rest.get(..length - 8).unwrap_or(rest),
     };
     Ok(Transport::Udp { source_port, destination_port, payload })
+}
+
+/// RFC 9260, 3.1.
+fn sctp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
+    let mut cursor = Cursor::new(ip.payload);
+    let mut port = || cursor.u16_be().map_err(|_| Defect::SctpHeader);
+    Ok(Transport::Sctp { source_port: port()?, destination_port: port()? })
 }
