@@ -85,8 +85,8 @@ impl<'e> Ends<'e> {
         app_proto: Option<&'static str>,
     ) -> Context<'e> {
         let ends = |side: Side| {
-            let port = Some(self.key.ports[side.index()]).filter(|_| self.key.has_ports());
-            Some((self.key.addresses[side.index()], port))
+            let port = Some(self.key.port(side)).filter(|_| self.key.has_ports());
+            Some((self.key.address(side), port))
         };
         Context {
             timestamp: frame.timestamp,
@@ -97,7 +97,7 @@ impl<'e> Ends<'e> {
             vlan: frame.vlan,
             source: ends(sender),
             destination: ends(sender.opposite()),
-            proto: protocol_name(self.key.protocol),
+            proto: protocol_name(self.key.protocol()),
             app_proto,
             direction: Some(direction(sender, client)),
         }
@@ -204,7 +204,7 @@ impl<'e> Channel<'e> {
             return;
         };
         parser.end(left, &mut self.emitter);
-        let server = self.ends.key.addresses[self.client.opposite().index()];
+        let server = self.ends.key.address(self.client.opposite());
         parser.facts(&mut |name, fact| self.emitter.sink.fact(server, protocol, name, fact));
     }
 
@@ -241,7 +241,7 @@ impl<'e> Channel<'e> {
 
     /// The protocol whose port the server has.
     fn hinted(&self) -> Option<&'static Protocol> {
-        let port = self.ends.key.ports[self.client.opposite().index()];
+        let port = self.ends.key.port(self.client.opposite());
         REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port))
     }
 

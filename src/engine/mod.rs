@@ -293,7 +293,7 @@ impl Engine {
     ) -> bool {
         let now = self.now;
         let Some(flow) = self.flows.get_mut(index) else { return false };
-        let vlan = flow.key.vlan;
+        let vlan = flow.key.vlan();
         let context = timer_context(now, &vlan);
         let (connection, mut channel) =
             Channel::open(flow, context, Side::Lower, &mut self.outlet, sink);
@@ -310,7 +310,7 @@ impl Engine {
         let Some(mut flow) = self.flows.remove(index) else { return };
         self.memory -= flow.app.memory;
         *self.outlet.stats.flows_ended.entry(reason).or_default() += 1;
-        let vlan = flow.key.vlan;
+        let vlan = flow.key.vlan();
         let context = timer_context(self.now, &vlan);
         let client = flow.client;
         let (connection, mut channel) =
@@ -329,7 +329,7 @@ impl Engine {
 fn likely_client(key: &FlowKey, from: Side) -> Side {
     let registered = |port: u16| REGISTRY.iter().any(|protocol| protocol.ports.contains(&port));
     let system = |port: u16| (1..1024).contains(&port);
-    let [lower, upper] = key.ports;
+    let [lower, upper] = [Side::Lower, Side::Upper].map(|side| key.port(side));
     for is_server in [&registered as &dyn Fn(u16) -> bool, &system] {
         match (is_server(lower), is_server(upper)) {
             (true, false) => return Side::Upper,
@@ -368,7 +368,7 @@ fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
 fn state(flow: &Flow<AppState>) -> &'static str {
     const TCP: u8 = 6;
     let both = flow.packets.iter().all(|packets| *packets > 0);
-    match (flow.key.protocol, flow.connection.phase()) {
+    match (flow.key.protocol(), flow.connection.phase()) {
         (TCP, Phase::Opening) => "new",
         (TCP, Phase::Established) => "established",
         (TCP, Phase::Closed) => "closed",
