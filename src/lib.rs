@@ -4,6 +4,7 @@ pub mod bytes;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod output;
 pub mod packet;
 pub mod protocol;
 pub mod rule;
