@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::Types;
-use super::json::Json;
+use super::json::{Json, Key};
 use super::layout::Layout;
 use crate::engine::Stats;
 use crate::event::{CONTEXT, Event, Schema};
@@ -97,7 +97,7 @@ impl<W: Write> Eve<W> {
             return;
         }
         let lines = &mut self.lines;
-        lines.push(b'{');
+        lines.raw(b"{");
         self.before_type.write(event.context, lines);
         lines.raw(&shape.event_type);
         lines.raw(&self.host);
@@ -113,7 +113,7 @@ impl<W: Write> Eve<W> {
         }
         let schema = event.record.schema();
         let lines = &mut self.lines;
-        lines.push(b'{');
+        lines.raw(b"{");
         self.before_type.write(event.context, lines);
         lines.raw(b"\"event_type\":\"alert\",");
         lines.raw(&self.host);
@@ -133,20 +133,20 @@ impl<W: Write> Eve<W> {
         if !self.types.stats() {
             return;
         }
-        self.lines.raw(b"{\"timestamp\":");
-        self.lines.time(now);
-        self.lines.raw(b",\"event_type\":\"stats\",");
+        self.lines.raw(b"{");
+        self.lines.time(&Key::new("timestamp"), now);
+        self.lines.raw(b"\"event_type\":\"stats\",");
         self.lines.raw(&self.host);
         self.lines.raw(b"\"stats\":");
         self.lines.raw(stats_object(uptime, stats).to_string().as_bytes());
-        self.lines.push(b',');
+        self.lines.raw(b",");
         self.end_line();
     }
 
     #[inline]
     fn end_line(&mut self) {
         self.lines.close(b'}');
-        self.lines.push(b'\n');
+        self.lines.raw(b"\n");
         self.written += 1;
         if self.lines.len() >= BATCH {
             self.write_out();
@@ -184,10 +184,7 @@ impl Shape {
 /// `"key":"text",`
 fn member(key: &str, text: &str) -> Vec<u8> {
     let mut json = Json::default();
-    json.string(key.as_bytes());
-    json.push(b':');
-    json.string(text.as_bytes());
-    json.push(b',');
+    json.text(&Key::new(key), text.as_bytes());
     json.as_bytes().to_vec()
 }
 

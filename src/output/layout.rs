@@ -1,7 +1,7 @@
 //! How records of a type are written: their table of fields as a tree of objects, every key
 //! escaped beforehand.
 
-use super::json::{Json, Token};
+use super::json::{Json, Key, Name};
 use crate::event::{Field, Kind, Record, Schema, Value};
 
 /// How to write records of one type.
@@ -12,20 +12,23 @@ pub(crate) struct Layout {
 
 #[derive(Debug)]
 enum Member {
-    Field { index: usize, key: Token, names: Names },
-    Object { name: &'static str, key: Token, only: Option<u8>, members: Vec<Member> },
-    List { index: usize, key: Token, element: Element },
+    Field { index: usize, key: Key, names: Names },
+    Object { name: &'static str, key: Key, only: Option<u8>, members: Vec<Member> },
+    List { index: usize, key: Key, element: Element },
 }
 
 #[derive(Debug)]
 enum Element {
     /// The elements' only field has no name: they are plain values.
-    Plain(Names),
+    Plain {
+        key: Key,
+        names: Names,
+    },
     Object(Layout),
 }
 
 /// The quoted names of a field's codes; none if it has no codes, `None` for a code without a name.
-type Names = Box<[Option<Token>]>;
+type Names = Box<[Option<Name>]>;
 
 impl Layout {
     /// How to write every field and list of `schema`.
@@ -42,7 +45,7 @@ impl Layout {
         let mut layout = Self { members: Vec::new() };
         for (index, field) in schema.fields.iter().enumerate().take(part.end).skip(part.start) {
             let (members, key) = descend(&mut layout.members, field.name, schema.message_types);
-            members.push(Member::Field { index, key: Token::key(key), names: names_of(field) });
+            members.push(Member::Field { index, key: Key::new(key), names: names_of(field) });
         }
         layout
     }
@@ -57,11 +60,13 @@ impl Layout {
 
     fn add_list(&mut self, schema: &'static Schema, index: usize, list: &crate::event::List) {
         let element = match list.element.fields {
-            [field] if field.name.is_empty() => Element::Plain(names_of(field)),
+            [field] if field.name.is_empty() => {
+                Element::Plain { key: Key::none(), names: names_of(field) }
+            }
             _ => Element::Object(Self::new(list.element)),
         };
         let (members, key) = descend(&mut self.members, list.name, schema.message_types);
-        members.push(Member::List { index, key: Token::key(key), element });
+        members.push(Member::List { index, key: Key::new(key), element });
     }
 
     /// Writes the members of `record` that it has, each with a comma after it.
@@ -98,7 +103,7 @@ fn object_in<'m>(
         let only = message_types.iter().position(|message_type| *message_type == wanted);
         members.push(Member::Object {
             name: wanted,
-            key: Token::key(wanted),
+            key: Key::new(wanted),
             only: only.map(|index| index as u8),
             members: Vec::new(),
         });
@@ -112,7 +117,7 @@ fn object_in<'m>(
 
 fn names_of(field: &Field) -> Names {
     let Kind::Name(names) = field.kind else { return Box::default() };
-    names.iter().map(|name| (!name.is_empty()).then(|| Token::name(name))).collect()
+    names.iter().map(|name| (!name.is_empty()).then(|| Name::new(name))).collect()
 }
 
 fn write_members<R: Record + ?Sized>(members: &[Member], record: &R, json: &mut Json) {
@@ -124,16 +129,14 @@ fn write_members<R: Record + ?Sized>(members: &[Member], record: &R, json: &mut 
             Member::Object { only: Some(only), .. } if *only != record.message_type() => {}
             Member::Object { key, members, .. } => {
                 let before = json.len();
-                json.token(key);
-                json.push(b'{');
+                json.open(key, b'{');
                 let empty = json.len();
                 write_members(members, record, json);
                 close(before, empty, b'}', json);
             }
             Member::List { index, key, element } => {
                 let before = json.len();
-                json.token(key);
-                json.push(b'[');
+                json.open(key, b'[');
                 let empty = json.len();
                 record.each(*index, &mut |element_record| {
                     write_element(element, element_record, json);
@@ -146,21 +149,15 @@ fn write_members<R: Record + ?Sized>(members: &[Member], record: &R, json: &mut 
 
 fn write_element(element: &Element, record: &dyn Record, json: &mut Json) {
     match element {
-        Element::Plain(names) => {
-            if write_value(record.value(0), names, json) {
-                json.push(b',');
-            }
-        }
+        Element::Plain { key, names } => write_field(record.value(0), key, names, json),
         Element::Object(layout) => {
-            json.push(b'{');
+            json.raw(b"{");
             let empty = json.len();
             layout.write(record, json);
-            if json.len() == empty {
-                json.push(b'}');
-            } else {
-                json.close(b'}');
+            if json.len() > empty {
+                json.truncate(json.len() - 1);
             }
-            json.push(b',');
+            json.raw(b"},");
         }
     }
 }
@@ -172,40 +169,25 @@ fn close(before: usize, empty: usize, bracket: u8, json: &mut Json) {
         json.truncate(before);
     } else {
         json.close(bracket);
-        json.push(b',');
+        json.raw(b",");
     }
 }
 
 #[inline]
-fn write_field(value: Value<'_>, key: &Token, names: &Names, json: &mut Json) {
-    if matches!(value, Value::Absent) {
-        return;
-    }
-    let before = json.len();
-    json.token(key);
-    if write_value(value, names, json) {
-        json.push(b',');
-    } else {
-        json.truncate(before);
-    }
-}
-
-/// Whether there was a value to write.
-#[inline]
-fn write_value(value: Value<'_>, names: &Names, json: &mut Json) -> bool {
+fn write_field(value: Value<'_>, key: &Key, names: &Names, json: &mut Json) {
     match value {
-        Value::Absent => return false,
-        Value::Boolean(flag) => json.boolean(flag),
-        Value::Integer(number) => json.integer(number),
-        Value::Single(number) => json.single(number),
-        Value::Double(number) => json.double(number),
-        Value::Code(code) => match names.get(usize::from(code)) {
-            Some(Some(name)) => json.token(name),
-            Some(None) | None => return false,
-        },
-        Value::Text(text) => json.string(text),
-        Value::Address(address) => json.address(address),
-        Value::Time(time) => json.time(time),
+        Value::Absent => {}
+        Value::Boolean(flag) => json.boolean(key, flag),
+        Value::Integer(number) => json.integer(key, number),
+        Value::Single(number) => json.single(key, number),
+        Value::Double(number) => json.double(key, number),
+        Value::Code(code) => {
+            if let Some(Some(name)) = names.get(usize::from(code)) {
+                json.name(key, name);
+            }
+        }
+        Value::Text(text) => json.text(key, text),
+        Value::Address(address) => json.address(key, address),
+        Value::Time(time) => json.time(key, time),
     }
-    true
 }
