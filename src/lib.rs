@@ -1,6 +1,7 @@
 //! gridtap: a passive network security monitor for the interconnect between a power grid and a
 //! telecom carrier.
 pub mod bytes;
+pub mod capture;
 pub mod engine;
 pub mod event;
 pub mod flow;

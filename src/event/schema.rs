@@ -61,7 +61,8 @@ pub trait Record {
     }
 }
 
-/// Declares the table of a record type: its [`Schema`] and its [`Record`] implementation.
+/// Declares the table of a record type: its [`Schema`] and its [`Record`] implementation. A name
+/// may be written in several literals, so that a macro can put a prefix before it.
 ///
 /// ```text
 /// record! {
@@ -83,7 +84,7 @@ macro_rules! record {
         $vis:vis static $schema:ident: $record:ident $(<$lt:lifetime>)? = $service:literal;
         $(message_types($types:expr, |$typed:ident| $message_type:expr);)?
         fields {
-            $($name:literal: $kind:expr, $about:literal => |$r:ident| $get:expr;)*
+            $($($name:literal)+: $kind:expr, $about:literal => |$r:ident| $get:expr;)*
         }
         $(lists {
             $($list:literal: $element:expr, $list_about:literal =>
@@ -94,7 +95,9 @@ macro_rules! record {
         $vis static $schema: $crate::event::Schema = $crate::event::Schema {
             name: $service,
             doc: concat!($($doc, "\n"),+),
-            fields: &[$($crate::event::Field { name: $name, kind: $kind, doc: $about }),*],
+            fields: &[$(
+                $crate::event::Field { name: concat!($($name),+), kind: $kind, doc: $about }
+            ),*],
             lists: &[$($(
                 $crate::event::List { name: $list, doc: $list_about, element: &$element }
             ),*)?],

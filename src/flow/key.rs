@@ -1,6 +1,9 @@
 //! What tells one flow from another.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+
+use crate::packet::{Packet, Transport};
 
 /// Which way a message goes between the two ends of a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,8 +46,26 @@ pub enum Side {
     Upper = 1,
 }
 
+impl Side {
+    /// The other end.
+    #[inline]
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Lower => Self::Upper,
+            Self::Upper => Self::Lower,
+        }
+    }
+
+    /// 0 or 1: for arrays of one entry a side.
+    #[inline]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
 /// The two ends and the protocol above IP, the same for both directions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlowKey {
     /// Addresses by [`Side`].
     pub addresses: [IpAddr; 2],
@@ -57,8 +78,115 @@ pub struct FlowKey {
 }
 
 impl FlowKey {
+    /// The key of a packet's flow, and which end sent the packet. A packet from an end to itself
+    /// (one address, one port) counts as sent by the lower one.
+    #[inline]
+    pub fn of(packet: &Packet<'_>) -> (Self, Side) {
+        let (source, destination, ordered) = match packet.transport {
+            Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port, true),
+            Transport::Udp { source_port, destination_port, .. }
+            | Transport::Sctp { source_port, destination_port } => {
+                (source_port, destination_port, true)
+            }
+            Transport::Icmp { kind, code } => icmp_ports(packet.protocol, kind, code),
+            Transport::Other => (0, 0, true),
+        };
+        let key = |addresses, ports| Self {
+            addresses,
+            ports,
+            vlan: packet.vlan.outermost(),
+            protocol: packet.protocol,
+        };
+        if ordered && (packet.source, source) > (packet.destination, destination) {
+            let addresses = [packet.destination, packet.source];
+            return (key(addresses, [destination, source]), Side::Upper);
+        }
+        (key([packet.source, packet.destination], [source, destination]), Side::Lower)
+    }
+
     /// Whether the protocol is one whose ports tell flows apart: ICMP, TCP, UDP, ICMPv6, SCTP.
     pub const fn has_ports(&self) -> bool {
         matches!(self.protocol, 1 | 6 | 17 | 58 | 132)
+    }
+}
+
+/// Types of ICMP and ICMPv6 that answer each other, as the Community ID specification pairs them.
+const ICMP_PAIRS: &[(u8, u8)] = &[(0, 8), (9, 10), (13, 14), (15, 16), (17, 18)];
+const ICMPV6_PAIRS: &[(u8, u8)] =
+    &[(128, 129), (130, 131), (133, 134), (135, 136), (139, 140), (144, 145)];
+
+/// What stands for ports in ICMP: the type and its answer's type, or type and code where there is
+/// no answer; then source and destination are not to be exchanged.
+fn icmp_ports(protocol: u8, kind: u8, code: u8) -> (u16, u16, bool) {
+    let pairs = if protocol == 58 { ICMPV6_PAIRS } else { ICMP_PAIRS };
+    let answer = pairs.iter().find_map(|(one, other)| match kind {
+        kind if kind == *one => Some(*other),
+        kind if kind == *other => Some(*one),
+        _ => None,
+    });
+    match answer {
+        Some(answer) => (kind.into(), answer.into(), true),
+        None => (kind.into(), code.into(), false),
+    }
+}
+
+/// By hand: the derived one feeds the hasher octet by octet, with lengths.
+impl Hash for FlowKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for address in self.addresses {
+            match address {
+                IpAddr::V4(v4) => state.write_u32(v4.to_bits()),
+                IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+            }
+        }
+        let [lower, upper] = self.ports.map(u64::from);
+        let [outer, inner] = self.vlan.map(u64::from);
+        state.write_u64(
+            lower | upper << 16 | outer << 32 | inner << 44 | u64::from(self.protocol) << 56,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::VlanStack;
+
+    fn udp(source: ([u8; 4], u16), destination: ([u8; 4], u16)) -> Packet<'static> {
+        Packet {
+            vlan: VlanStack::default(),
+            source: source.0.into(),
+            destination: destination.0.into(),
+            protocol: 17,
+            transport: Transport::Udp {
+                source_port: source.1,
+                destination_port: destination.1,
+                payload: &[],
+            },
+        }
+    }
+
+    #[test]
+    fn both_directions_have_one_key() {
+        let (one, two) = (([10, 0, 0, 1], 7), ([10, 0, 0, 2], 5));
+        let (there, back) = (FlowKey::of(&udp(one, two)), FlowKey::of(&udp(two, one)));
+        assert_eq!(there.0, back.0);
+        assert_eq!((there.1, back.1), (Side::Lower, Side::Upper));
+    }
+
+    #[test]
+    fn ports_tell_the_ends_of_one_address_apart() {
+        let (one, two) = (([127, 0, 0, 1], 5), ([127, 0, 0, 1], 7));
+        assert_eq!(FlowKey::of(&udp(one, two)).1, Side::Lower);
+        assert_eq!(FlowKey::of(&udp(two, one)).1, Side::Upper);
+    }
+
+    #[test]
+    fn an_echo_and_its_reply_are_one_flow_and_an_unreachable_is_its_own() {
+        assert_eq!(icmp_ports(1, 8, 0), (8, 0, true));
+        assert_eq!(icmp_ports(1, 0, 0), (0, 8, true));
+        assert_eq!(icmp_ports(1, 3, 1), (3, 1, false));
+        assert_eq!(icmp_ports(58, 135, 0), (135, 136, true));
     }
 }
