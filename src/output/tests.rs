@@ -142,12 +142,7 @@ const ATTACKER: [u8; 4] = [10, 0, 0, 66];
 const STATION: [u8; 4] = [10, 0, 0, 10];
 
 fn key() -> FlowKey {
-    FlowKey {
-        addresses: [IpAddr::from(STATION), IpAddr::from(ATTACKER)],
-        ports: [2404, 40_000],
-        vlan: [12, 0],
-        protocol: 6,
-    }
+    FlowKey::new([(STATION.into(), 2404), (ATTACKER.into(), 40_000)], [12, 0], 6)
 }
 
 fn with_context<R>(use_it: impl FnOnce(&Context<'_>) -> R) -> R {
