@@ -32,12 +32,21 @@ impl Records for Lines {
 }
 
 fn fields(record: &dyn Record, prefix: &str, line: &mut String) {
-    for (index, field) in record.schema().fields.iter().enumerate() {
-        let value = record.value(index);
-        if value != Value::Absent {
-            write!(line, " {prefix}.{}={value:?}", field.name).unwrap();
-        }
-    }
+    let mut present = Vec::new();
+    record.present(&mut |index, value| {
+        present.push(index);
+        let name = record.schema().fields[index].name;
+        write!(line, " {prefix}.{name}={value:?}").unwrap();
+    });
+    let asked = (0..record.schema().fields.len())
+        .filter(|index| record.value(*index) != Value::Absent)
+        .collect::<Vec<_>>();
+    assert_eq!(
+        present,
+        asked,
+        "one way to read {} shows what the other hides",
+        record.schema().name
+    );
 }
 
 /// Feeds a parser as the flow layer does: what it does not consume is kept, and it is called
