@@ -82,7 +82,11 @@ pub(super) fn compile(
     }
 }
 
-fn join(condition: &Condition, selections: &[Expression], budget: &mut usize) -> Option<Expression> {
+fn join(
+    condition: &Condition,
+    selections: &[Expression],
+    budget: &mut usize,
+) -> Option<Expression> {
     match condition {
         Condition::Selection(index) => {
             let selection = selections.get(*index)?;
@@ -208,7 +212,8 @@ impl Compiler<'_, '_> {
             let owner = services.filter(|service| service.resolve(&name.value).is_some()).next()?;
             Some(format!("it is a field of `service: {}`", owner.name))
         };
-        let help = elsewhere().or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
+        let help =
+            elsewhere().or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
         self.wrong_with(name.span, message, help)
     }
 
@@ -266,9 +271,21 @@ impl Compiler<'_, '_> {
         name: &Spanned<String>,
     ) -> Option<()> {
         let (what, right, advice) = match kind {
-            Kind::Text => ("text", is_textual(modifiers.comparison), "text has `contains`, `startswith`, `endswith` and `re`"),
-            Kind::Name(_) => ("one of a set of names", is_textual(modifiers.comparison), "names have no order; write the names, or use the field with the number"),
-            Kind::Boolean => ("a flag", modifiers.comparison == Comparison::Equals, "compare it with `true` or `false`"),
+            Kind::Text => (
+                "text",
+                is_textual(modifiers.comparison),
+                "text has `contains`, `startswith`, `endswith` and `re`",
+            ),
+            Kind::Name(_) => (
+                "one of a set of names",
+                is_textual(modifiers.comparison),
+                "names have no order; write the names, or use the field with the number",
+            ),
+            Kind::Boolean => (
+                "a flag",
+                modifiers.comparison == Comparison::Equals,
+                "compare it with `true` or `false`",
+            ),
             Kind::Integer | Kind::Number => (
                 "a number",
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
@@ -282,7 +299,8 @@ impl Compiler<'_, '_> {
             Kind::Time => ("a moment", false, "only `exists` has a meaning here"),
         };
         if modifiers.cased && !matches!(kind, Kind::Text | Kind::Name(_)) {
-            return self.wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
+            return self
+                .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
         }
         let asks_presence = modifiers.comparison == Comparison::Exists
             || matches!((kind, modifiers.comparison), (Kind::Time, Comparison::Equals));
@@ -323,7 +341,8 @@ impl Compiler<'_, '_> {
             (Comparison::Exists, _) => return self.wrong(*span, "`exists` is `true` or `false`"),
             (Comparison::Equals, Meaning::Null) => return Some(Atom::Absent),
             (_, Meaning::Null) => {
-                return self.wrong(*span, "nothing to compare with: a plain `null` asks for absence");
+                return self
+                    .wrong(*span, "nothing to compare with: a plain `null` asks for absence");
             }
             _ => {}
         }
@@ -352,7 +371,8 @@ impl Compiler<'_, '_> {
             },
             Kind::Address => self.addresses(modifiers.comparison, value, name)?,
             Kind::Time => {
-                return self.wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
+                return self
+                    .wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
             }
         };
         Some(Atom::Test(test))
@@ -387,22 +407,24 @@ impl Compiler<'_, '_> {
             return self.regex(&scalar.text, flags, span).map(TextTest::Regex);
         }
         let pattern = pattern(&scalar.text, modifiers.comparison);
-        if regex::RegexBuilder::new(&pattern.regex(modifiers.cased)).size_limit(REGEX_SIZE).build().is_err() {
+        if regex::RegexBuilder::new(&pattern.regex(modifiers.cased))
+            .size_limit(REGEX_SIZE)
+            .build()
+            .is_err()
+        {
             return self.wrong(span, "the pattern is too large");
         }
         Some(TextTest::Pattern { pattern, cased: modifiers.cased })
     }
 
     fn regex(&mut self, text: &str, flags: RegexFlags, span: Span) -> Option<String> {
-        let letters: String = [
-            (flags.ignore_case, 'i'),
-            (flags.multi_line, 'm'),
-            (flags.dot_all, 's'),
-        ]
-        .into_iter()
-        .filter_map(|(set, letter)| set.then_some(letter))
-        .collect();
-        let regex = if letters.is_empty() { text.to_owned() } else { format!("(?{letters}){text}") };
+        let letters: String =
+            [(flags.ignore_case, 'i'), (flags.multi_line, 'm'), (flags.dot_all, 's')]
+                .into_iter()
+                .filter_map(|(set, letter)| set.then_some(letter))
+                .collect();
+        let regex =
+            if letters.is_empty() { text.to_owned() } else { format!("(?{letters}){text}") };
         match regex::RegexBuilder::new(&regex).size_limit(REGEX_SIZE).build() {
             Ok(_) => Some(regex),
             Err(regex::Error::CompiledTooBig(_)) => {
@@ -410,7 +432,8 @@ impl Compiler<'_, '_> {
             }
             Err(error) => {
                 let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let reason =
+                    reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 self.wrong(span, format!("the regular expression cannot be used: {reason}"))
             }
         }
@@ -426,7 +449,10 @@ impl Compiler<'_, '_> {
     ) -> Option<Ranges<i64>> {
         let scalar = &value.value;
         let is_named = |code: i64| {
-            usize::try_from(code).ok().and_then(|code| table.get(code)).is_some_and(|name| !name.is_empty())
+            usize::try_from(code)
+                .ok()
+                .and_then(|code| table.get(code))
+                .is_some_and(|name| !name.is_empty())
         };
         if modifiers.comparison == Comparison::Equals
             && let Some(code) = whole(scalar)
@@ -477,7 +503,10 @@ impl Compiler<'_, '_> {
                 }
                 _ => "as in 10.20.0.10 or 2001:db8::1",
             };
-            let message = format!("`{text}` is no {}", if comparison == Comparison::Cidr { "network" } else { "address" });
+            let message = format!(
+                "`{text}` is no {}",
+                if comparison == Comparison::Cidr { "network" } else { "address" }
+            );
             return self.wrong_with(value.span, message, Some(help.to_owned()));
         };
         if comparison != Comparison::Cidr {
@@ -486,7 +515,11 @@ impl Compiler<'_, '_> {
         }
         if net.trunc() != net {
             let help = Some(format!("the network is {}", net.trunc()));
-            return self.wrong_with(value.span, format!("`{text}` has bits beyond its prefix"), help);
+            return self.wrong_with(
+                value.span,
+                format!("`{text}` has bits beyond its prefix"),
+                help,
+            );
         }
         Some(network(net))
     }
@@ -500,7 +533,8 @@ impl Compiler<'_, '_> {
                 parts.push(self.keyword(&value, item.modifiers)?);
             }
         }
-        let expression = if item.modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
+        let expression =
+            if item.modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
         Some(if item.modifiers.negated { expression.negated() } else { expression })
     }
 
@@ -509,7 +543,12 @@ impl Compiler<'_, '_> {
         let comparison = match modifiers.comparison {
             Comparison::Equals | Comparison::Contains => Comparison::Contains,
             Comparison::Regex(flags) => Comparison::Regex(flags),
-            _ => return self.wrong(keyword.span, "keywords are found anywhere: this comparison needs a field"),
+            _ => {
+                return self.wrong(
+                    keyword.span,
+                    "keywords are found anywhere: this comparison needs a field",
+                );
+            }
         };
         if keyword.value.meaning == Meaning::Null {
             return self.wrong(keyword.span, "an empty keyword is in every text");
@@ -523,7 +562,8 @@ impl Compiler<'_, '_> {
             .map(|(_, path, _)| FieldId { of_context: false, path })
             .collect();
         if fields.is_empty() {
-            let message = format!("`{}` records have no text to find a keyword in", self.schema.name);
+            let message =
+                format!("`{}` records have no text to find a keyword in", self.schema.name);
             return self.wrong(keyword.span, message);
         }
         let parts = fields
@@ -566,7 +606,12 @@ impl Compiler<'_, '_> {
                 .collect();
         }
         let scalar = |text| Scalar { text, meaning: Meaning::Quoted };
-        Some(texts.into_iter().map(|text| Spanned { value: scalar(text), span: value.span }).collect())
+        Some(
+            texts
+                .into_iter()
+                .map(|text| Spanned { value: scalar(text), span: value.span })
+                .collect(),
+        )
     }
 }
 
@@ -652,9 +697,13 @@ fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
     };
     if let Some(limit) = whole(scalar) {
         return Some(match order {
-            Order::Less => limit.checked_sub(1).map_or_else(Ranges::default, |last| Ranges::new(i64::MIN, last)),
+            Order::Less => limit
+                .checked_sub(1)
+                .map_or_else(Ranges::default, |last| Ranges::new(i64::MIN, last)),
             Order::LessOrEqual => Ranges::new(i64::MIN, limit),
-            Order::Greater => limit.checked_add(1).map_or_else(Ranges::default, |first| Ranges::new(first, i64::MAX)),
+            Order::Greater => limit
+                .checked_add(1)
+                .map_or_else(Ranges::default, |first| Ranges::new(first, i64::MAX)),
             Order::GreaterOrEqual => Ranges::new(limit, i64::MAX),
         });
     }
@@ -711,7 +760,8 @@ mod tests {
         let ranges = |order, text: &str| {
             let meaning = text.parse().map_or(Meaning::Quoted, Meaning::Float);
             let scalar = Scalar { text: text.to_owned(), meaning };
-            integers(Comparison::Order(order), &scalar).map(|ranges| ranges.iter().collect::<Vec<_>>())
+            integers(Comparison::Order(order), &scalar)
+                .map(|ranges| ranges.iter().collect::<Vec<_>>())
         };
         assert_eq!(ranges(Order::Less, "0.5"), Some(vec![(i64::MIN, 0)]));
         assert_eq!(ranges(Order::Greater, "-0.5"), Some(vec![(0, i64::MAX)]));

@@ -252,13 +252,8 @@ impl<'l> Loader<'l> {
         };
         let schema = services[place];
         let (predicates, conditions) = &mut self.services[place];
-        let outcome = compile::compile(
-            &document.detection,
-            schema,
-            self.surroundings,
-            predicates,
-            reporter,
-        );
+        let outcome =
+            compile::compile(&document.detection, schema, self.surroundings, predicates, reporter);
         let index = self.rules.len();
         let inactive = match outcome {
             Some(Outcome::Active(expression)) => {

@@ -69,9 +69,26 @@ pub(super) struct Item {
 
 /// Keys of a detection rule, and `examples`, which is ours.
 const KEYS: &[&str] = &[
-    "title", "id", "related", "name", "taxonomy", "status", "description", "license", "author",
-    "references", "date", "modified", "logsource", "detection", "fields", "falsepositives",
-    "level", "tags", "scope", "examples",
+    "title",
+    "id",
+    "related",
+    "name",
+    "taxonomy",
+    "status",
+    "description",
+    "license",
+    "author",
+    "references",
+    "date",
+    "modified",
+    "logsource",
+    "detection",
+    "fields",
+    "falsepositives",
+    "level",
+    "tags",
+    "scope",
+    "examples",
 ];
 const LOGSOURCE_KEYS: &[&str] = &["category", "product", "service", "definition"];
 const LEVELS: &[(&str, Level)] = &[
@@ -195,7 +212,9 @@ impl Reader<'_, '_> {
     ) -> Option<&'e Entry> {
         if entry.is_none() {
             let help = match key {
-                "id" => Some("every rule has a UUID of its own, such as `uuidgen` makes".to_owned()),
+                "id" => {
+                    Some("every rule has a UUID of its own, such as `uuidgen` makes".to_owned())
+                }
                 "logsource" => Some("`logsource: {product: gridtap, service: …}`".to_owned()),
                 _ => None,
             };
@@ -280,7 +299,8 @@ impl Reader<'_, '_> {
     fn tags(&mut self, entry: &Entry) -> Vec<String> {
         for item in self.list(&entry.value) {
             let Content::Scalar(scalar) = &item.content else { continue };
-            let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
+            let allowed =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
             let (namespace, name) = scalar.text.split_once('.').unwrap_or_default();
             if namespace.is_empty() || name.is_empty() || !scalar.text.chars().all(allowed) {
                 let help = Some("a namespace, a point and a name, as in `attack.t0855`".to_owned());
@@ -324,7 +344,8 @@ impl Reader<'_, '_> {
 
     fn detection(&mut self, entry: &Entry) -> Option<Detection> {
         let Content::Map(entries) = &entry.value.content else {
-            return self.wrong(entry.key_span, "`detection` is a map of selections and a condition");
+            return self
+                .wrong(entry.key_span, "`detection` is a map of selections and a condition");
         };
         let mut names = Vec::new();
         let mut selections = Vec::new();
@@ -370,7 +391,9 @@ impl Reader<'_, '_> {
                 let any: Vec<_> = members
                     .iter()
                     .map(|member| match &member.content {
-                        Content::List(_) => self.wrong(member.span, "a list in a list means nothing"),
+                        Content::List(_) => {
+                            self.wrong(member.span, "a list in a list means nothing")
+                        }
                         _ => self.selection(member, member.span),
                     })
                     .collect();
@@ -398,8 +421,7 @@ impl Reader<'_, '_> {
             Content::List(items) => items.iter().map(|item| self.value(item)).collect(),
             _ => vec![self.value(&entry.value)],
         };
-        let field = (!name.is_empty())
-            .then(|| Spanned { value: name.to_owned(), span: name_span });
+        let field = (!name.is_empty()).then(|| Spanned { value: name.to_owned(), span: name_span });
         let values: Option<Vec<_>> = values.into_iter().collect();
         Some(Item { field, modifiers: modifiers?, values: values? })
     }
@@ -407,7 +429,10 @@ impl Reader<'_, '_> {
     fn value(&mut self, node: &Node) -> Option<Spanned<Scalar>> {
         match &node.content {
             Content::Scalar(scalar) => Some(Spanned { value: scalar.clone(), span: node.span }),
-            _ => self.wrong(node.span, format!("a field is compared with plain values, not with {}", node.what())),
+            _ => self.wrong(
+                node.span,
+                format!("a field is compared with plain values, not with {}", node.what()),
+            ),
         }
     }
 
@@ -434,7 +459,8 @@ impl Reader<'_, '_> {
         let (Some(capture), Some(alerts)) = (capture, alerts) else {
             return self.wrong(node.span, FORM);
         };
-        if Path::new(&capture).is_absolute() || capture.split(['/', '\\']).any(|part| part == "..") {
+        if Path::new(&capture).is_absolute() || capture.split(['/', '\\']).any(|part| part == "..")
+        {
             return self.wrong(node.span, "the capture's path is one inside of the project");
         }
         Some(Example { capture, alerts })
