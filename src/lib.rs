@@ -5,6 +5,7 @@ pub mod capture;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod metrics;
 pub mod output;
 pub mod packet;
 pub mod protocol;
