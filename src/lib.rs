@@ -2,6 +2,7 @@
 //! telecom carrier.
 pub mod bytes;
 pub mod capture;
+pub mod command;
 pub mod engine;
 pub mod event;
 pub mod flow;
