@@ -199,23 +199,12 @@ fn constant_part(rule: &Rule) -> Box<[u8]> {
         "category": rule.service.name,
         "severity": severity(rule.level),
         "rule_id": rule.id.to_string(),
-        "level": level_name(rule.level),
+        "level": rule.level.name(),
     });
     if !rule.techniques.is_empty() {
         alert["metadata"] = serde_json::json!({ "mitre_technique_id": rule.techniques });
     }
     format!("\"alert\":{alert},").into_bytes().into()
-}
-
-/// The level as rules write it.
-pub(crate) const fn level_name(level: Level) -> &'static str {
-    match level {
-        Level::Critical => "critical",
-        Level::High => "high",
-        Level::Medium => "medium",
-        Level::Low => "low",
-        Level::Informational => "informational",
-    }
 }
 
 /// Suricata's priority: 1 is the worst.

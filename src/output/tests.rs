@@ -8,10 +8,12 @@ use super::json::Json;
 use super::layout::Layout;
 use super::{Eve, Types};
 use crate::engine::Stats;
-use crate::event::{Anomaly, CONTEXT, Context, Event, FLOW, FlowRecord, Kind, Record, Value};
+use crate::event::{
+    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowRecord, Kind, Record, Value,
+};
 use crate::flow::{CommunityId, Direction, FlowKey};
 use crate::record;
-use crate::rule::{Level, Rule};
+use crate::rule::{Placeholders, RuleSet, Source};
 use crate::time::Timestamp;
 
 struct Object {
@@ -162,16 +164,19 @@ fn with_context<R>(use_it: impl FnOnce(&Context<'_>) -> R) -> R {
     })
 }
 
-fn rule(level: Level, techniques: &[&str]) -> Rule {
-    Rule {
-        index: 0,
-        id: "5b0c1f4e-54b0-4a3e-9d0b-0a4f3f6f1c11".parse().unwrap(),
-        title: "Somebody says \"no\"".to_owned(),
-        level,
-        signature_id: 0x7FFF_FFFF,
-        techniques: techniques.iter().map(|&id| id.to_owned()).collect(),
-        service: &crate::event::ANOMALY,
-    }
+/// A rule about anomalies, and what an alert needs of it.
+fn rules() -> RuleSet {
+    let source = Source {
+        name: "rule.yml".to_owned(),
+        text: "title: Somebody says \"no\"\n\
+               id: 5b0c1f4e-54b0-4a3e-9d0b-0a4f3f6f1c11\n\
+               level: medium\n\
+               tags: [attack.t0855, attack.t0848]\n\
+               logsource: {product: gridtap, service: anomaly}\n\
+               detection: {length: {anomaly.event: length}, condition: length}\n"
+            .to_owned(),
+    };
+    RuleSet::load(&[source], &[&ANOMALY], &Placeholders::new()).unwrap()
 }
 
 fn flow_record() -> FlowRecord {
@@ -197,8 +202,7 @@ fn lines(
     use_it: impl FnOnce(&mut Eve<&mut Vec<u8>>),
 ) -> Vec<Read> {
     let mut output = Vec::new();
-    let rules = [rule(Level::Medium, &["T0855", "T0848"])];
-    let mut eve = Eve::new(&mut output, types.parse().unwrap(), &rules, sensor);
+    let mut eve = Eve::new(&mut output, types.parse().unwrap(), &rules().rules, sensor);
     use_it(&mut eve);
     eve.finish().unwrap();
     let text = String::from_utf8(output).unwrap();
@@ -212,7 +216,7 @@ fn one_of_each(eve: &mut Eve<&mut Vec<u8>>) {
             Anomaly::in_message("iec104", "length").at("apci.length", Value::Integer(254), 1);
         let event = Event { context, record: &anomaly };
         eve.record(&event);
-        eve.alert(&event, &rule(Level::Medium, &["T0855", "T0848"]));
+        eve.alert(&event, &rules().rules[0]);
         eve.record(&Event { context, record: &flow_record() });
         eve.stats(context.timestamp, 9, &stats());
     });
@@ -253,7 +257,7 @@ fn an_alert_carries_the_record_that_matched() {
     assert_eq!(
         lines[0]["alert"],
         json!({
-            "action": "allowed", "gid": 1, "signature_id": 0x7FFF_FFFF, "rev": 1,
+            "action": "allowed", "gid": 1, "signature_id": rules().rules[0].signature_id, "rev": 1,
             "signature": "Somebody says \"no\"", "category": "anomaly", "severity": 2,
             "rule_id": "5b0c1f4e-54b0-4a3e-9d0b-0a4f3f6f1c11", "level": "medium",
             "metadata": { "mitre_technique_id": ["T0855", "T0848"] },
