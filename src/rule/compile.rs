@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::Placeholders;
 use super::condition::Condition;
-use super::diagnostic::{Reporter, did_you_mean, nearest};
+use super::diagnostic::{Reporter, did_you_mean};
 use super::modifier::{Comparison, Modifiers, Order, RegexFlags};
 use super::pattern::{Pattern, Shape};
 use super::predicate::{
@@ -45,7 +45,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) placeholders: &'a Placeholders,
 }
 
-/// Compiles a detection over records of `schema`. Every mistake is told; `None` after one.
+/// Compiles a detection over records of `schema`. Every mistake is told; the outcome means
+/// nothing after one.
 pub(super) fn compile(
     detection: &Detection,
     schema: &'static Schema,
@@ -58,31 +59,30 @@ pub(super) fn compile(
         surroundings,
         predicates,
         reporter,
-        right: true,
         unfilled: None,
         list_fields: BTreeMap::new(),
     };
     let selections: Vec<_> =
         detection.selections.iter().map(|selection| compiler.selection(selection)).collect();
-    if !compiler.right {
-        return None;
-    }
     if let Some(placeholder) = compiler.unfilled {
         return Some(Outcome::Inactive(placeholder));
     }
     let selections: Vec<Expression> = selections.into_iter().collect::<Option<_>>()?;
-    let mut budget = MAX_SIZE;
-    match join(&detection.condition, &selections, &mut budget) {
+    let condition = detection.condition.as_ref()?;
+    match join(&condition.value, &selections, &mut MAX_SIZE.clone()) {
         Some(expression) => Some(Outcome::Active(expression)),
         None => {
-            let span = Span { start: 0, end: 0 };
-            compiler.reporter.error(span, "a rule's condition is too large");
+            reporter.error(condition.span, "the condition is too large");
             None
         }
     }
 }
 
-fn join(condition: &Condition, selections: &[Expression], budget: &mut usize) -> Option<Expression> {
+fn join(
+    condition: &Condition,
+    selections: &[Expression],
+    budget: &mut usize,
+) -> Option<Expression> {
     match condition {
         Condition::Selection(index) => {
             let selection = selections.get(*index)?;
@@ -110,7 +110,6 @@ struct Compiler<'c, 's> {
     surroundings: Surroundings<'c>,
     predicates: &'c mut Predicates,
     reporter: &'c mut Reporter<'s>,
-    right: bool,
     unfilled: Option<String>,
     /// Which field of each list the rule names, by (of the context, list).
     list_fields: BTreeMap<(bool, u8), (u8, String)>,
@@ -127,7 +126,6 @@ impl Compiler<'_, '_> {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Option<T> {
-        self.right = false;
         self.reporter.error_with(span, message, help);
         None
     }
@@ -156,19 +154,20 @@ impl Compiler<'_, '_> {
         let field = self.field(name)?;
         self.check_list(field, name);
         let kind = field.kind(self.schema);
-        self.check_modifiers(kind, item.modifiers, name)?;
-        let atoms = self.atoms(kind, item, name)?;
-        if item.modifiers.all && atoms.len() > 1 && !can_hold_together(field, kind) {
+        let modifiers = item.modifiers?;
+        self.check_modifiers(kind, modifiers, name)?;
+        let atoms = self.atoms(kind, modifiers, item, name)?;
+        if modifiers.all && atoms.len() > 1 && !can_hold_together(field, kind) {
             let message = format!("`{}` has one value: it never equals all of these", name.value);
             return self.wrong(name.span, message);
         }
-        let expression = if item.modifiers.all {
+        let expression = if modifiers.all {
             let parts = atoms.into_iter().map(|atom| self.atom(field, atom)).collect();
             Expression::all(parts)
         } else {
             self.any_atom(field, atoms)
         };
-        Some(if item.modifiers.negated { expression.negated() } else { expression })
+        Some(if modifiers.negated { expression.negated() } else { expression })
     }
 
     /// All values of one field that any may have are one predicate.
@@ -208,7 +207,8 @@ impl Compiler<'_, '_> {
             let owner = services.filter(|service| service.resolve(&name.value).is_some()).next()?;
             Some(format!("it is a field of `service: {}`", owner.name))
         };
-        let help = elsewhere().or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
+        let help =
+            elsewhere().or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
         self.wrong_with(name.span, message, help)
     }
 
@@ -266,9 +266,21 @@ impl Compiler<'_, '_> {
         name: &Spanned<String>,
     ) -> Option<()> {
         let (what, right, advice) = match kind {
-            Kind::Text => ("text", is_textual(modifiers.comparison), "text has `contains`, `startswith`, `endswith` and `re`"),
-            Kind::Name(_) => ("one of a set of names", is_textual(modifiers.comparison), "names have no order; write the names, or use the field with the number"),
-            Kind::Boolean => ("a flag", modifiers.comparison == Comparison::Equals, "compare it with `true` or `false`"),
+            Kind::Text => (
+                "text",
+                is_textual(modifiers.comparison),
+                "text has `contains`, `startswith`, `endswith` and `re`",
+            ),
+            Kind::Name(_) => (
+                "one of a set of names",
+                is_textual(modifiers.comparison),
+                "names have no order; write the names, or use the field with the number",
+            ),
+            Kind::Boolean => (
+                "a flag",
+                modifiers.comparison == Comparison::Equals,
+                "compare it with `true` or `false`",
+            ),
             Kind::Integer | Kind::Number => (
                 "a number",
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
@@ -282,7 +294,8 @@ impl Compiler<'_, '_> {
             Kind::Time => ("a moment", false, "only `exists` has a meaning here"),
         };
         if modifiers.cased && !matches!(kind, Kind::Text | Kind::Name(_)) {
-            return self.wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
+            return self
+                .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
         }
         let asks_presence = modifiers.comparison == Comparison::Exists
             || matches!((kind, modifiers.comparison), (Kind::Time, Comparison::Equals));
@@ -295,12 +308,18 @@ impl Compiler<'_, '_> {
 
     // ── Values ──────────────────────────────────────────────────────────────────────────────
 
-    fn atoms(&mut self, kind: Kind, item: &Item, name: &Spanned<String>) -> Option<Vec<Atom>> {
+    fn atoms(
+        &mut self,
+        kind: Kind,
+        modifiers: Modifiers,
+        item: &Item,
+        name: &Spanned<String>,
+    ) -> Option<Vec<Atom>> {
         let mut atoms = Vec::with_capacity(item.values.len());
         let mut right = true;
         for value in &item.values {
-            for value in self.expanded(value, item.modifiers)? {
-                match self.value(kind, item.modifiers, &value, name) {
+            for value in self.expanded(value, modifiers)? {
+                match self.value(kind, modifiers, &value, name) {
                     Some(atom) => atoms.push(atom),
                     None => right = false,
                 }
@@ -323,7 +342,8 @@ impl Compiler<'_, '_> {
             (Comparison::Exists, _) => return self.wrong(*span, "`exists` is `true` or `false`"),
             (Comparison::Equals, Meaning::Null) => return Some(Atom::Absent),
             (_, Meaning::Null) => {
-                return self.wrong(*span, "nothing to compare with: a plain `null` asks for absence");
+                return self
+                    .wrong(*span, "nothing to compare with: a plain `null` asks for absence");
             }
             _ => {}
         }
@@ -350,9 +370,10 @@ impl Compiler<'_, '_> {
                 Some(ranges) => Test::Points(ranges),
                 None => return self.mistaken(value, name, "a number", "a number"),
             },
-            Kind::Address => self.addresses(modifiers.comparison, value, name)?,
+            Kind::Address => self.addresses(modifiers, value, name)?,
             Kind::Time => {
-                return self.wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
+                return self
+                    .wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
             }
         };
         Some(Atom::Test(test))
@@ -387,22 +408,24 @@ impl Compiler<'_, '_> {
             return self.regex(&scalar.text, flags, span).map(TextTest::Regex);
         }
         let pattern = pattern(&scalar.text, modifiers.comparison);
-        if regex::RegexBuilder::new(&pattern.regex(modifiers.cased)).size_limit(REGEX_SIZE).build().is_err() {
+        if regex::RegexBuilder::new(&pattern.regex(modifiers.cased))
+            .size_limit(REGEX_SIZE)
+            .build()
+            .is_err()
+        {
             return self.wrong(span, "the pattern is too large");
         }
         Some(TextTest::Pattern { pattern, cased: modifiers.cased })
     }
 
     fn regex(&mut self, text: &str, flags: RegexFlags, span: Span) -> Option<String> {
-        let letters: String = [
-            (flags.ignore_case, 'i'),
-            (flags.multi_line, 'm'),
-            (flags.dot_all, 's'),
-        ]
-        .into_iter()
-        .filter_map(|(set, letter)| set.then_some(letter))
-        .collect();
-        let regex = if letters.is_empty() { text.to_owned() } else { format!("(?{letters}){text}") };
+        let letters: String =
+            [(flags.ignore_case, 'i'), (flags.multi_line, 'm'), (flags.dot_all, 's')]
+                .into_iter()
+                .filter_map(|(set, letter)| set.then_some(letter))
+                .collect();
+        let regex =
+            if letters.is_empty() { text.to_owned() } else { format!("(?{letters}){text}") };
         match regex::RegexBuilder::new(&regex).size_limit(REGEX_SIZE).build() {
             Ok(_) => Some(regex),
             Err(regex::Error::CompiledTooBig(_)) => {
@@ -410,7 +433,8 @@ impl Compiler<'_, '_> {
             }
             Err(error) => {
                 let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let reason =
+                    reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
                 self.wrong(span, format!("the regular expression cannot be used: {reason}"))
             }
         }
@@ -426,7 +450,10 @@ impl Compiler<'_, '_> {
     ) -> Option<Ranges<i64>> {
         let scalar = &value.value;
         let is_named = |code: i64| {
-            usize::try_from(code).ok().and_then(|code| table.get(code)).is_some_and(|name| !name.is_empty())
+            usize::try_from(code)
+                .ok()
+                .and_then(|code| table.get(code))
+                .is_some_and(|name| !name.is_empty())
         };
         if modifiers.comparison == Comparison::Equals
             && let Some(code) = whole(scalar)
@@ -461,32 +488,39 @@ impl Compiler<'_, '_> {
 
     fn addresses(
         &mut self,
-        comparison: Comparison,
+        modifiers: Modifiers,
         value: &Spanned<Scalar>,
         name: &Spanned<String>,
     ) -> Option<Test> {
+        // Who fills a placeholder may write networks where the rule's author thought of addresses.
+        let takes_networks = modifiers.comparison == Comparison::Cidr || modifiers.expand;
         let text = value.value.text.as_str();
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(network(IpNet::from(address)));
         }
         let Ok(net) = text.parse::<IpNet>() else {
-            let help = match comparison {
-                Comparison::Cidr => "as in 10.20.0.0/16 or 2001:db8::/32",
+            let help = match takes_networks {
+                true => "as in 10.20.0.0/16 or 2001:db8::/32",
                 _ if text.contains(['*', '?']) => {
                     "addresses have no wildcards: write a network, and `cidr` behind the field"
                 }
                 _ => "as in 10.20.0.10 or 2001:db8::1",
             };
-            let message = format!("`{text}` is no {}", if comparison == Comparison::Cidr { "network" } else { "address" });
+            let expected = if takes_networks { "network" } else { "address" };
+            let message = format!("`{text}` is no {expected}");
             return self.wrong_with(value.span, message, Some(help.to_owned()));
         };
-        if comparison != Comparison::Cidr {
+        if !takes_networks {
             let help = Some(format!("write `{}|cidr`", name.value));
             return self.wrong_with(value.span, format!("`{text}` is a network"), help);
         }
         if net.trunc() != net {
             let help = Some(format!("the network is {}", net.trunc()));
-            return self.wrong_with(value.span, format!("`{text}` has bits beyond its prefix"), help);
+            return self.wrong_with(
+                value.span,
+                format!("`{text}` has bits beyond its prefix"),
+                help,
+            );
         }
         Some(network(net))
     }
@@ -494,14 +528,16 @@ impl Compiler<'_, '_> {
     // ── Keywords ────────────────────────────────────────────────────────────────────────────
 
     fn keywords(&mut self, item: &Item) -> Option<Expression> {
+        let modifiers = item.modifiers?;
         let mut parts = Vec::new();
         for value in &item.values {
-            for value in self.expanded(value, item.modifiers)? {
-                parts.push(self.keyword(&value, item.modifiers)?);
+            for value in self.expanded(value, modifiers)? {
+                parts.push(self.keyword(&value, modifiers)?);
             }
         }
-        let expression = if item.modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
-        Some(if item.modifiers.negated { expression.negated() } else { expression })
+        let expression =
+            if modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
+        Some(if modifiers.negated { expression.negated() } else { expression })
     }
 
     /// Any text field of the record has the keyword in it.
@@ -509,7 +545,12 @@ impl Compiler<'_, '_> {
         let comparison = match modifiers.comparison {
             Comparison::Equals | Comparison::Contains => Comparison::Contains,
             Comparison::Regex(flags) => Comparison::Regex(flags),
-            _ => return self.wrong(keyword.span, "keywords are found anywhere: this comparison needs a field"),
+            _ => {
+                return self.wrong(
+                    keyword.span,
+                    "keywords are found anywhere: this comparison needs a field",
+                );
+            }
         };
         if keyword.value.meaning == Meaning::Null {
             return self.wrong(keyword.span, "an empty keyword is in every text");
@@ -523,7 +564,8 @@ impl Compiler<'_, '_> {
             .map(|(_, path, _)| FieldId { of_context: false, path })
             .collect();
         if fields.is_empty() {
-            let message = format!("`{}` records have no text to find a keyword in", self.schema.name);
+            let message =
+                format!("`{}` records have no text to find a keyword in", self.schema.name);
             return self.wrong(keyword.span, message);
         }
         let parts = fields
@@ -566,13 +608,13 @@ impl Compiler<'_, '_> {
                 .collect();
         }
         let scalar = |text| Scalar { text, meaning: Meaning::Quoted };
-        Some(texts.into_iter().map(|text| Spanned { value: scalar(text), span: value.span }).collect())
+        Some(
+            texts
+                .into_iter()
+                .map(|text| Spanned { value: scalar(text), span: value.span })
+                .collect(),
+        )
     }
-}
-
-/// The nearest service to a name that is none.
-pub(super) fn nearest_service<'n>(services: &[&'static Schema], name: &str) -> Option<&'n str> {
-    nearest(name, services.iter().map(|service| service.name))
 }
 
 /// Names between percent signs, each once.
@@ -652,9 +694,13 @@ fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
     };
     if let Some(limit) = whole(scalar) {
         return Some(match order {
-            Order::Less => limit.checked_sub(1).map_or_else(Ranges::default, |last| Ranges::new(i64::MIN, last)),
+            Order::Less => limit
+                .checked_sub(1)
+                .map_or_else(Ranges::default, |last| Ranges::new(i64::MIN, last)),
             Order::LessOrEqual => Ranges::new(i64::MIN, limit),
-            Order::Greater => limit.checked_add(1).map_or_else(Ranges::default, |first| Ranges::new(first, i64::MAX)),
+            Order::Greater => limit
+                .checked_add(1)
+                .map_or_else(Ranges::default, |first| Ranges::new(first, i64::MAX)),
             Order::GreaterOrEqual => Ranges::new(limit, i64::MAX),
         });
     }
@@ -711,7 +757,8 @@ mod tests {
         let ranges = |order, text: &str| {
             let meaning = text.parse().map_or(Meaning::Quoted, Meaning::Float);
             let scalar = Scalar { text: text.to_owned(), meaning };
-            integers(Comparison::Order(order), &scalar).map(|ranges| ranges.iter().collect::<Vec<_>>())
+            integers(Comparison::Order(order), &scalar)
+                .map(|ranges| ranges.iter().collect::<Vec<_>>())
         };
         assert_eq!(ranges(Order::Less, "0.5"), Some(vec![(i64::MIN, 0)]));
         assert_eq!(ranges(Order::Greater, "-0.5"), Some(vec![(0, i64::MAX)]));

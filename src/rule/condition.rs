@@ -94,10 +94,8 @@ fn words<'t>(text: &'t str, span: Span, source: &str) -> Vec<Word<'t>> {
         };
         let (word, after) = rest.split_at(length);
         let offset = text.len() - rest.len();
-        let span = base.map_or(span, |base| Span {
-            start: base + offset,
-            end: base + offset + length,
-        });
+        let span =
+            base.map_or(span, |base| Span { start: base + offset, end: base + offset + length });
         words.push(Word { text: word, span });
         rest = after;
     }
@@ -349,9 +347,18 @@ mod tests {
             ("or sel_a", ":1:1: a selection is missing in front of `or`"),
             ("1 of nothing*", ":1:6: no selection is called `nothing*`"),
             ("5 of them", ":1:1: 5 of 3 selections: this is always or never so"),
-            ("some of them", ":1:1: `some` is no number of selections (`1`, `any`, `all` or another number stands there)"),
-            ("sel*", ":1:1: a pattern needs a number in front (write `1 of sel*` or `all of sel*`)"),
-            ("sel_a | count() > 5", ":1:7: aggregations in the condition are no part of Sigma any more (write a correlation rule)"),
+            (
+                "some of them",
+                ":1:1: `some` is no number of selections (`1`, `any`, `all` or another number stands there)",
+            ),
+            (
+                "sel*",
+                ":1:1: a pattern needs a number in front (write `1 of sel*` or `all of sel*`)",
+            ),
+            (
+                "sel_a | count() > 5",
+                ":1:7: aggregations in the condition are no part of Sigma any more (write a correlation rule)",
+            ),
             ("", ":1:1: a selection is missing at the end of the condition"),
         ] {
             assert_eq!(parse(text), Err(vec![message.to_owned()]), "{text}");

@@ -108,7 +108,8 @@ impl Fields {
             self.plain.push((field.of_context, place, index));
             return;
         };
-        let known = self.lists.iter_mut().find(|known| (known.0, known.1) == (field.of_context, list));
+        let known =
+            self.lists.iter_mut().find(|known| (known.0, known.1) == (field.of_context, list));
         match known {
             Some((_, _, members)) => members.push((place, index)),
             None => self.lists.push((field.of_context, list, vec![(place, index)])),
@@ -124,7 +125,8 @@ impl Fields {
         scratch: &mut Scratch,
     ) {
         for (of_context, place, index) in &self.plain {
-            let value = if *of_context { event.context.value(*place) } else { event.record.value(*place) };
+            let value =
+                if *of_context { event.context.value(*place) } else { event.record.value(*place) };
             index.look_up(value, classes, truth, scratch);
         }
         for (of_context, list, members) in &self.lists {

@@ -151,7 +151,9 @@ impl Modifiers {
         };
         let refuse = |message: String| Err((message, None));
         match (*effect, &mut self.comparison) {
-            (Effect::Compare(new), old @ Comparison::Equals) if !self.cased || can_be_cased(new) => {
+            (Effect::Compare(new), old @ Comparison::Equals)
+                if !self.cased || can_be_cased(new) =>
+            {
                 *old = new;
             }
             (Effect::Compare(_), Comparison::Equals) => {

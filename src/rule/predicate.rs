@@ -303,8 +303,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_order_as_points() {
-        let ascending =
-            [f64::NEG_INFINITY, -1e300, -1.5, -0.0, 0.1, 1.0, 1e300, f64::INFINITY].map(number_point);
+        let ascending = [f64::NEG_INFINITY, -1e300, -1.5, -0.0, 0.1, 1.0, 1e300, f64::INFINITY]
+            .map(number_point);
         assert!(ascending.windows(2).all(|pair| pair[0] < pair[1]), "{ascending:?}");
         assert_eq!(number_point(-0.0), number_point(0.0));
         assert_eq!(number_point(f64::NAN), None);

@@ -82,7 +82,8 @@ fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
         }
         (Test::Addresses { v4, v6 }, _) => {
             let of = |bits: u32| if bits == 0 { 0.01 } else { 0.01 + 0.3 * f64::from(bits) / 32.0 };
-            let v4: f64 = v4.iter().map(|(from, to)| of((to - from).checked_ilog2().unwrap_or(0))).sum();
+            let v4: f64 =
+                v4.iter().map(|(from, to)| of((to - from).checked_ilog2().unwrap_or(0))).sum();
             let v6: f64 =
                 v6.iter().map(|(from, to)| of((to - from).checked_ilog2().unwrap_or(0) / 4)).sum();
             v4 + v6
@@ -119,11 +120,8 @@ mod tests {
 
     #[test]
     fn the_rarest_part_covers_a_conjunction() {
-        let all = Expression::all(vec![
-            Expression::Fails(0),
-            Expression::Holds(3),
-            Expression::Holds(1),
-        ]);
+        let all =
+            Expression::all(vec![Expression::Fails(0), Expression::Holds(3), Expression::Holds(1)]);
         assert_eq!(cover(&all), Some(vec![1]));
     }
 

@@ -256,10 +256,8 @@ impl LookUp<'_, '_> {
 impl Automaton {
     fn new(literals: Literals) -> Option<Self> {
         let longest = literals.keys().map(Vec::len).max()?;
-        let automaton = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build(literals.keys())
-            .ok()?;
+        let automaton =
+            AhoCorasick::builder().ascii_case_insensitive(true).build(literals.keys()).ok()?;
         Some(Self { automaton, hits: literals.into_values().collect(), longest })
     }
 
