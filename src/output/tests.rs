@@ -1,7 +1,5 @@
 //! The EVE writer with records made by hand.
 
-use std::net::IpAddr;
-
 use serde_json::{Value as Read, json};
 
 use super::json::Json;
