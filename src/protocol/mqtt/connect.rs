@@ -195,7 +195,7 @@ fn check_protocol(name: &[u8], level: u8, reader: &mut Reader<'_, '_>) {
     }
 }
 
-/// [MQTT-3.1.2-3, 3.1.2-11 to 3.1.2-15, 3.1.2-22 of level 4].
+/// [MQTT-3.1.2-3, 3.1.2-11 to 3.1.2-13]; [MQTT-3.1.2-22] of level 4.
 fn check_flags(flags: ConnectFlags, reader: &mut Reader<'_, '_>) {
     let (value, at) = (Value::Integer(flags.0.into()), reader.at() - 1);
     if flags.has(ConnectFlags::RESERVED) {

@@ -24,8 +24,8 @@ pub(super) struct Publish<'a> {
     pub(super) payload: Option<&'a [u8]>,
 }
 
-/// How many octets of the packet at the start of `bytes` are looked at; at most what is left when
-/// topic and packet identifier are as long as can be, 131,076.
+/// How many octets of the packet at the start of `bytes` are looked at: header, topic and packet
+/// identifier, and [`KEPT`]; 131,080 at the most.
 #[inline]
 pub(super) fn kept(header: Header, bytes: &[u8]) -> usize {
     let total = header.total();

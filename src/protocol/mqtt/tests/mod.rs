@@ -146,12 +146,8 @@ impl Stream {
         self.kept.drain(..consumed);
         self.wanted = progress.wanted;
         assert!(self.wanted <= PROTOCOL.max_kept);
-        assert!(
-            self.kept.is_empty() == (self.wanted == 0) && self.wanted > self.kept.len()
-                || self.kept.is_empty(),
-            "what is left is asked for: {progress:?}, {} left",
-            self.kept.len()
-        );
+        let asks_for_more = self.wanted > self.kept.len();
+        assert!(asks_for_more || self.kept.is_empty(), "{progress:?} of {}", self.kept.len());
     }
 
     fn gap(&mut self) {

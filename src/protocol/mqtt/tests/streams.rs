@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use crate::flow::Direction;
+
 use super::{CONNECT_3, CONNECT_4, CONNECT_5, Stream, connect, decode, decode_at};
 
 /// Packets of every type, in an order that a client and a broker could not have.
@@ -159,7 +161,7 @@ fn the_largest_publish_is_skipped() {
     assert_eq!(lines.len(), 3, "{lines:?}");
     assert_eq!(
         lines[1],
-        "PUBLISH 4 mqtt.skipped_length=268369914 topic=a message=1024 octets \
+        "PUBLISH 4 topic=a message=1024 octets \
          payload_length=268435452 payload_utf8=true truncated=true skipped_length=268369914"
     );
     assert_eq!(lines[2], "PINGREQ 4");
@@ -275,6 +277,28 @@ fn looking_for_a_packet_takes_linear_time() {
     }
     let lines = stream.end();
     assert!(lines.is_empty(), "{:?}", &lines);
+}
+
+/// What a summary tells of a broker.
+#[test]
+fn facts() {
+    let mut stream = Stream::new(false);
+    stream.feed(CONNECT_4);
+    stream.feed(b"\x82\x0c\0\x02\0\x01a\0\0\x03+/#\x01\x30\x03\0\x01a");
+    stream.direction = Direction::ToClient;
+    stream.feed(b"\x20\x02\0\x05\x30\x03\0\x01b\x30\x03\0\x01b");
+    let mut facts = Vec::new();
+    stream.parser.facts(&mut |name, fact| facts.push(format!("{name} {fact:?}")));
+    assert_eq!(
+        facts,
+        [
+            "clients Member(Text([99]))",
+            "subscriptions Count(2)",
+            "messages in Count(1)",
+            "messages out Count(2)",
+            "refused logins Count(1)",
+        ]
+    );
 }
 
 proptest! {
