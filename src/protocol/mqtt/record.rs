@@ -157,8 +157,8 @@ packets! {
             => Value::maybe(p.dialect, |dialect| Value::Boolean(dialect.inferred));
         "length": Kind::Integer, "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
-        "skipped_length": Kind::Integer, "Octets at the packet's end that were not looked at."
-            => skipped(p);
+        "skipped_length": Kind::Integer, "Octets at the end of a packet other than PUBLISH that were not looked at."
+            => if p.header.kind == PacketType::Publish { Value::Absent } else { skipped(p) };
     }
 
     "connect" Connect |p| {
