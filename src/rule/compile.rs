@@ -139,7 +139,8 @@ impl Compiler<'_, '_> {
             Selection::All(items) => {
                 self.check_lists_within(items);
                 let parts: Vec<_> = items.iter().map(|item| self.item(item)).collect();
-                parts.into_iter().collect::<Option<_>>().map(Expression::all)
+                let parts = parts.into_iter().collect::<Option<_>>()?;
+                Some(Expression::all(self.with_bounds_joined(parts)))
             }
             Selection::Any(members) => {
                 let parts: Vec<_> = members.iter().map(|member| self.selection(member)).collect();
@@ -147,6 +148,36 @@ impl Compiler<'_, '_> {
             }
             Selection::Keyword(keyword) => self.keyword(keyword, Modifiers::NONE),
         }
+    }
+
+    /// A lower and an upper bound on one field are one range.
+    fn with_bounds_joined(&mut self, parts: Vec<Expression>) -> Vec<Expression> {
+        let mut joined: Vec<Expression> = Vec::with_capacity(parts.len());
+        for part in parts {
+            let both = joined.iter_mut().find_map(|other| {
+                let test = self.both(other, &part)?;
+                Some((other, test))
+            });
+            match both {
+                Some((other, predicate)) => {
+                    *other = Expression::Holds(self.predicates.id(predicate));
+                }
+                None => joined.push(part),
+            }
+        }
+        joined
+    }
+
+    fn both(&self, one: &Expression, two: &Expression) -> Option<Predicate> {
+        let (Expression::Holds(one), Expression::Holds(two)) = (one, two) else { return None };
+        let (one, two) = (self.predicates.get(*one), self.predicates.get(*two));
+        if one.field != two.field || one.field.path.list.is_some() {
+            return None;
+        }
+        let (Test::Points(ranges), Test::Points(others)) = (&one.test, &two.test) else {
+            return None;
+        };
+        Some(Predicate { field: one.field, test: Test::Points(ranges.and(others)) })
     }
 
     fn item(&mut self, item: &Item) -> Option<Expression> {

@@ -3,8 +3,8 @@
 mod points;
 mod texts;
 
-use super::predicate::{AddressPoint, Predicate, PredicateId, Test, point};
-use super::truth::{ClassId, Classes, Truth};
+use super::predicate::{AddressPoint, PredicateId, Test, point};
+use super::truth::{ClassBuilder, ClassId, Classes, Truth};
 use crate::event::{Kind, Value};
 use points::PointIndex;
 pub(super) use texts::Scratch;
@@ -30,34 +30,28 @@ enum By {
     Presence,
 }
 
-/// The predicates of a field with their numbers, and what they bring up.
+/// A predicate of the field that is indexed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Questions<'p> {
-    /// All predicates of the service.
-    pub(super) predicates: &'p [Predicate],
-    /// The first of the field, and the one behind its last.
-    pub(super) range: (PredicateId, PredicateId),
-    /// The rules that each predicate of the service brings up.
-    pub(super) triggers: &'p [Vec<u32>],
+pub(super) struct Question<'p> {
+    /// The bit of the truth that it is.
+    pub(super) id: PredicateId,
+    /// What it asks.
+    pub(super) test: &'p Test,
 }
 
-impl<'p> Questions<'p> {
-    fn iter(self) -> impl Iterator<Item = (PredicateId, &'p Test)> {
-        let (from, to) = self.range;
-        (from..to).map(move |id| (id, &self.predicates[id as usize].test))
-    }
-
-    /// Those that hold for every value that is there.
-    fn present(self) -> impl Iterator<Item = PredicateId> {
-        self.iter().filter(|(_, test)| matches!(test, Test::Present)).map(|(id, _)| id)
-    }
+/// Those that hold for every value that is there.
+fn present(questions: &[Question<'_>]) -> Vec<PredicateId> {
+    let present = questions.iter().filter(|question| matches!(question.test, Test::Present));
+    present.map(|question| question.id).collect()
 }
 
 impl FieldIndex {
     /// Builds the index of a field whose values are of this kind.
-    pub(super) fn new(kind: Kind, questions: Questions<'_>, classes: &mut Classes) -> Self {
-        let present: Vec<_> = questions.present().collect();
-        let present = classes.add(&present, questions.triggers);
+    pub(super) fn new(
+        kind: Kind,
+        questions: &[Question<'_>],
+        classes: &mut ClassBuilder<'_>,
+    ) -> Self {
         let by = match kind {
             Kind::Boolean | Kind::Integer | Kind::Number | Kind::Name(_) => {
                 let index = PointIndex::new(questions, classes, |test| match test {
@@ -79,7 +73,7 @@ impl FieldIndex {
             Kind::Text => By::Texts(TextIndex::new(questions, classes)),
             Kind::Time => By::Presence,
         };
-        Self { present, by }
+        Self { present: classes.of(&present(questions)), by }
     }
 
     /// Notes in `truth` what `value` implies.

@@ -6,9 +6,9 @@ use std::hash::Hash;
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use super::Questions;
+use super::Question;
 use crate::rule::predicate::{PredicateId, Ranges, Test};
-use crate::rule::truth::{ClassId, Classes};
+use crate::rule::truth::{ClassBuilder, ClassId};
 
 /// Values below this have a table of their own: codes, types, causes, most common addresses.
 const DENSE: usize = 1024;
@@ -59,17 +59,17 @@ point!(i64, u32, u128);
 impl<K: Point> PointIndex<K> {
     /// Builds the index over the tests for which `ranges` is something.
     pub(super) fn new<'q>(
-        questions: Questions<'q>,
-        classes: &mut Classes,
+        questions: &[Question<'q>],
+        classes: &mut ClassBuilder<'_>,
         ranges: impl Fn(&'q Test) -> Option<&'q Ranges<K>>,
     ) -> Self {
-        let mut builder = Builder::<K>::new(questions.present().collect());
-        for (id, test) in questions.iter() {
-            for (from, to) in ranges(test).into_iter().flat_map(Ranges::iter) {
-                builder.add(id, from, to);
+        let mut builder = Builder::<K>::new(super::present(questions));
+        for question in questions {
+            for (from, to) in ranges(question.test).into_iter().flat_map(Ranges::iter) {
+                builder.add(question.id, from, to);
             }
         }
-        builder.build(|predicates| classes.add(predicates, questions.triggers))
+        builder.build(classes)
     }
 
     /// The class of a point.
@@ -116,19 +116,16 @@ impl<K: Point> Builder<K> {
         }
     }
 
-    fn build(self, mut class: impl FnMut(&[PredicateId]) -> ClassId) -> PointIndex<K> {
-        let mut known: std::collections::HashMap<Vec<PredicateId>, ClassId> =
-            std::collections::HashMap::new();
-        let mut class = |predicates: BTreeSet<PredicateId>| {
-            let predicates: Vec<_> = predicates.into_iter().collect();
-            *known.entry(predicates).or_insert_with_key(|predicates| class(predicates))
+    fn build(self, classes: &mut ClassBuilder<'_>) -> PointIndex<K> {
+        let mut class = |predicates: &BTreeSet<PredicateId>| {
+            classes.of(&predicates.iter().copied().collect::<Vec<_>>())
         };
         let mut held: BTreeSet<PredicateId> = self.present.iter().copied().collect();
         let mut index = PointIndex {
             dense: Vec::new(),
             named: HashMap::with_hasher(RandomState::default()),
             cuts: Vec::with_capacity(self.edges.len()),
-            classes: vec![class(held.clone())],
+            classes: vec![class(&held)],
         };
         let mut points = self.points.into_iter().peekable();
         let mut edges = self.edges.into_iter().peekable();
@@ -143,13 +140,13 @@ impl<K: Point> Builder<K> {
             if take_edge {
                 let Some((at, (begins, ends))) = edges.next() else { break };
                 // A predicate's ranges are apart, but one may begin right where another ends.
-                ends.iter().for_each(|id| _ = held.remove(id));
+                held.retain(|id| !ends.contains(id));
                 held.extend(begins);
                 index.cuts.push(at);
-                index.classes.push(class(held.clone()));
+                index.classes.push(class(&held));
             } else if let Some((point, ids)) = points.next() {
                 let all = held.iter().copied().chain(ids).collect();
-                index.named.insert(point, class(all));
+                index.named.insert(point, class(&all));
             }
         }
         let has_small = index.named.keys().chain(&index.cuts).any(|key| key.small().is_some());
