@@ -180,13 +180,12 @@ impl Fields {
         };
         let is_this =
             |known: &&mut ListFields| (known.of_context, known.place) == (of_context, list);
-        match self.lists.iter_mut().find(is_this) {
-            Some(known) => known.members.push((place, index)),
-            None => {
-                let members = vec![(place, index)];
-                self.lists.push(ListFields { of_context, place: list, members });
-            }
+        if let Some(known) = self.lists.iter_mut().find(is_this) {
+            known.members.push((place, index));
+            return;
         }
+        let members = vec![(place, index)];
+        self.lists.push(ListFields { of_context, place: list, members });
     }
 
     #[inline]

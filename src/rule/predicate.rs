@@ -175,7 +175,7 @@ pub(super) const fn flag_point(flag: bool) -> i64 {
 fn shortest(number: f32) -> f64 {
     let wide = f64::from(number);
     // Whole numbers below 2^24 are their own shortest decimal.
-    if wide.trunc() == wide && wide.abs() < 16_777_216.0 || !wide.is_finite() {
+    if wide.fract() == 0.0 && wide.abs() < 16_777_216.0 || !wide.is_finite() {
         return wide;
     }
     ryu::Buffer::new().format_finite(number).parse().unwrap_or(wide)

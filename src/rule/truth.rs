@@ -16,37 +16,71 @@ impl ClassId {
 /// The equivalence classes of a service.
 #[derive(Debug, Clone)]
 pub(super) struct Classes {
-    classes: Vec<Class>,
+    list: Vec<Class>,
     /// Predicates that hold: a word of the truth, and bits in it.
     words: Vec<(u32, u64)>,
-    /// Rules that may hold now, by their number in the service.
+    /// Rules that one predicate brings up: stretches of `rules`.
+    groups: Vec<Stretch>,
+    /// Rules by their number in the service; those that a predicate brings up side by side.
     rules: Vec<u32>,
 }
 
-/// What a class implies: the first word of predicates, and stretches of [`Classes::words`] and
-/// [`Classes::rules`].
+/// What a class implies. Most imply one predicate that brings up some rules: that is here, and
+/// what is more elsewhere.
 #[derive(Debug, Clone, Copy)]
 struct Class {
     bits: u64,
     word: u32,
-    more: (u32, u32),
-    rules: (u32, u32),
+    /// Of [`Classes::words`].
+    words: Stretch,
+    /// Of [`Classes::rules`].
+    rules: Stretch,
+    /// Of [`Classes::groups`].
+    groups: Stretch,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    from: u32,
+    to: u32,
+}
+
+impl Stretch {
+    fn new(from: usize, to: usize) -> Self {
+        Self { from: from as u32, to: to as u32 }
+    }
+
+    #[inline]
+    fn of<T>(self, all: &[T]) -> &[T] {
+        &all[self.from as usize..self.to as usize]
+    }
 }
 
 /// Makes classes, each once.
 #[derive(Debug)]
-pub(super) struct ClassBuilder<'t> {
+pub(super) struct ClassBuilder {
     classes: Classes,
     known: HashMap<Vec<PredicateId>, ClassId>,
     /// The rules that each predicate brings up.
-    triggers: &'t [Vec<u32>],
+    triggers: Vec<Stretch>,
 }
 
-impl<'t> ClassBuilder<'t> {
-    pub(super) fn new(triggers: &'t [Vec<u32>]) -> Self {
-        let none = Class { bits: 0, word: 0, more: (0, 0), rules: (0, 0) };
-        let classes = Classes { classes: vec![none], words: Vec::new(), rules: Vec::new() };
-        Self { classes, known: HashMap::from([(Vec::new(), ClassId::NONE)]), triggers }
+impl ClassBuilder {
+    /// For predicates that bring up these rules.
+    pub(super) fn new(triggers: &[Vec<u32>]) -> Self {
+        let rules: Vec<u32> = triggers.iter().flatten().copied().collect();
+        let mut from = 0;
+        let stretch = |rules: &Vec<u32>| {
+            from += rules.len();
+            Stretch::new(from - rules.len(), from)
+        };
+        let empty = Stretch::default();
+        let none = Class { bits: 0, word: 0, words: empty, rules: empty, groups: empty };
+        Self {
+            triggers: triggers.iter().map(stretch).collect(),
+            classes: Classes { list: vec![none], words: Vec::new(), groups: Vec::new(), rules },
+            known: HashMap::from([(Vec::new(), ClassId::NONE)]),
+        }
     }
 
     /// The class of values that meet these predicates, ascending.
@@ -54,26 +88,29 @@ impl<'t> ClassBuilder<'t> {
         if let Some(class) = self.known.get(predicates) {
             return *class;
         }
-        let classes = &mut self.classes;
-        let first_word = classes.words.len();
+        let Classes { list, words, groups, .. } = &mut self.classes;
+        let (first_word, first_group) = (words.len(), groups.len());
         for predicate in predicates {
             let (word, bit) = (predicate / 64, 1 << (predicate % 64));
-            match classes.words[first_word..].last_mut() {
+            match words[first_word..].last_mut() {
                 Some(last) if last.0 == word => last.1 |= bit,
-                _ => classes.words.push((word, bit)),
+                _ => words.push((word, bit)),
+            }
+            let rules = self.triggers[*predicate as usize];
+            if rules.from < rules.to {
+                groups.push(rules);
             }
         }
-        let (word, bits) = classes.words[first_word];
-        let rules = predicates.iter().flat_map(|predicate| &self.triggers[*predicate as usize]);
-        let mut rules: Vec<u32> = rules.copied().collect();
-        rules.sort_unstable();
-        rules.dedup();
-        let first_rule = classes.rules.len() as u32;
-        classes.rules.extend(rules);
-        let more = (first_word as u32 + 1, classes.words.len() as u32);
-        let rules = (first_rule, classes.rules.len() as u32);
-        classes.classes.push(Class { bits, word, more, rules });
-        let class = ClassId(classes.classes.len() as u32 - 1);
+        let (word, bits) = words[first_word];
+        let rules = groups.get(first_group).copied().unwrap_or_default();
+        list.push(Class {
+            bits,
+            word,
+            words: Stretch::new(first_word + 1, words.len()),
+            rules,
+            groups: Stretch::new((first_group + 1).min(groups.len()), groups.len()),
+        });
+        let class = ClassId(list.len() as u32 - 1);
         self.known.insert(predicates.to_vec(), class);
         class
     }
@@ -129,13 +166,18 @@ impl Truth {
         if class == ClassId::NONE {
             return;
         }
-        let class = classes.classes[class.0 as usize];
+        let class = classes.list[class.0 as usize];
         self.set(class.word, class.bits);
-        for &(word, bits) in &classes.words[class.more.0 as usize..class.more.1 as usize] {
-            self.set(word, bits);
+        for (word, bits) in class.words.of(&classes.words) {
+            self.set(*word, *bits);
         }
-        for &rule in &classes.rules[class.rules.0 as usize..class.rules.1 as usize] {
-            self.consider(rule);
+        for rule in class.rules.of(&classes.rules) {
+            self.consider(*rule);
+        }
+        for group in class.groups.of(&classes.groups) {
+            for rule in group.of(&classes.rules) {
+                self.consider(*rule);
+            }
         }
     }
 

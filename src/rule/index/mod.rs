@@ -47,11 +47,7 @@ fn present(questions: &[Question<'_>]) -> Vec<PredicateId> {
 
 impl FieldIndex {
     /// Builds the index of a field whose values are of this kind.
-    pub(super) fn new(
-        kind: Kind,
-        questions: &[Question<'_>],
-        classes: &mut ClassBuilder<'_>,
-    ) -> Self {
+    pub(super) fn new(kind: Kind, questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let by = match kind {
             Kind::Boolean | Kind::Integer | Kind::Number | Kind::Name(_) => {
                 let index = PointIndex::new(questions, classes, |test| match test {
@@ -85,22 +81,25 @@ impl FieldIndex {
         truth: &mut Truth,
         scratch: &mut Scratch,
     ) {
-        let class = match (&self.by, value) {
-            (_, Value::Absent) => return,
-            (By::Points(index, fractions), value) => {
-                point(value, *fractions).map_or(self.present, |point| index.class(point))
-            }
+        if matches!(value, Value::Absent) {
+            return;
+        }
+        let mut apply = |class| truth.apply(classes, class);
+        match (&self.by, value) {
+            (By::Points(index, fractions), value) => match point(value, *fractions) {
+                Some(point) => index.look_up(point, apply),
+                None => apply(self.present),
+            },
             (By::Addresses { v4, v6 }, Value::Address(address)) => match address.into() {
-                AddressPoint::V4(point) => v4.class(point),
-                AddressPoint::V6(point) => v6.class(point),
+                AddressPoint::V4(point) => v4.look_up(point, apply),
+                AddressPoint::V6(point) => v6.look_up(point, apply),
             },
             (By::Texts(index), Value::Text(text)) => {
+                apply(self.present);
                 index.look_up(text, classes, truth, scratch);
-                self.present
             }
             // Of a value that is not of the field's kind no more can be said.
-            _ => self.present,
-        };
-        truth.apply(classes, class);
+            _ => apply(self.present),
+        }
     }
 }

@@ -182,7 +182,7 @@ fn longest_literal(pieces: &[Piece]) -> Option<&str> {
 }
 
 impl TextIndex {
-    pub(super) fn new(questions: &[Question<'_>], classes: &mut ClassBuilder<'_>) -> Self {
+    pub(super) fn new(questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let mut builder = Builder::default();
         for question in questions {
             let Test::Texts(texts) = question.test else { continue };
