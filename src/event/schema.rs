@@ -52,6 +52,17 @@ pub trait Record {
     /// The value of the field at `index` of [`Schema::fields`].
     fn value(&self, index: usize) -> Value<'_>;
 
+    /// Shows the fields that this record has, in order, each with its index: for who reads all of
+    /// them, a fraction of the cost of asking for one after another.
+    fn present(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
+        for index in 0..self.schema().fields.len() {
+            match self.value(index) {
+                Value::Absent => {}
+                value => visit(index, value),
+            }
+        }
+    }
+
     /// Shows each element of the list at `index` of [`Schema::lists`].
     fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record));
 
@@ -61,7 +72,8 @@ pub trait Record {
     }
 }
 
-/// Declares the table of a record type: its [`Schema`] and its [`Record`] implementation.
+/// Declares the table of a record type: its [`Schema`] and its [`Record`] implementation. A name
+/// may be written in several literals, so that a macro can put a prefix before it.
 ///
 /// ```text
 /// record! {
@@ -83,7 +95,7 @@ macro_rules! record {
         $vis:vis static $schema:ident: $record:ident $(<$lt:lifetime>)? = $service:literal;
         $(message_types($types:expr, |$typed:ident| $message_type:expr);)?
         fields {
-            $($name:literal: $kind:expr, $about:literal => |$r:ident| $get:expr;)*
+            $($($name:literal)+: $kind:expr, $about:literal => |$r:ident| $get:expr;)*
         }
         $(lists {
             $($list:literal: $element:expr, $list_about:literal =>
@@ -94,7 +106,9 @@ macro_rules! record {
         $vis static $schema: $crate::event::Schema = $crate::event::Schema {
             name: $service,
             doc: concat!($($doc, "\n"),+),
-            fields: &[$($crate::event::Field { name: $name, kind: $kind, doc: $about }),*],
+            fields: &[$(
+                $crate::event::Field { name: concat!($($name),+), kind: $kind, doc: $about }
+            ),*],
             lists: &[$($(
                 $crate::event::List { name: $list, doc: $list_about, element: &$element }
             ),*)?],
@@ -111,6 +125,19 @@ macro_rules! record {
             fn value(&self, index: usize) -> $crate::event::Value<'_> {
                 static GET: &[$crate::record!(@get $record $($lt)?)] = &[$(|$r| $get),*];
                 GET.get(index).map_or($crate::event::Value::Absent, |get| get(self))
+            }
+
+            fn present(&self, visit: &mut dyn FnMut(usize, $crate::event::Value<'_>)) {
+                let mut next = 0;
+                $(
+                    let $r = self;
+                    match $get {
+                        $crate::event::Value::Absent => {}
+                        value => visit(next, value),
+                    }
+                    next += 1;
+                )*
+                debug_assert_eq!(next, $schema.fields.len());
             }
 
             fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn $crate::event::Record)) {

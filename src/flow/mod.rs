@@ -1,10 +1,17 @@
 //! Flows: who talks to whom, and the bytes of their streams in order.
 
 mod community_id;
+mod connection;
 mod key;
+mod pending;
+mod stream;
+mod table;
 
 pub use community_id::{CommunityId, community_id};
+pub use connection::{Connection, Outcome, Phase};
 pub use key::{Direction, FlowKey, Side};
+pub use stream::{Incident, Reader, Stream, StreamCounters};
+pub use table::{Flow, FlowTable, Found, Lifetime, Timeouts};
 
 /// How far a parser came in the bytes that it was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

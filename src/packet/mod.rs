@@ -1,4 +1,19 @@
 //! Frames as they were captured, and the packets in them.
+//!
+//! ```text
+//!  frame ── link.rs ──▶ IP header ── ip.rs ──▶ transport header ── transport.rs ──▶ payload
+//!           VLAN tags               short path for plain IPv4 and IPv6,
+//!                                   etherparse for everything else
+//! ```
+
+mod checksum;
+mod ip;
+mod link;
+mod transport;
+
+use std::net::IpAddr;
+
+pub use transport::{Checksum, Tcp, TcpFlags, Transport};
 
 /// What the first header of a frame is. The values of pcap's `network` field that mean it are in
 /// [`LinkType::from_pcap`].
@@ -50,3 +65,148 @@ pub struct Frame<'a> {
     /// The interface's name where the capture has it.
     pub interface: Option<&'a str>,
 }
+
+/// Identifiers of VLAN tags, outermost first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct VlanStack {
+    ids: [u16; Self::DEPTH],
+    len: u8,
+}
+
+impl VlanStack {
+    /// How many tags are followed. Carriers stack two; a third is rare, more is an attack.
+    const DEPTH: usize = 4;
+
+    fn push(&mut self, id: u16) -> Result<(), Defect> {
+        *self.ids.get_mut(usize::from(self.len)).ok_or(Defect::VlanDepth)? = id;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// The identifiers, outermost first.
+    #[inline]
+    pub fn ids(&self) -> &[u16] {
+        self.ids.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// The two outermost identifiers, zero where there is none.
+    #[inline]
+    pub const fn outermost(&self) -> [u16; 2] {
+        [self.ids[0], self.ids[1]]
+    }
+}
+
+/// An IP packet.
+#[derive(Debug, Clone, Copy)]
+pub struct Packet<'a> {
+    /// The tags that it was under.
+    pub vlan: VlanStack,
+    /// Who sent it.
+    pub source: IpAddr,
+    /// Who is to get it.
+    pub destination: IpAddr,
+    /// The protocol above IP and its extension headers (IANA's number).
+    pub protocol: u8,
+    /// What is above IP.
+    pub transport: Transport<'a>,
+}
+
+/// Why a frame gave no packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// It carries another protocol than IP.
+    NotIp,
+    /// It is a fragment of an IP packet.
+    Fragment,
+    /// It is damaged.
+    Defect(Defect),
+}
+
+/// Damage of a packet's headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// The frame ends within its link layer header.
+    LinkShort,
+    /// The frame ends within a VLAN tag.
+    VlanShort,
+    /// More VLAN tags than are followed.
+    VlanDepth,
+    /// Neither version 4 nor 6.
+    IpVersion,
+    /// The frame ends within the IP header, or the header is shorter than it may be.
+    IpHeader,
+    /// A length in the IP header contradicts the header itself.
+    IpLength,
+    /// The checksum of the IPv4 header is wrong.
+    IpChecksum,
+    /// An IPv6 extension header is damaged.
+    IpExtension,
+    /// The packet ends within the TCP header, or the header is shorter than it may be.
+    TcpHeader,
+    /// The packet ends within the UDP header, or its length is wrong.
+    UdpHeader,
+    /// The packet ends within the ICMP header.
+    IcmpHeader,
+    /// The packet ends within the SCTP header.
+    SctpHeader,
+}
+
+impl Defect {
+    /// Each of them.
+    pub const ALL: &[Self] = &[
+        Self::LinkShort,
+        Self::VlanShort,
+        Self::VlanDepth,
+        Self::IpVersion,
+        Self::IpHeader,
+        Self::IpLength,
+        Self::IpChecksum,
+        Self::IpExtension,
+        Self::TcpHeader,
+        Self::UdpHeader,
+        Self::IcmpHeader,
+        Self::SctpHeader,
+    ];
+
+    /// The anomaly's name, and the label `reason` of the decode error counter.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LinkShort => "link_short",
+            Self::VlanShort => "vlan_short",
+            Self::VlanDepth => "vlan_depth",
+            Self::IpVersion => "ip_version",
+            Self::IpHeader => "ip_header",
+            Self::IpLength => "ip_length",
+            Self::IpChecksum => "ip_checksum",
+            Self::IpExtension => "ip_extension",
+            Self::TcpHeader => "tcp_header",
+            Self::UdpHeader => "udp_header",
+            Self::IcmpHeader => "icmp_header",
+            Self::SctpHeader => "sctp_header",
+        }
+    }
+}
+
+impl From<Defect> for Skip {
+    fn from(defect: Defect) -> Self {
+        Self::Defect(defect)
+    }
+}
+
+/// Takes a frame's headers off.
+#[inline]
+pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
+    let (vlan, rest) = link::strip(link, frame)?;
+    let ip = ip::decode(rest)?;
+    let transport = transport::decode(&ip)?;
+    Ok(Packet {
+        vlan,
+        source: ip.source,
+        destination: ip.destination,
+        protocol: ip.protocol,
+        transport,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ pub mod mqtt;
 
 use crate::event::{Records, Schema, Value};
 use crate::flow::{Direction, Progress};
+use crate::packet::Defect;
 use crate::time::Timestamp;
 
 /// All protocols, in the order in which detection asks them.
@@ -111,4 +112,14 @@ pub fn services() -> impl Iterator<Item = &'static Schema> {
     [&crate::event::FLOW, &crate::event::ANOMALY]
         .into_iter()
         .chain(REGISTRY.iter().flat_map(|protocol| protocol.schemas.iter().copied()))
+}
+
+/// Every name that `anomaly.event` can have: of packets and streams, then of protocols.
+pub fn anomalies() -> impl Iterator<Item = &'static str> {
+    const BELOW: &[&str] = &["gap", "overlap_differs", "sequence_frozen", "tcp_checksum"];
+    Defect::ALL
+        .iter()
+        .map(|defect| defect.name())
+        .chain(BELOW.iter().copied())
+        .chain(REGISTRY.iter().flat_map(|protocol| protocol.anomalies.iter().copied()))
 }

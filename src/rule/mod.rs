@@ -92,6 +92,19 @@ pub enum Level {
     Critical,
 }
 
+impl Level {
+    /// As rules write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// How mature a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {

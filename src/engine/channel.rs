@@ -1,0 +1,266 @@
+//! What reads the streams of a flow: detection first, then the parser of its protocol.
+
+use super::Sink;
+use super::emit::{Emitter, Outlet};
+use crate::event::{Anomaly, Context, FlowContext, Records, Value};
+use crate::flow::{
+    CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side,
+};
+use crate::protocol::{Detection, Input, Parser, Protocol, REGISTRY, Role, Start};
+
+/// So many segments are asked for a protocol before a flow counts as none that we know.
+const MAX_TRIES: u8 = 16;
+/// Detection keeps no more octets than these of a direction: the longest first message that gives
+/// a protocol away is far shorter.
+const MAX_DETECTION: usize = 512;
+
+/// What a flow speaks.
+pub(super) enum App {
+    /// Not known yet; so many segments were looked at in vain.
+    Detecting { tries: u8 },
+    /// None that we know.
+    Unknown,
+    /// This protocol.
+    Known { protocol: &'static Protocol, parser: Box<dyn Parser> },
+    /// This protocol, until the connection was closed.
+    Over { protocol: &'static Protocol },
+}
+
+impl App {
+    /// The protocol, once known.
+    #[inline]
+    pub(super) fn protocol(&self) -> Option<&'static Protocol> {
+        match self {
+            Self::Known { protocol, .. } | Self::Over { protocol } => Some(protocol),
+            Self::Detecting { .. } | Self::Unknown => None,
+        }
+    }
+}
+
+/// The application layer's part of a flow.
+pub(super) struct AppState {
+    pub(super) app: App,
+    /// Whether the flow had begun before we saw it.
+    pub(super) joined: bool,
+    /// Whether a rule fired in it.
+    pub(super) alerted: bool,
+    /// Whether it was said that its sequence numbers do not advance.
+    pub(super) frozen: bool,
+    /// Whether the engine's list of flows with holes has it.
+    pub(super) holed: bool,
+    /// Octets counted for it in the memory of streams.
+    pub(super) memory: usize,
+}
+
+impl AppState {
+    pub(super) fn new(joined: bool) -> Self {
+        Self {
+            app: App::Detecting { tries: 0 },
+            joined,
+            alerted: false,
+            frozen: false,
+            holed: false,
+            memory: 0,
+        }
+    }
+}
+
+/// Reads the streams of one flow while one frame, or a timer, is handled.
+pub(super) struct Channel<'e> {
+    app: &'e mut App,
+    joined: bool,
+    frozen: &'e mut bool,
+    /// What the flow takes for its client: detection may know better.
+    client: &'e mut Side,
+    key: &'e FlowKey,
+    sender: Side,
+    emitter: Emitter<'e>,
+    started: bool,
+}
+
+impl<'e> Channel<'e> {
+    /// Opens a flow: its streams, and what reads them. The frame's part of `context` is taken.
+    #[inline]
+    pub(super) fn open(
+        flow: &'e mut Flow<AppState>,
+        context: Context<'e>,
+        sender: Side,
+        outlet: &'e mut Outlet,
+        sink: &'e mut dyn Sink,
+    ) -> (&'e mut Connection, Self) {
+        let context = Context {
+            flow: Some(flow_context(
+                &flow.key,
+                flow.id,
+                &flow.community_id,
+                sender,
+                flow.client,
+                &flow.app,
+            )),
+            ..context
+        };
+        let AppState { app, joined, alerted, frozen, .. } = &mut flow.app;
+        let emitter = Emitter { outlet, sink, context, alerted };
+        let (joined, started) = (*joined, false);
+        let (client, key) = (&mut flow.client, &flow.key);
+        let channel = Self { app, joined, frozen, client, key, sender, emitter, started };
+        (&mut flow.connection, channel)
+    }
+
+    /// Whether a parser started: what the other direction kept is for the parser then.
+    pub(super) const fn has_started(&self) -> bool {
+        self.started
+    }
+
+    /// A segment's checksum is wrong.
+    #[cold]
+    pub(super) fn bad_checksum(&mut self) {
+        self.emitter.emit(&Anomaly::in_packet("tcp_checksum"));
+    }
+
+    /// Nothing more will come.
+    pub(super) fn close(&mut self, connection: &mut Connection) {
+        connection.flush(self);
+        let left = Direction::BOTH.map(|direction| {
+            let sender = match direction {
+                Direction::ToServer => *self.client,
+                Direction::ToClient => self.client.opposite(),
+            };
+            connection.stream(sender).kept().len()
+        });
+        let Some(protocol) = self.app.protocol() else { return };
+        let App::Known { mut parser, .. } = std::mem::replace(self.app, App::Over { protocol })
+        else {
+            return;
+        };
+        parser.end(left, &mut self.emitter);
+        let server = self.key.address(self.client.opposite());
+        parser.facts(&mut |name, fact| self.emitter.sink.fact(server, protocol, name, fact));
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::of(self.sender, *self.client)
+    }
+
+    /// Looks for the protocol in the first octets of a direction.
+    fn detect(&mut self, bytes: &[u8]) -> Progress {
+        let App::Detecting { tries } = *self.app else {
+            return Progress::all(bytes.len());
+        };
+        let mut undecided = false;
+        for protocol in REGISTRY {
+            match (protocol.detect)(bytes) {
+                Detection::Yes(role) => return self.start(protocol, role, bytes),
+                Detection::More => undecided = true,
+                Detection::No => {}
+            }
+        }
+        if undecided && bytes.len() < MAX_DETECTION {
+            return Progress::need(0, bytes.len() + 1);
+        }
+        if let Some(protocol) = self.hinted() {
+            return self.start(protocol, None, bytes);
+        }
+        *self.app = match tries + 1 {
+            MAX_TRIES => App::Unknown,
+            tries => App::Detecting { tries },
+        };
+        Progress::all(bytes.len())
+    }
+
+    /// The protocol whose port the server has.
+    fn hinted(&self) -> Option<&'static Protocol> {
+        let port = self.key.port(self.client.opposite());
+        REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port))
+    }
+
+    fn start(
+        &mut self,
+        protocol: &'static Protocol,
+        sender: Option<Role>,
+        bytes: &[u8],
+    ) -> Progress {
+        // Who opened the connection is known if we saw it; else what is said tells better.
+        match sender {
+            Some(Role::Client) if self.joined => *self.client = self.sender,
+            Some(Role::Server) if self.joined => *self.client = self.sender.opposite(),
+            _ => {}
+        }
+        let parser = (protocol.start)(Start { joined: self.joined });
+        *self.app = App::Known { protocol, parser };
+        self.started = true;
+        if let Some(flow) = &mut self.emitter.context.flow {
+            flow.client = *self.client;
+            flow.app_proto = Some(protocol.name);
+        }
+        self.data(bytes)
+    }
+}
+
+impl Reader for Channel<'_> {
+    #[inline]
+    fn turn_to(&mut self, sender: Side) {
+        if self.sender != sender {
+            self.sender = sender;
+            if let Some(flow) = &mut self.emitter.context.flow {
+                flow.sender = sender;
+            }
+        }
+    }
+
+    #[inline]
+    fn data(&mut self, bytes: &[u8]) -> Progress {
+        let direction = self.direction();
+        match &mut *self.app {
+            App::Known { parser, .. } => {
+                let input = Input { direction, time: self.emitter.context.timestamp, bytes };
+                parser.data(input, &mut self.emitter)
+            }
+            App::Detecting { .. } => self.detect(bytes),
+            App::Unknown | App::Over { .. } => Progress::all(bytes.len()),
+        }
+    }
+
+    fn gap(&mut self, missing: u64) {
+        self.emitter.outlet.stats.gaps += 1;
+        self.emitter.outlet.stats.bytes_missed += missing;
+        let value = Value::Integer(missing as i64);
+        self.emitter.emit(&Anomaly { value, ..Anomaly::in_stream("gap") });
+        let direction = self.direction();
+        if let App::Known { parser, .. } = &mut *self.app {
+            parser.gap(direction, missing, &mut self.emitter);
+        }
+    }
+
+    fn incident(&mut self, incident: Incident) {
+        match incident {
+            Incident::OverlapDiffers { offset } => {
+                let anomaly = Anomaly::in_stream("overlap_differs");
+                self.emitter.emit(&Anomaly { offset: Some(offset), ..anomaly });
+            }
+            Incident::SequenceFrozen if *self.frozen => {}
+            Incident::SequenceFrozen => {
+                *self.frozen = true;
+                self.emitter.emit(&Anomaly::in_stream("sequence_frozen"));
+            }
+        }
+    }
+
+    fn max_kept(&self) -> usize {
+        self.app.protocol().map_or(MAX_DETECTION, |protocol| protocol.max_kept)
+    }
+}
+
+/// What a context takes from the flow.
+#[inline]
+pub(super) fn flow_context<'e>(
+    key: &'e FlowKey,
+    id: u64,
+    community_id: &'e CommunityId,
+    sender: Side,
+    client: Side,
+    state: &AppState,
+) -> FlowContext<'e> {
+    let app_proto = state.app.protocol().map(|protocol| protocol.name);
+    FlowContext { key, id, community_id, sender, client, directed: true, app_proto }
+}

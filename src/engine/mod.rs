@@ -1,0 +1,367 @@
+//! Frames in, events and alerts out.
+//!
+//! No I/O, no clock, no thread, no global: the same calls with the same arguments give the same
+//! events, live and in replay.
+
+mod channel;
+mod emit;
+mod stats;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use channel::{AppState, Channel, flow_context};
+use emit::Outlet;
+pub use stats::Stats;
+
+use crate::event::{Anomaly, Context, Event, FlowContext, FlowRecord, Schema};
+use crate::flow::{
+    Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
+};
+use crate::packet::{self, Frame, Packet, Skip, Tcp, TcpFlags, Transport};
+use crate::protocol::{Fact, Protocol, REGISTRY};
+use crate::rule::{Rule, RuleSet};
+use crate::time::Timestamp;
+
+/// Takes what the engine finds. Borrowed values are gone when a call returns.
+pub trait Sink {
+    /// A record. Not called for types that [`wants`](Self::wants) turned down.
+    fn record(&mut self, event: &Event<'_>);
+
+    /// A rule fired on a record. Follows the record itself.
+    fn alert(&mut self, event: &Event<'_>, rule: &Rule);
+
+    /// Whether records of this type are of interest; asked once, when the engine is made.
+    fn wants(&self, schema: &'static Schema) -> bool;
+
+    /// A flow with a known protocol is over: what its parser tells of `server`.
+    fn fact(
+        &mut self,
+        server: IpAddr,
+        protocol: &'static Protocol,
+        name: &'static str,
+        fact: Fact<'_>,
+    );
+}
+
+/// What an engine may use.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Flows at once; one more ends the flow that is least worth keeping.
+    pub flows: usize,
+    /// How long flows may be silent.
+    pub timeouts: Timeouts,
+    /// Octets for streams out of order and unfinished messages, of all flows together; beyond it
+    /// the holes of the flow that holds most are given up.
+    pub stream_memory: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { flows: 1_000_000, timeouts: Timeouts::default(), stream_memory: 256 << 20 }
+    }
+}
+
+/// The whole way of the data for one thread.
+pub struct Engine {
+    outlet: Outlet,
+    flows: FlowTable<AppState>,
+    limits: Limits,
+    /// Flows that may have a hole: the tick looks after them.
+    holed: Vec<u32>,
+    /// Octets kept by all streams.
+    memory: usize,
+    /// The latest packet time so far: timers do not run backwards with a capture's clock.
+    now: Timestamp,
+}
+
+impl Engine {
+    /// An engine without any flow.
+    pub fn new(rules: Arc<RuleSet>, limits: Limits, sink: &dyn Sink) -> Self {
+        Self {
+            outlet: Outlet::new(rules, sink),
+            flows: FlowTable::new(limits.flows, limits.timeouts),
+            limits,
+            holed: Vec::new(),
+            memory: 0,
+            now: Timestamp::ZERO,
+        }
+    }
+
+    /// Takes one frame.
+    pub fn handle(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
+        self.outlet.stats.packets += 1;
+        self.outlet.stats.bytes += u64::from(frame.wire_length);
+        self.now = self.now.max(frame.timestamp);
+        match packet::decode(frame.link, frame.data) {
+            Ok(packet) => self.packet(frame, &packet, sink),
+            Err(skip) => self.skip(frame, skip, sink),
+        }
+    }
+
+    /// Ends what is due at `now`.
+    pub fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
+        self.now = self.now.max(now);
+        let mut holed = std::mem::take(&mut self.holed);
+        holed.sort_unstable();
+        holed.dedup();
+        holed.retain(|index| self.expire_holes(*index, sink));
+        holed.append(&mut self.holed);
+        self.holed = holed;
+        while let Some(index) = self.flows.expired(self.now) {
+            self.end(index, "timeout", sink);
+        }
+    }
+
+    /// Ends every flow.
+    pub fn finish(&mut self, sink: &mut dyn Sink) {
+        for index in self.flows.by_age() {
+            self.end(index, "shutdown", sink);
+        }
+    }
+
+    /// The counters.
+    pub fn stats(&mut self) -> &Stats {
+        self.outlet.stats.flows_active = self.flows.len() as u64;
+        self.outlet.stats.stream_memory = self.memory as u64;
+        &self.outlet.stats
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &RuleSet {
+        self.outlet.rules()
+    }
+
+    #[cold]
+    fn skip(&mut self, frame: &Frame<'_>, skip: Skip, sink: &mut dyn Sink) {
+        let reason = match skip {
+            Skip::NotIp => "not_ip",
+            Skip::Fragment => "fragment",
+            Skip::Defect(defect) => defect.name(),
+        };
+        *self.outlet.stats.decode_errors.entry(reason).or_default() += 1;
+        if let Skip::Defect(defect) = skip {
+            let context = frame_context(frame, &[]);
+            self.outlet.emit(&context, &Anomaly::in_packet(defect.name()), sink);
+        }
+    }
+
+    #[inline]
+    fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, sink: &mut dyn Sink) {
+        let (key, from) = FlowKey::of(packet);
+        let index = match self.flows.find(&key, self.now) {
+            Found::Alive(index) => index,
+            Found::Expired(index) => {
+                self.end(index, "timeout", sink);
+                self.begin(key, from, packet, sink)
+            }
+            Found::Unknown => self.begin(key, from, packet, sink),
+        };
+        let Transport::Tcp(tcp) = packet.transport else {
+            self.count(index, from, frame);
+            return self.flows.touch(index, self.now, Lifetime::Datagram);
+        };
+        if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
+            return;
+        }
+        self.end(index, "reused", sink);
+        let index = self.begin(key, from, packet, sink);
+        self.segment(index, from, frame, packet, &tcp, sink);
+    }
+
+    #[inline]
+    fn count(&mut self, index: u32, from: Side, frame: &Frame<'_>) {
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.packets[from.index()] += 1;
+            flow.bytes[from.index()] += u64::from(frame.wire_length);
+        }
+    }
+
+    fn begin(&mut self, key: FlowKey, from: Side, packet: &Packet<'_>, sink: &mut dyn Sink) -> u32 {
+        if self.flows.is_full()
+            && let Some(index) = self.flows.least_worth()
+        {
+            self.end(index, "evicted", sink);
+        }
+        let (lifetime, client, joined) = match packet.transport {
+            Transport::Tcp(tcp) if tcp.flags.any(TcpFlags::SYN) => {
+                let answer = tcp.flags.any(TcpFlags::ACK);
+                (Lifetime::HalfOpen, if answer { from.opposite() } else { from }, false)
+            }
+            Transport::Tcp(_) => (Lifetime::Established, likely_client(&key, from), true),
+            _ => (Lifetime::Datagram, likely_client(&key, from), false),
+        };
+        self.outlet.stats.flows_created += 1;
+        self.flows.insert(key, client, self.now, lifetime, AppState::new(joined))
+    }
+
+    #[inline]
+    fn segment(
+        &mut self,
+        index: u32,
+        from: Side,
+        frame: &Frame<'_>,
+        packet: &Packet<'_>,
+        tcp: &Tcp<'_>,
+        sink: &mut dyn Sink,
+    ) -> Outcome {
+        let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
+        let context = frame_context(frame, packet.vlan.ids());
+        let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
+        let outcome = connection.segment(self.now, from, tcp, &mut channel);
+        match outcome {
+            Outcome::Taken => {}
+            Outcome::Reopens => return outcome,
+            Outcome::BadChecksum => channel.bad_checksum(),
+            Outcome::Closed => channel.close(connection),
+        }
+        if channel.has_started() {
+            connection.read_kept(from.opposite(), &mut channel);
+        }
+        let connection = &flow.connection;
+        let lifetime = match connection.phase() {
+            Phase::Opening => Lifetime::HalfOpen,
+            Phase::Closed => Lifetime::Closed,
+            Phase::Established if flow.app.app.protocol().is_some() => Lifetime::Application,
+            Phase::Established => Lifetime::Established,
+        };
+        let memory = connection.memory();
+        let has_hole = connection.has_hole();
+        if memory != flow.app.memory || has_hole {
+            self.account(index, memory, has_hole, sink);
+        }
+        self.count(index, from, frame);
+        self.flows.touch(index, self.now, lifetime);
+        outcome
+    }
+
+    /// Keeps the books of what streams hold, and the limit.
+    #[cold]
+    fn account(&mut self, index: u32, memory: usize, has_hole: bool, sink: &mut dyn Sink) {
+        let Some(flow) = self.flows.get_mut(index) else { return };
+        self.memory = self.memory - flow.app.memory + memory;
+        flow.app.memory = memory;
+        if has_hole && !flow.app.holed {
+            flow.app.holed = true;
+            self.holed.push(index);
+        }
+        while self.memory > self.limits.stream_memory {
+            let holds = |index: &u32, flows: &mut FlowTable<AppState>| {
+                flows.get_mut(*index).map_or(0, |flow| flow.app.memory)
+            };
+            let flows = &mut self.flows;
+            let Some(most) = self.holed.iter().copied().max_by_key(|index| holds(index, flows))
+            else {
+                return;
+            };
+            self.with_connection(most, sink, |_, connection, channel| connection.flush(channel));
+            self.holed.retain(|index| *index != most);
+        }
+    }
+
+    /// Gives up the holes of a flow that are due. False if it has none any more.
+    fn expire_holes(&mut self, index: u32, sink: &mut dyn Sink) -> bool {
+        self.with_connection(index, sink, |now, connection, channel| {
+            connection.expire(now, channel);
+        })
+    }
+
+    /// Does something with a flow's streams outside of a packet of theirs. Says whether they have
+    /// holes then.
+    fn with_connection(
+        &mut self,
+        index: u32,
+        sink: &mut dyn Sink,
+        act: impl FnOnce(Timestamp, &mut Connection, &mut Channel<'_>),
+    ) -> bool {
+        let now = self.now;
+        let Some(flow) = self.flows.get_mut(index) else { return false };
+        let vlan = flow.key.vlan();
+        let context = timer_context(now, &vlan);
+        let (connection, mut channel) =
+            Channel::open(flow, context, Side::Lower, &mut self.outlet, sink);
+        act(now, connection, &mut channel);
+        let (memory, has_hole) = (connection.memory(), connection.has_hole());
+        self.memory = self.memory - flow.app.memory + memory;
+        flow.app.memory = memory;
+        flow.app.holed = has_hole;
+        has_hole
+    }
+
+    /// Takes a flow out and tells what it was.
+    fn end(&mut self, index: u32, reason: &'static str, sink: &mut dyn Sink) {
+        let Some(mut flow) = self.flows.remove(index) else { return };
+        self.memory -= flow.app.memory;
+        *self.outlet.stats.flows_ended.entry(reason).or_default() += 1;
+        let vlan = flow.key.vlan();
+        let context = timer_context(self.now, &vlan);
+        let client = flow.client;
+        let (connection, mut channel) =
+            Channel::open(&mut flow, context, client, &mut self.outlet, sink);
+        channel.close(connection);
+        let record = flow_record(&flow, reason);
+        let Flow { key, id, community_id, app, .. } = &flow;
+        let of_flow = flow_context(key, *id, community_id, client, client, app);
+        let context = Context { flow: Some(FlowContext { directed: false, ..of_flow }), ..context };
+        self.outlet.emit(&context, &record, sink);
+    }
+}
+
+/// Who opened a flow that we did not see begin: not the end with a port that one of our protocols
+/// has, else not the one with a system port (RFC 6335, 6), else who spoke first.
+fn likely_client(key: &FlowKey, from: Side) -> Side {
+    let registered = |port: u16| REGISTRY.iter().any(|protocol| protocol.ports.contains(&port));
+    let system = |port: u16| (1..1024).contains(&port);
+    let [lower, upper] = [Side::Lower, Side::Upper].map(|side| key.port(side));
+    for is_server in [&registered as &dyn Fn(u16) -> bool, &system] {
+        match (is_server(lower), is_server(upper)) {
+            (true, false) => return Side::Upper,
+            (false, true) => return Side::Lower,
+            _ => {}
+        }
+    }
+    from
+}
+
+#[inline]
+fn frame_context<'e>(frame: &Frame<'e>, vlan: &'e [u16]) -> Context<'e> {
+    let Frame { timestamp, number, interface, .. } = *frame;
+    Context { timestamp, number, interface, vlan, flow: None }
+}
+
+/// For what a timer does: no frame is at hand.
+fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
+    let tags = vlan.iter().take_while(|id| **id != 0).count();
+    Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
+}
+
+fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
+    let senders = [flow.client, flow.client.opposite()];
+    let streams = senders.map(|side| flow.connection.stream(side).counters());
+    FlowRecord {
+        packets: senders.map(|side| flow.packets[side.index()]),
+        bytes: senders.map(|side| flow.bytes[side.index()]),
+        start: flow.first_seen,
+        end: flow.last_seen,
+        state: state(flow),
+        reason,
+        alerted: flow.app.alerted,
+        joined: flow.app.joined,
+        gaps: streams.map(|stream| stream.gaps.into()),
+        bytes_missed: streams.map(|stream| stream.missed),
+        retransmissions: streams.map(|stream| stream.retransmissions.into()),
+    }
+}
+
+/// As Suricata calls it.
+fn state(flow: &Flow<AppState>) -> &'static str {
+    const TCP: u8 = 6;
+    let both = flow.packets.iter().all(|packets| *packets > 0);
+    match (flow.key.protocol(), flow.connection.phase()) {
+        (TCP, Phase::Opening) => "new",
+        (TCP, Phase::Established) => "established",
+        (TCP, Phase::Closed) => "closed",
+        _ if both => "established",
+        _ => "new",
+    }
+}

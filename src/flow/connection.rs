@@ -1,0 +1,175 @@
+//! A TCP connection: two streams, and where in its life it is.
+
+use super::{Reader, Side, Stream};
+use crate::packet::{Checksum, Tcp, TcpFlags};
+use crate::time::Timestamp;
+
+/// Where in its life a connection is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// It is being opened: only SYN was seen.
+    #[default]
+    Opening,
+    /// Both may send.
+    Established,
+    /// Both said that they are done, or one reset it.
+    Closed,
+}
+
+/// What became of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was taken.
+    Taken,
+    /// It was taken, and the connection is closed with it.
+    Closed,
+    /// It belongs to a new connection between the same ports: nothing was taken.
+    Reopens,
+    /// Its checksum is wrong, and this sender's are right otherwise: its receiver drops it too.
+    BadChecksum,
+}
+
+/// A TCP connection.
+#[derive(Debug, Default)]
+pub struct Connection {
+    /// By the [`Side`] of the sender.
+    streams: [Stream; 2],
+    phase: Phase,
+    /// Whether a right checksum was seen, by sender. One whose checksums are all wrong was captured
+    /// before its network card filled them in.
+    checksums: [bool; 2],
+    /// SYN of somebody who wants to open the connection anew, and its sequence number. It counts
+    /// once the other end agrees: anybody can send a SYN.
+    reopening: Option<(Side, u32)>,
+}
+
+impl Connection {
+    /// Where in its life it is.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The stream that `side` sends.
+    pub fn stream(&self, side: Side) -> &Stream {
+        &self.streams[side.index()]
+    }
+
+    /// Whether either stream has a hole.
+    #[inline]
+    pub const fn has_hole(&self) -> bool {
+        self.streams[0].has_hole() || self.streams[1].has_hole()
+    }
+
+    /// Octets of memory besides `self`.
+    #[inline]
+    pub fn memory(&self) -> usize {
+        self.streams[0].memory() + self.streams[1].memory()
+    }
+
+    /// Takes a segment that `from` sent.
+    #[inline]
+    pub fn segment(
+        &mut self,
+        now: Timestamp,
+        from: Side,
+        tcp: &Tcp<'_>,
+        reader: &mut impl Reader,
+    ) -> Outcome {
+        match tcp.checksum {
+            Checksum::Good => self.checksums[from.index()] = true,
+            Checksum::Bad if self.checksums[from.index()] => return Outcome::BadChecksum,
+            _ => {}
+        }
+        if self.has_hole() {
+            self.expire(now, reader);
+        }
+        if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
+            return self.control(from, tcp, reader);
+        }
+        if self.phase == Phase::Opening {
+            self.phase = Phase::Established;
+        }
+        if tcp.flags.any(TcpFlags::ACK) {
+            self.streams[from.opposite().index()].acknowledge(tcp.acknowledgment);
+        }
+        let stream = &mut self.streams[from.index()];
+        reader.turn_to(from);
+        stream.segment(now, tcp, reader);
+        if tcp.flags.any(TcpFlags::FIN) {
+            stream.finish(tcp.sequence.wrapping_add(tcp.payload.len() as u32));
+        }
+        if self.streams[0].is_finished() && self.streams[1].is_finished() {
+            return self.close();
+        }
+        Outcome::Taken
+    }
+
+    /// Gives up the holes that are due at `now`.
+    pub fn expire(&mut self, now: Timestamp, reader: &mut impl Reader) {
+        for side in [Side::Lower, Side::Upper] {
+            reader.turn_to(side);
+            self.streams[side.index()].expire(now, reader);
+        }
+    }
+
+    /// Gives up every hole: nothing more will come.
+    pub fn flush(&mut self, reader: &mut impl Reader) {
+        for side in [Side::Lower, Side::Upper] {
+            reader.turn_to(side);
+            self.streams[side.index()].flush(reader);
+        }
+    }
+
+    /// Shows the reader what is kept of the stream that `side` sends: somebody else reads now.
+    pub fn read_kept(&mut self, side: Side, reader: &mut impl Reader) {
+        reader.turn_to(side);
+        self.streams[side.index()].read_kept(reader);
+    }
+
+    #[cold]
+    fn control(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) -> Outcome {
+        if tcp.flags.any(TcpFlags::RST) {
+            return self.reset(from, tcp, reader);
+        }
+        let answer = tcp.flags.any(TcpFlags::ACK);
+        let agreed = (from.opposite(), tcp.acknowledgment.wrapping_sub(1));
+        if answer && self.reopening == Some(agreed) {
+            return Outcome::Reopens;
+        }
+        let first = tcp.sequence.wrapping_add(1);
+        let stream = &mut self.streams[from.index()];
+        if stream.is_started() {
+            let repeats = !answer && stream.is_first(first);
+            if !answer && !repeats {
+                if self.phase == Phase::Closed {
+                    return Outcome::Reopens;
+                }
+                self.reopening = Some((from, tcp.sequence));
+            }
+            return Outcome::Taken;
+        }
+        stream.start(first);
+        let other = &mut self.streams[from.opposite().index()];
+        if answer && !other.is_started() {
+            other.start(tcp.acknowledgment);
+        }
+        Outcome::Taken
+    }
+
+    /// A reset counts where its sender's stream is; others are forged (RFC 5961, 3.2).
+    fn reset(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) -> Outcome {
+        if !self.streams[from.index()].is_near(tcp.sequence) {
+            return Outcome::Taken;
+        }
+        self.flush(reader);
+        self.close()
+    }
+
+    fn close(&mut self) -> Outcome {
+        if self.phase == Phase::Closed {
+            return Outcome::Taken;
+        }
+        self.phase = Phase::Closed;
+        Outcome::Closed
+    }
+}

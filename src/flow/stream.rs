@@ -1,0 +1,435 @@
+//! One direction of a TCP connection, put in order.
+//!
+//! ```text
+//!            delivered                  hole          out of order
+//! ───────────────────────────────┬──────────────┬──────────┬───┬──────┐
+//!        consumed     │  kept    │              │ pending  │   │      │
+//! ────────────────────┴──────────┼──────────────┴──────────┴───┴──────┘
+//!                              next
+//! ```
+//!
+//! Data in order goes to the reader as the slice that it was captured in. Two things are copied:
+//! the tail of a message that is not whole yet (`kept`), and what came ahead of its turn
+//! (`pending`). Both are capped.
+
+use std::time::Duration;
+
+use super::pending::Pending;
+use super::{Progress, Side};
+use crate::packet::Tcp;
+use crate::time::Timestamp;
+
+/// Takes what a stream delivers.
+pub trait Reader {
+    /// What follows was sent by this end.
+    fn turn_to(&mut self, sender: Side);
+
+    /// Octets in order, beginning with those that were kept. See [`Progress`].
+    fn data(&mut self, bytes: &[u8]) -> Progress;
+
+    /// `missing` octets will never come. What was kept for an unfinished message is gone.
+    fn gap(&mut self, missing: u64);
+
+    /// Something that no sane sender does.
+    fn incident(&mut self, incident: Incident);
+
+    /// The most octets to keep for an unfinished message.
+    fn max_kept(&self) -> usize;
+}
+
+/// What no sane sender does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incident {
+    /// The same octets of the stream came twice, with different content. The first were taken.
+    OverlapDiffers {
+        /// Where the second copy began: octets from the start of the stream.
+        offset: u64,
+    },
+    /// Segment after segment has other data under the sequence number of the first: a capture
+    /// written by hand. Only the first was taken.
+    SequenceFrozen,
+}
+
+/// A hole is given up so long after the receiver acknowledged what was in it …
+const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
+/// … or so long after it showed: nobody may see the acknowledgments.
+const AFTER_SEEN: Duration = Duration::from_secs(2);
+/// So many different segments under the first sequence number are no accident.
+const FROZEN: u8 = 3;
+
+/// Counters of a stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamCounters {
+    /// Holes that were given up.
+    pub gaps: u32,
+    /// Segments that carried nothing new.
+    pub retransmissions: u32,
+    /// Octets that were in the holes.
+    pub missed: u64,
+}
+
+/// The last segment that was delivered, to compare a second copy with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Delivered {
+    sequence: u32,
+    length: u32,
+    fingerprint: u32,
+}
+
+/// One direction of a TCP connection.
+#[derive(Debug, Default)]
+pub struct Stream {
+    /// Sequence number of the next octet to deliver.
+    next: u32,
+    /// The highest sequence number that the receiver said it expects.
+    acknowledged: u32,
+    /// Octets from the start of the stream to `next`, those in gaps too.
+    offset: u64,
+    /// Octets yet to come that nobody wants.
+    skip: u32,
+    /// The reader is not called until so many octets are kept.
+    wanted: u32,
+    /// The tail of a message that is not whole yet.
+    kept: Vec<u8>,
+    /// What came ahead of its turn.
+    pending: Option<Box<Pending>>,
+    last: Delivered,
+    /// Segments delivered, up to 2.
+    segments: u8,
+    /// Different segments under the first sequence number.
+    frozen: u8,
+    started: bool,
+    /// Whether it had begun before we saw it.
+    joined: bool,
+    acknowledges: bool,
+    /// Sequence number of FIN.
+    end: Option<u32>,
+    counters: StreamCounters,
+}
+
+impl Stream {
+    /// The first octet will have this sequence number: SYN said so.
+    pub fn start(&mut self, sequence: u32) {
+        self.next = sequence;
+        self.started = true;
+    }
+
+    /// The first octet that we see has this sequence number, or the next one if this is a
+    /// keep-alive.
+    fn join(&mut self, sequence: u32) {
+        self.start(sequence);
+        self.joined = true;
+    }
+
+    /// Whether the sequence numbers are known.
+    pub const fn is_started(&self) -> bool {
+        self.started
+    }
+
+    /// Whether the stream began with `sequence`, and SYN said so.
+    pub fn is_first(&self, sequence: u32) -> bool {
+        !self.joined && self.next.wrapping_sub(self.offset as u32) == sequence
+    }
+
+    /// Whether `sequence` is one that the receiver may expect about now: within one window without
+    /// scaling of the next octet.
+    pub fn is_near(&self, sequence: u32) -> bool {
+        !self.started || (-1..=0xffff).contains(&distance(sequence, self.next))
+    }
+
+    /// Whether everything up to FIN was delivered.
+    pub fn is_finished(&self) -> bool {
+        self.end.is_some_and(|end| distance(end, self.next) <= 0)
+    }
+
+    /// Whether there is a hole.
+    #[inline]
+    pub const fn has_hole(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// The counters.
+    pub const fn counters(&self) -> StreamCounters {
+        self.counters
+    }
+
+    /// Octets kept for an unfinished message.
+    pub fn kept(&self) -> &[u8] {
+        &self.kept
+    }
+
+    /// Octets of memory besides `self`.
+    #[inline]
+    pub fn memory(&self) -> usize {
+        self.kept.capacity() + self.pending.as_ref().map_or(0, |pending| pending.memory())
+    }
+
+    /// Takes a segment.
+    #[inline]
+    pub fn segment(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        if !self.started {
+            self.join(tcp.sequence);
+        }
+        if tcp.payload.is_empty() {
+            return;
+        }
+        if tcp.sequence != self.next || self.pending.is_some() || self.frozen != 0 {
+            return self.out_of_order(now, tcp, reader);
+        }
+        self.advance(tcp);
+        self.deliver(tcp.payload, reader);
+    }
+
+    /// The sender has no more than the octets before `sequence`.
+    pub fn finish(&mut self, sequence: u32) {
+        self.end.get_or_insert(sequence);
+    }
+
+    /// The receiver expects `acknowledgment` next.
+    #[inline]
+    pub fn acknowledge(&mut self, acknowledgment: u32) {
+        if !self.acknowledges || distance(acknowledgment, self.acknowledged) > 0 {
+            self.acknowledged = acknowledgment;
+            self.acknowledges = true;
+        }
+    }
+
+    /// Gives up the holes that are due at `now`.
+    pub fn expire(&mut self, now: Timestamp, reader: &mut impl Reader) {
+        while let Some(pending) = &mut self.pending {
+            let acknowledged = self.acknowledges && distance(self.acknowledged, self.next) > 0;
+            if !pending.is_due(now, acknowledged, AFTER_ACKNOWLEDGED, AFTER_SEEN) {
+                return;
+            }
+            self.give_up_hole(reader);
+        }
+    }
+
+    /// Gives up every hole.
+    pub fn flush(&mut self, reader: &mut impl Reader) {
+        while self.pending.is_some() {
+            self.give_up_hole(reader);
+        }
+    }
+
+    /// Shows the reader again what is kept: somebody else reads now.
+    pub fn read_kept(&mut self, reader: &mut impl Reader) {
+        if !self.kept.is_empty() {
+            self.wanted = 0;
+            self.deliver(&[], reader);
+        }
+    }
+
+    #[cold]
+    fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        let ahead = distance(tcp.sequence, self.next);
+        if ahead == 1 && self.joined && self.offset == 0 {
+            // Joined at a keep-alive without data, whose number is one too low (RFC 9293, 3.8.4).
+            self.next = tcp.sequence;
+        } else if ahead > 0 {
+            return self.keep_pending(now, ahead as u64, tcp.payload, reader);
+        }
+        if ahead == 0 && (1..FROZEN).contains(&self.frozen) {
+            // It goes on after all: the other copies of its first octets were forged or mangled.
+            self.frozen = 0;
+            reader.incident(Incident::OverlapDiffers { offset: 0 });
+        }
+        let old = self.next.wrapping_sub(tcp.sequence) as usize;
+        if old > 0 && self.is_unbelievable_copy(tcp, reader) {
+            return;
+        }
+        match tcp.payload.get(old..) {
+            Some(new) if !new.is_empty() => {
+                self.advance(tcp);
+                self.deliver(new, reader);
+                self.deliver_pending(reader);
+            }
+            // A keep-alive probe repeats one octet that was acknowledged.
+            _ if old == 1 && tcp.payload.len() == 1 => {}
+            _ => self.counters.retransmissions = self.counters.retransmissions.saturating_add(1),
+        }
+    }
+
+    /// Compares a second copy of the last segment with the first, and says whether none of it is
+    /// to be taken.
+    fn is_unbelievable_copy(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
+        let length = self.last.length as usize;
+        let keep_alive = tcp.payload.len() == 1 && self.next.wrapping_sub(tcp.sequence) == 1;
+        if tcp.sequence != self.last.sequence || self.segments == 0 || keep_alive {
+            return false;
+        }
+        let differs = match tcp.payload.get(..length) {
+            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last.fingerprint,
+            Some(copy) => Tcp::fingerprint_of(copy) != self.last.fingerprint,
+            None => false,
+        };
+        if !differs {
+            return false;
+        }
+        let offset = self.offset.saturating_sub(self.next.wrapping_sub(tcp.sequence) as u64);
+        if self.segments > 1 {
+            reader.incident(Incident::OverlapDiffers { offset });
+            return false;
+        }
+        self.frozen = self.frozen.saturating_add(1);
+        if self.frozen == FROZEN {
+            reader.incident(Incident::SequenceFrozen);
+        }
+        self.counters.retransmissions = self.counters.retransmissions.saturating_add(1);
+        true
+    }
+
+    #[inline]
+    fn advance(&mut self, tcp: &Tcp<'_>) {
+        self.last = Delivered {
+            sequence: tcp.sequence,
+            length: tcp.payload.len() as u32,
+            fingerprint: tcp.fingerprint,
+        };
+        self.segments = (self.segments + 1).min(2);
+    }
+
+    /// Hands octets that begin at `next` to the reader.
+    #[inline]
+    fn deliver(&mut self, bytes: &[u8], reader: &mut impl Reader) {
+        self.next = self.next.wrapping_add(bytes.len() as u32);
+        self.offset += bytes.len() as u64;
+        if self.kept.is_empty() && self.skip == 0 {
+            return self.read(bytes, reader);
+        }
+        self.deliver_behind(bytes, reader);
+    }
+
+    /// As `deliver`, where octets are kept or to be skipped: takes as few as complete the message,
+    /// so that the rest can go on without a copy.
+    fn deliver_behind(&mut self, mut bytes: &[u8], reader: &mut impl Reader) {
+        loop {
+            let skipped = bytes.len().min(self.skip as usize);
+            self.skip -= skipped as u32;
+            bytes = bytes.get(skipped..).unwrap_or_default();
+            if self.kept.is_empty() {
+                break;
+            }
+            let missing = (self.wanted as usize).saturating_sub(self.kept.len());
+            let (taken, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
+            self.kept.extend_from_slice(taken);
+            bytes = rest;
+            if taken.len() < missing {
+                return;
+            }
+            let mut kept = std::mem::take(&mut self.kept);
+            let progress = reader.data(&kept);
+            self.skip = progress.consumed.saturating_sub(kept.len()) as u32;
+            kept.drain(..progress.consumed.min(kept.len()));
+            self.kept = kept;
+            self.want(progress, reader);
+        }
+        if !bytes.is_empty() {
+            self.read(bytes, reader);
+        }
+        self.release();
+    }
+
+    /// Lets the reader read `bytes` in place and keeps what it leaves.
+    #[inline]
+    fn read(&mut self, bytes: &[u8], reader: &mut impl Reader) {
+        let progress = reader.data(bytes);
+        match bytes.get(progress.consumed..) {
+            Some([]) => {}
+            Some(rest) => {
+                self.kept.extend_from_slice(rest);
+                self.want(progress, reader);
+            }
+            None => self.skip = (progress.consumed - bytes.len()) as u32,
+        }
+    }
+
+    /// Notes how many octets the reader waits for. A reader that wants no more than it has would
+    /// be asked forever, and one that wants more than it may would never be served: both lose what
+    /// is kept.
+    fn want(&mut self, progress: Progress, reader: &mut impl Reader) {
+        if self.kept.is_empty() {
+            return;
+        }
+        if progress.wanted <= self.kept.len() || progress.wanted > reader.max_kept() {
+            let missing = self.kept.len() as u64;
+            self.kept.clear();
+            reader.gap(missing);
+            return;
+        }
+        self.wanted = progress.wanted as u32;
+    }
+
+    /// Gives the memory back that one large message needed.
+    fn release(&mut self) {
+        const SPARE: usize = 4096;
+        if self.kept.is_empty() && self.kept.capacity() > SPARE {
+            self.kept = Vec::new();
+        }
+    }
+
+    fn keep_pending(
+        &mut self,
+        now: Timestamp,
+        ahead: u64,
+        payload: &[u8],
+        reader: &mut impl Reader,
+    ) {
+        let at = self.offset + ahead;
+        let pending = self.pending.get_or_insert_with(Box::default);
+        if pending.insert(now, at, payload) {
+            reader.incident(Incident::OverlapDiffers { offset: at });
+        }
+        while self.pending.as_ref().is_some_and(|pending| pending.is_full()) {
+            self.give_up_hole(reader);
+        }
+    }
+
+    /// Delivers what is no longer ahead of its turn.
+    fn deliver_pending(&mut self, reader: &mut impl Reader) {
+        while let Some(pending) = &mut self.pending {
+            pending.progress();
+            match pending.take(self.offset) {
+                Some(run) => {
+                    let old = (self.offset - run.at) as usize;
+                    if let Some(new) = run.bytes.get(old..) {
+                        self.deliver(new, reader);
+                    }
+                }
+                None if pending.is_empty() => self.pending = None,
+                None => return,
+            }
+        }
+    }
+
+    fn give_up_hole(&mut self, reader: &mut impl Reader) {
+        if let Some(first) = self.pending.as_ref().and_then(|pending| pending.first()) {
+            self.miss(first - self.offset, reader);
+        }
+        self.deliver_pending(reader);
+    }
+
+    /// Goes on behind `missing` octets that never came.
+    fn miss(&mut self, missing: u64, reader: &mut impl Reader) {
+        self.next = self.next.wrapping_add(missing as u32);
+        self.offset += missing;
+        self.segments = 2;
+        self.counters.gaps = self.counters.gaps.saturating_add(1);
+        self.counters.missed += missing;
+        let unwanted = missing.min(u64::from(self.skip));
+        self.skip -= unwanted as u32;
+        if missing > unwanted {
+            self.kept.clear();
+            reader.gap(missing - unwanted);
+        }
+    }
+}
+
+/// How far `a` is ahead of `b`, modulo 2^32.
+#[inline]
+const fn distance(a: u32, b: u32) -> i32 {
+    a.wrapping_sub(b) as i32
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,291 @@
+//! The field tables: what rules, records and documentation see of an APDU.
+
+use super::apci::{Apdu, Control, Function};
+use super::asdu::Asdu;
+use super::elements::{File, FileStatus, InformationObject, State, protection, quality};
+use super::time::{Cp24Time2a, Cp56Time2a, TimeTag};
+use super::{cause, types};
+use crate::event::{Kind, Value};
+use crate::record;
+
+/// Declares the header's fields and an object's fields once each, for the three tables that are
+/// made of them.
+macro_rules! tables {
+    (
+        header { $($header:literal: $header_kind:expr, $header_about:literal
+            => |$apdu:ident| $header_get:expr;)* }
+        object { $($member:literal: $member_kind:expr, $member_about:literal
+            => |$object:ident| $member_get:expr;)* }
+    ) => {
+        record! {
+            /// One APDU of IEC 60870-5-104.
+            pub static IEC104: Apdu<'a> = "iec104";
+            message_types(MESSAGE_TYPES, |apdu| message_type(apdu));
+            fields {
+                $($header: $header_kind, $header_about => |$apdu| $header_get;)*
+            }
+            lists {
+                "iec104.objects": OBJECT, "Information objects."
+                    => |apdu, visit| for object in apdu.asdu.iter().flat_map(Asdu::objects) {
+                        visit(&object);
+                    };
+            }
+        }
+
+        record! {
+            /// One information object within an APDU.
+            static OBJECT: InformationObject = "object";
+            fields {
+                $($member: $member_kind, $member_about => |$object| $member_get;)*
+            }
+        }
+
+        record! {
+            /// One information object of IEC 60870-5-104, with the header of its ASDU.
+            pub static IEC104_OBJECT: ObjectRecord<'a> = "iec104_object";
+            message_types(MESSAGE_TYPES, |record| message_type(record.apdu));
+            fields {
+                $($header: $header_kind, $header_about
+                    => |record| { let $apdu = record.apdu; $header_get };)*
+                $("iec104." $member: $member_kind, $member_about
+                    => |record| { let $object = &record.object; $member_get };)*
+            }
+        }
+    };
+}
+
+/// One information object, and the APDU that brought it.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectRecord<'a> {
+    /// The APDU.
+    pub apdu: &'a Apdu<'a>,
+    /// The object.
+    pub object: InformationObject,
+}
+
+tables! {
+    header {
+        "iec104.frame": Kind::Name(Control::FORMATS), "Format of the APCI: I, S or U."
+            => |a| Value::Code(a.control.format());
+        "iec104.ns": Kind::Integer, "N(S) of format I, 0 to 32767."
+            => |a| match a.control {
+                Control::I { send, .. } => Value::Integer(send.into()),
+                Control::S { .. } | Control::U(_) => Value::Absent,
+            };
+        "iec104.nr": Kind::Integer, "N(R) of formats I and S, 0 to 32767."
+            => |a| match a.control {
+                Control::I { receive, .. } | Control::S { receive } => Value::Integer(receive.into()),
+                Control::U(_) => Value::Absent,
+            };
+        "iec104.function": Kind::Name(Function::NAMES), "Function of format U."
+            => |a| match a.control {
+                Control::U(Some(function)) => Value::Code(function as u8),
+                _ => Value::Absent,
+            };
+        "iec104.type_id": Kind::Integer, "Type identification, 0 to 255."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.type_id.into()));
+        "iec104.type": Kind::Name(types::NAMES), "Name of the type; absent if it is reserved or private."
+            => |a| Value::maybe(a.asdu.and_then(|asdu| asdu.known), |known| Value::Code(known.id));
+        "iec104.cot": Kind::Integer, "Cause of transmission, 0 to 63."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.cause.into()));
+        "iec104.cause": Kind::Name(cause::NAMES), "Name of the cause; absent if it is reserved or private."
+            => |a| Value::maybe(a.asdu, |asdu| cause_name(asdu.cause));
+        "iec104.negative": Kind::Boolean, "P/N: a negative confirmation."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Boolean(asdu.negative));
+        "iec104.test": Kind::Boolean, "T: sent for a test."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Boolean(asdu.test));
+        "iec104.originator": Kind::Integer, "Originator address, 0 to 255; 0 is unused."
+            => |a| Value::maybe(
+                a.asdu.and_then(|asdu| asdu.originator),
+                |originator| Value::Integer(originator.into()),
+            );
+        "iec104.ca": Kind::Integer, "Common address of the station, 0 to 65535."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.common_address.into()));
+        "iec104.sq": Kind::Boolean, "SQ: objects have consecutive addresses."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Boolean(asdu.sequence));
+        "iec104.count": Kind::Integer, "Number of objects that the ASDU announces, 0 to 127."
+            => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.count.into()));
+        "iec104.length": Kind::Integer, "Length of the APDU as it says: octets after the length octet, 4 to 253."
+            => |a| Value::Integer(a.length.into());
+    }
+    object {
+        "ioa": Kind::Integer, "Address of the information object, 0 to 16777215."
+            => |o| Value::Integer(o.address.into());
+        "value": Kind::Number, "Value of the point, command or parameter: a number, or true and false."
+            => |o| o.value;
+        "raw": Kind::Integer, "A normalized value as sent, -32768 to 32767; value is the fraction of 32768."
+            => |o| Value::maybe(o.raw, |raw| Value::Integer(raw.into()));
+        "state": Kind::Name(State::NAMES), "Name of a value that is a state or a command."
+            => |o| Value::maybe(o.state, |state| Value::Code(state as u8));
+        "transient": Kind::Boolean, "A step position's equipment is between two positions."
+            => |o| flag(o.transient);
+        "select": Kind::Boolean, "S/E: the command selects; else it executes."
+            => |o| flag(o.select);
+        "qualifier": Kind::Integer, "Qualifier of the type: QU, QL, QOI, RQT, KPA, QPA, QRP, COI, FRQ, SRQ, SCQ, LSQ or AFQ."
+            => |o| Value::maybe(o.qualifier, |qualifier| Value::Integer(qualifier.into()));
+        "quality.invalid": Kind::Boolean, "IV: the value is not valid."
+            => |o| flag(o.quality.get(quality::INVALID));
+        "quality.not_topical": Kind::Boolean, "NT: the value was not updated lately."
+            => |o| flag(o.quality.get(quality::NOT_TOPICAL));
+        "quality.substituted": Kind::Boolean, "SB: the value comes from an operator or an automatic source."
+            => |o| flag(o.quality.get(quality::SUBSTITUTED));
+        "quality.blocked": Kind::Boolean, "BL: the value is blocked for transmission."
+            => |o| flag(o.quality.get(quality::BLOCKED));
+        "quality.overflow": Kind::Boolean, "OV: the value is beyond its range."
+            => |o| flag(o.quality.get(quality::OVERFLOW));
+        "quality.elapsed_time_invalid": Kind::Boolean, "EI: the elapsed time of a protection event is not valid."
+            => |o| flag(o.quality.get(quality::ELAPSED_TIME_INVALID));
+        "time": Kind::Time, "CP56Time2a as the station told it, read as UTC; absent if it is no date."
+            => |o| moment(o.time.and_then(TimeTag::full));
+        "time_tag.invalid": Kind::Boolean, "IV of the time tag."
+            => |o| flag(o.time.map(TimeTag::invalid));
+        "time_tag.substituted": Kind::Boolean, "GEN: an equipment on the way set the time."
+            => |o| flag(o.time.map(TimeTag::substituted));
+        "time_tag.summer_time": Kind::Boolean, "SU: the hour is that of summer time."
+            => |o| flag(o.time.and_then(TimeTag::full).map(Cp56Time2a::summer_time));
+        "time_tag.day_of_week": Kind::Integer, "Monday 1 to Sunday 7, 0 is unused."
+            => |o| Value::maybe(
+                o.time.and_then(TimeTag::full),
+                |time| Value::Integer(time.day_of_week().into()),
+            );
+        "time_tag.hour_ms": Kind::Integer, "CP24Time2a, which names no hour: milliseconds since the hour, 0 to 3599999."
+            => |o| Value::maybe(
+                o.time.and_then(TimeTag::short).and_then(Cp24Time2a::millisecond_of_hour),
+                |milliseconds| Value::Integer(milliseconds.into()),
+            );
+        "elapsed_ms": Kind::Integer, "CP16Time2a: duration, operating time or delay in milliseconds."
+            => |o| Value::maybe(o.elapsed, |time| Value::Integer(time.milliseconds().into()));
+        "counter.sequence": Kind::Integer, "SQ of a counter reading, 0 to 31."
+            => |o| Value::maybe(o.counter, |counter| Value::Integer(counter.sequence().into()));
+        "counter.carry": Kind::Boolean, "CY: the counter overflowed since it was last read."
+            => |o| Value::maybe(o.counter, |counter| Value::Boolean(counter.carry()));
+        "counter.adjusted": Kind::Boolean, "CA: the counter was adjusted since it was last read."
+            => |o| Value::maybe(o.counter, |counter| Value::Boolean(counter.adjusted()));
+        "counter.invalid": Kind::Boolean, "IV: the counter reading is not valid."
+            => |o| Value::maybe(o.counter, |counter| Value::Boolean(counter.invalid()));
+        "start.general": Kind::Boolean, "GS: the protection started."
+            => |o| flag(o.start.get(protection::GENERAL));
+        "start.l1": Kind::Boolean, "SL1: it started on phase L1."
+            => |o| flag(o.start.get(protection::L1));
+        "start.l2": Kind::Boolean, "SL2: it started on phase L2."
+            => |o| flag(o.start.get(protection::L2));
+        "start.l3": Kind::Boolean, "SL3: it started on phase L3."
+            => |o| flag(o.start.get(protection::L3));
+        "start.earth": Kind::Boolean, "SIE: it started on earth current."
+            => |o| flag(o.start.get(protection::EARTH));
+        "start.reverse": Kind::Boolean, "SRD: it started in reverse direction."
+            => |o| flag(o.start.get(protection::REVERSE));
+        "output.general": Kind::Boolean, "GC: general command to the output circuit."
+            => |o| flag(o.output.get(protection::GENERAL));
+        "output.l1": Kind::Boolean, "CL1: command to the output circuit of phase L1."
+            => |o| flag(o.output.get(protection::L1));
+        "output.l2": Kind::Boolean, "CL2: command to the output circuit of phase L2."
+            => |o| flag(o.output.get(protection::L2));
+        "output.l3": Kind::Boolean, "CL3: command to the output circuit of phase L3."
+            => |o| flag(o.output.get(protection::L3));
+        "changed": Kind::Integer, "CD: one bit for each of 16 states that changed; value holds the states."
+            => |o| Value::maybe(o.change, |change| Value::Integer(change.into()));
+        "freeze": Kind::Integer, "FRZ of a counter interrogation: read 0, freeze 1, freeze and reset 2, reset 3."
+            => |o| Value::maybe(o.freeze, |freeze| Value::Integer(freeze.into()));
+        "parameter.changed": Kind::Boolean, "LPC or BS1: parameters were changed at the station."
+            => |o| flag(o.parameter_changed);
+        "parameter.out_of_operation": Kind::Boolean, "POP: the parameter is not in operation."
+            => |o| flag(o.out_of_operation);
+        "association": Kind::Integer, "AID: the users whose security statistics these are."
+            => |o| Value::maybe(o.association, |association| Value::Integer(association.into()));
+        "file.name": Kind::Integer, "NOF: name of the file or subdirectory, 0 to 65535."
+            => |o| Value::maybe(o.file.name, |name| Value::Integer(name.into()));
+        "file.section": Kind::Integer, "NOS: name of the section, 0 to 255."
+            => |o| Value::maybe(o.file.section, |section| Value::Integer(section.into()));
+        "file.length": Kind::Integer, "LOF or LOS: length of the file, section or segment in octets."
+            => |o| Value::maybe(o.file.length, |length| Value::Integer(length.into()));
+        "file.checksum": Kind::Integer, "CHS: sum of the octets modulo 256."
+            => |o| Value::maybe(o.file.checksum, |checksum| Value::Integer(checksum.into()));
+        "file.negative": Kind::Boolean, "FRQ or SRQ: negative confirmation, or section not ready."
+            => |o| flag(o.file.negative);
+        "file.error": Kind::Integer, "The upper four bits of SCQ and AFQ: what went wrong, 0 to 15."
+            => |o| Value::maybe(o.file.error, |error| Value::Integer(error.into()));
+        "file.status": Kind::Integer, "SOF: status of the file, 0 to 31."
+            => |o| status(&o.file, |status| Value::Integer(status.code().into()));
+        "file.last": Kind::Boolean, "LFD: the last file of the directory."
+            => |o| status(&o.file, |status| Value::Boolean(status.last()));
+        "file.directory": Kind::Boolean, "FOR: the name is that of a subdirectory."
+            => |o| status(&o.file, |status| Value::Boolean(status.directory()));
+        "file.active": Kind::Boolean, "FA: the file is being transferred."
+            => |o| status(&o.file, |status| Value::Boolean(status.active()));
+        "file.from": Kind::Time, "First moment of the events that are asked for."
+            => |o| moment(o.file.range.map(|[from, _]| from));
+        "file.to": Kind::Time, "Last moment of the events that are asked for."
+            => |o| moment(o.file.range.map(|[_, to]| to));
+    }
+}
+
+fn flag(flag: Option<bool>) -> Value<'static> {
+    Value::maybe(flag, Value::Boolean)
+}
+
+fn moment(time: Option<Cp56Time2a>) -> Value<'static> {
+    Value::maybe(time.and_then(Cp56Time2a::timestamp), Value::Time)
+}
+
+fn status(file: &File, get: impl FnOnce(FileStatus) -> Value<'static>) -> Value<'static> {
+    Value::maybe(file.status, get)
+}
+
+fn cause_name(code: u8) -> Value<'static> {
+    if cause::Causes::RESERVED.and(cause::Causes::PRIVATE).contains(code) {
+        return Value::Absent;
+    }
+    Value::Code(code)
+}
+
+/// The message counters' label: types by their identification, with two slots that no type has
+/// for those without a name; then the formats and functions that carry no ASDU.
+static MESSAGE_TYPES: &[&str; FIRST_FUNCTION as usize + Function::NAMES.len()] = &message_types();
+
+/// An ASDU of a reserved type; the identification 0 is one itself.
+const RESERVED: u8 = 0;
+/// An ASDU of a private type.
+const PRIVATE: u8 = types::FIRST_PRIVATE;
+/// Format I without a whole ASDU header.
+const NO_ASDU: u8 = PRIVATE + 1;
+/// Format S.
+const SUPERVISORY: u8 = PRIVATE + 2;
+/// Format U with none of the functions.
+const NO_FUNCTION: u8 = PRIVATE + 3;
+const FIRST_FUNCTION: u8 = PRIVATE + 4;
+
+const fn message_types() -> [&'static str; FIRST_FUNCTION as usize + Function::NAMES.len()] {
+    let mut names = [""; FIRST_FUNCTION as usize + Function::NAMES.len()];
+    let mut id = 0;
+    while id < PRIVATE as usize {
+        names[id] = types::NAMES[id];
+        id += 1;
+    }
+    names[RESERVED as usize] = "reserved";
+    names[PRIVATE as usize] = "private";
+    names[NO_ASDU as usize] = "I";
+    names[SUPERVISORY as usize] = "S";
+    names[NO_FUNCTION as usize] = "U";
+    let mut function = 0;
+    while function < Function::NAMES.len() {
+        names[FIRST_FUNCTION as usize + function] = Function::NAMES[function];
+        function += 1;
+    }
+    names
+}
+
+#[inline]
+fn message_type(apdu: &Apdu<'_>) -> u8 {
+    match (apdu.control, apdu.asdu) {
+        (Control::S { .. }, _) => SUPERVISORY,
+        (Control::U(None), _) => NO_FUNCTION,
+        (Control::U(Some(function)), _) => FIRST_FUNCTION + function as u8,
+        (Control::I { .. }, None) => NO_ASDU,
+        (Control::I { .. }, Some(asdu)) => match asdu.known {
+            Some(known) => known.id,
+            None if asdu.type_id >= types::FIRST_PRIVATE => PRIVATE,
+            None => RESERVED,
+        },
+    }
+}

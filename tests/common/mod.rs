@@ -1,0 +1,222 @@
+//! What the black-box tests share: captures read whole, an engine run over them, records as JSON.
+//!
+//! The JSON here is made by walking the field table, apart from the EVE writer, so that each checks
+//! the other.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gridtap::capture::Source;
+use gridtap::engine::{Engine, Limits, Sink};
+use gridtap::event::{Event, Kind, Record, Schema, Value};
+use gridtap::packet::{Frame, LinkType};
+use gridtap::protocol::{Fact, Protocol};
+use gridtap::rule::{Rule, RuleSet};
+use gridtap::time::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+/// A frame with its octets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedFrame {
+    pub timestamp: Timestamp,
+    pub link: LinkType,
+    pub data: Vec<u8>,
+}
+
+/// A file of the repository.
+pub fn file(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// A file or folder of the material beside the repository; says so where it is absent.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let found = file("../shared").join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    println!("skipped: there is no ../shared/{path} beside the repository");
+    None
+}
+
+/// All files below `folder`, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+}
+
+/// All frames of a capture that is whole.
+pub fn frames(path: &Path) -> Vec<OwnedFrame> {
+    let mut source = Source::open(&[path]).unwrap();
+    let mut frames = Vec::new();
+    while let Some(frame) = source.next().unwrap() {
+        frames.push(OwnedFrame {
+            timestamp: frame.timestamp,
+            link: frame.link,
+            data: frame.data.to_vec(),
+        });
+    }
+    frames
+}
+
+/// What an engine said.
+#[derive(Debug, Default)]
+pub struct Collected {
+    /// Records in order, with their context.
+    pub records: Vec<Json>,
+    /// Titles of the rules that fired, in order.
+    pub alerts: Vec<String>,
+    /// Facts: server, protocol, name, value.
+    pub facts: Vec<(IpAddr, &'static str, &'static str, String)>,
+}
+
+impl Collected {
+    /// The records of one type.
+    pub fn of(&self, event_type: &str) -> Vec<&Json> {
+        self.records.iter().filter(|record| record["event_type"] == event_type).collect()
+    }
+
+    /// The records of application protocols and their anomalies, without what the cut into packets
+    /// decides.
+    pub fn application(&self) -> Vec<Json> {
+        let is_application = |record: &&Json| {
+            !matches!(record["event_type"].as_str(), Some("flow"))
+                && !matches!(record["anomaly"]["type"].as_str(), Some("stream" | "decode"))
+        };
+        self.records
+            .iter()
+            .filter(is_application)
+            .map(|record| {
+                let mut record = record.clone();
+                let fields = record.as_object_mut().unwrap();
+                fields.remove("timestamp");
+                fields.remove("pcap_cnt");
+                record
+            })
+            .collect()
+    }
+}
+
+impl Sink for Collected {
+    fn record(&mut self, event: &Event<'_>) {
+        self.records.push(to_json(event));
+    }
+
+    fn alert(&mut self, _event: &Event<'_>, rule: &Rule) {
+        self.alerts.push(rule.title.clone());
+    }
+
+    fn wants(&self, schema: &'static Schema) -> bool {
+        schema.name != "iec104_object"
+    }
+
+    fn fact(
+        &mut self,
+        server: IpAddr,
+        protocol: &'static Protocol,
+        name: &'static str,
+        fact: Fact<'_>,
+    ) {
+        self.facts.push((server, protocol.name, name, format!("{fact:?}")));
+    }
+}
+
+/// Runs an engine over frames, with ticks each second of packet time, to the end.
+pub fn run(frames: &[OwnedFrame], rules: Arc<RuleSet>) -> Collected {
+    let mut collected = Collected::default();
+    let mut engine = Engine::new(rules, Limits::default(), &collected);
+    feed(&mut engine, frames, &mut collected);
+    engine.finish(&mut collected);
+    collected
+}
+
+/// Hands frames to an engine, with ticks each second of packet time.
+pub fn feed(engine: &mut Engine, frames: &[OwnedFrame], sink: &mut dyn Sink) {
+    let mut second = 0;
+    for (index, frame) in frames.iter().enumerate() {
+        if frame.timestamp.as_secs() > second {
+            second = frame.timestamp.as_secs();
+            engine.tick(frame.timestamp, sink);
+        }
+        engine.handle(
+            &Frame {
+                number: index as u64 + 1,
+                timestamp: frame.timestamp,
+                link: frame.link,
+                data: &frame.data,
+                wire_length: frame.data.len() as u32,
+                interface: None,
+            },
+            sink,
+        );
+    }
+}
+
+/// A record with its context as EVE would have it.
+pub fn to_json(event: &Event<'_>) -> Json {
+    let mut fields = Map::new();
+    add(&mut fields, event.context);
+    fields.insert("event_type".into(), event.record.schema().name.into());
+    add(&mut fields, event.record);
+    Json::Object(fields)
+}
+
+fn add(fields: &mut Map<String, Json>, record: &dyn Record) {
+    let schema = record.schema();
+    for (index, field) in schema.fields.iter().enumerate() {
+        if let Some(value) = value(field.kind, record.value(index)) {
+            insert(fields, field.name, value);
+        }
+    }
+    for (index, list) in schema.lists.iter().enumerate() {
+        let mut elements = Vec::new();
+        record.each(index, &mut |element| elements.push(element_json(element)));
+        if !elements.is_empty() {
+            insert(fields, list.name, Json::Array(elements));
+        }
+    }
+}
+
+fn element_json(element: &dyn Record) -> Json {
+    if let [field] = element.schema().fields
+        && field.name.is_empty()
+    {
+        return value(field.kind, element.value(0)).unwrap_or(Json::Null);
+    }
+    let mut fields = Map::new();
+    add(&mut fields, element);
+    Json::Object(fields)
+}
+
+fn insert(fields: &mut Map<String, Json>, name: &str, value: Json) {
+    match name.split_once('.') {
+        None => {
+            assert!(fields.insert(name.into(), value).is_none(), "{name} is there twice");
+        }
+        Some((object, rest)) => {
+            let inner = fields.entry(object).or_insert_with(|| json!({}));
+            insert(inner.as_object_mut().unwrap(), rest, value);
+        }
+    }
+}
+
+fn value(kind: Kind, value: Value<'_>) -> Option<Json> {
+    Some(match (value, kind) {
+        (Value::Absent, _) => return None,
+        (Value::Boolean(flag), _) => json!(flag),
+        (Value::Integer(number), _) => json!(number),
+        (Value::Single(number), _) => json!(number),
+        (Value::Double(number), _) => json!(number),
+        (Value::Code(code), Kind::Name(names)) => json!(names[usize::from(code)]),
+        (Value::Code(code), kind) => panic!("code {code} in a field of kind {kind:?}"),
+        (Value::Text(text), _) => json!(String::from_utf8_lossy(text)),
+        (Value::Address(address), _) => json!(address.to_string()),
+        (Value::Time(time), _) => json!(time.as_nanos()),
+    })
+}
