@@ -298,7 +298,7 @@ impl<'l> Loader<'l> {
         let services = self.surroundings.services.iter().zip(self.services);
         let services = services
             .filter(|(_, (_, conditions))| !conditions.is_empty())
-            .map(|(schema, (predicates, conditions))| Service::new(schema, predicates, conditions))
+            .map(|(schema, (predicates, conditions))| Service::new(schema, &predicates, conditions))
             .collect();
         RuleSet { rules: self.rules, services }
     }
