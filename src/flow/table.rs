@@ -305,12 +305,7 @@ mod tests {
     use super::*;
 
     fn key(n: u16) -> FlowKey {
-        FlowKey {
-            addresses: [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()],
-            ports: [n, 2404],
-            vlan: [0; 2],
-            protocol: 6,
-        }
+        FlowKey::new([([10, 0, 0, 1].into(), n), ([10, 0, 0, 2].into(), 2404)], [0; 2], 6)
     }
 
     fn at(seconds: u64) -> Timestamp {

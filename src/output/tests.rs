@@ -1,7 +1,5 @@
 //! The EVE writer with records made by hand.
 
-use std::net::IpAddr;
-
 use serde_json::{Value as Read, json};
 
 use super::json::Json;
@@ -9,9 +7,9 @@ use super::layout::Layout;
 use super::{Eve, Types};
 use crate::engine::Stats;
 use crate::event::{
-    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowRecord, Kind, Record, Value,
+    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowContext, FlowRecord, Kind, Record, Value,
 };
-use crate::flow::{CommunityId, Direction, FlowKey};
+use crate::flow::{CommunityId, FlowKey, Side};
 use crate::record;
 use crate::rule::{Placeholders, RuleSet, Source};
 use crate::time::Timestamp;
@@ -144,28 +142,25 @@ const ATTACKER: [u8; 4] = [10, 0, 0, 66];
 const STATION: [u8; 4] = [10, 0, 0, 10];
 
 fn key() -> FlowKey {
-    FlowKey {
-        addresses: [IpAddr::from(STATION), IpAddr::from(ATTACKER)],
-        ports: [2404, 40_000],
-        vlan: [12, 0],
-        protocol: 6,
-    }
+    FlowKey::new([(STATION.into(), 2404), (ATTACKER.into(), 40_000)], [12, 0], 6)
 }
 
 fn with_context<R>(use_it: impl FnOnce(&Context<'_>) -> R) -> R {
     let (key, community_id) = (key(), CommunityId::default());
     use_it(&Context {
         timestamp: Timestamp::from_nanos(1_795_409_759_123_456_789),
-        pcap_cnt: 7,
-        in_iface: Some("eth0"),
-        flow_id: Some((1 << 53) - 1),
-        community_id: Some((&key, &community_id)),
+        number: 7,
+        interface: Some("eth0"),
         vlan: &[12],
-        source: Some((ATTACKER.into(), Some(40_000))),
-        destination: Some((STATION.into(), Some(2404))),
-        proto: Some("TCP"),
-        app_proto: Some("iec104"),
-        direction: Some(Direction::ToServer),
+        flow: Some(FlowContext {
+            key: &key,
+            id: (1 << 53) - 1,
+            community_id: &community_id,
+            sender: Side::Upper,
+            client: Side::Upper,
+            directed: true,
+            app_proto: Some("iec104"),
+        }),
     })
 }
 

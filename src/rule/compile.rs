@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::Placeholders;
 use super::condition::Condition;
-use super::diagnostic::{Reporter, did_you_mean, nearest};
+use super::diagnostic::{Reporter, did_you_mean};
 use super::modifier::{Comparison, Modifiers, Order, RegexFlags};
 use super::pattern::{Pattern, Shape};
 use super::predicate::{
@@ -45,7 +45,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) placeholders: &'a Placeholders,
 }
 
-/// Compiles a detection over records of `schema`. Every mistake is told; `None` after one.
+/// Compiles a detection over records of `schema`. Every mistake is told; the outcome means
+/// nothing after one.
 pub(super) fn compile(
     detection: &Detection,
     schema: &'static Schema,
@@ -58,25 +59,20 @@ pub(super) fn compile(
         surroundings,
         predicates,
         reporter,
-        right: true,
         unfilled: None,
         list_fields: BTreeMap::new(),
     };
     let selections: Vec<_> =
         detection.selections.iter().map(|selection| compiler.selection(selection)).collect();
-    if !compiler.right {
-        return None;
-    }
     if let Some(placeholder) = compiler.unfilled {
         return Some(Outcome::Inactive(placeholder));
     }
     let selections: Vec<Expression> = selections.into_iter().collect::<Option<_>>()?;
-    let mut budget = MAX_SIZE;
-    match join(&detection.condition, &selections, &mut budget) {
+    let condition = detection.condition.as_ref()?;
+    match join(&condition.value, &selections, &mut MAX_SIZE.clone()) {
         Some(expression) => Some(Outcome::Active(expression)),
         None => {
-            let span = Span { start: 0, end: 0 };
-            compiler.reporter.error(span, "a rule's condition is too large");
+            reporter.error(condition.span, "the condition is too large");
             None
         }
     }
@@ -114,7 +110,6 @@ struct Compiler<'c, 's> {
     surroundings: Surroundings<'c>,
     predicates: &'c mut Predicates,
     reporter: &'c mut Reporter<'s>,
-    right: bool,
     unfilled: Option<String>,
     /// Which field of each list the rule names, by (of the context, list).
     list_fields: BTreeMap<(bool, u8), (u8, String)>,
@@ -131,7 +126,6 @@ impl Compiler<'_, '_> {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Option<T> {
-        self.right = false;
         self.reporter.error_with(span, message, help);
         None
     }
@@ -160,19 +154,20 @@ impl Compiler<'_, '_> {
         let field = self.field(name)?;
         self.check_list(field, name);
         let kind = field.kind(self.schema);
-        self.check_modifiers(kind, item.modifiers, name)?;
-        let atoms = self.atoms(kind, item, name)?;
-        if item.modifiers.all && atoms.len() > 1 && !can_hold_together(field, kind) {
+        let modifiers = item.modifiers?;
+        self.check_modifiers(kind, modifiers, name)?;
+        let atoms = self.atoms(kind, modifiers, item, name)?;
+        if modifiers.all && atoms.len() > 1 && !can_hold_together(field, kind) {
             let message = format!("`{}` has one value: it never equals all of these", name.value);
             return self.wrong(name.span, message);
         }
-        let expression = if item.modifiers.all {
+        let expression = if modifiers.all {
             let parts = atoms.into_iter().map(|atom| self.atom(field, atom)).collect();
             Expression::all(parts)
         } else {
             self.any_atom(field, atoms)
         };
-        Some(if item.modifiers.negated { expression.negated() } else { expression })
+        Some(if modifiers.negated { expression.negated() } else { expression })
     }
 
     /// All values of one field that any may have are one predicate.
@@ -313,12 +308,18 @@ impl Compiler<'_, '_> {
 
     // ── Values ──────────────────────────────────────────────────────────────────────────────
 
-    fn atoms(&mut self, kind: Kind, item: &Item, name: &Spanned<String>) -> Option<Vec<Atom>> {
+    fn atoms(
+        &mut self,
+        kind: Kind,
+        modifiers: Modifiers,
+        item: &Item,
+        name: &Spanned<String>,
+    ) -> Option<Vec<Atom>> {
         let mut atoms = Vec::with_capacity(item.values.len());
         let mut right = true;
         for value in &item.values {
-            for value in self.expanded(value, item.modifiers)? {
-                match self.value(kind, item.modifiers, &value, name) {
+            for value in self.expanded(value, modifiers)? {
+                match self.value(kind, modifiers, &value, name) {
                     Some(atom) => atoms.push(atom),
                     None => right = false,
                 }
@@ -369,7 +370,7 @@ impl Compiler<'_, '_> {
                 Some(ranges) => Test::Points(ranges),
                 None => return self.mistaken(value, name, "a number", "a number"),
             },
-            Kind::Address => self.addresses(modifiers.comparison, value, name)?,
+            Kind::Address => self.addresses(modifiers, value, name)?,
             Kind::Time => {
                 return self
                     .wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
@@ -487,29 +488,29 @@ impl Compiler<'_, '_> {
 
     fn addresses(
         &mut self,
-        comparison: Comparison,
+        modifiers: Modifiers,
         value: &Spanned<Scalar>,
         name: &Spanned<String>,
     ) -> Option<Test> {
+        // Who fills a placeholder may write networks where the rule's author thought of addresses.
+        let takes_networks = modifiers.comparison == Comparison::Cidr || modifiers.expand;
         let text = value.value.text.as_str();
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(network(IpNet::from(address)));
         }
         let Ok(net) = text.parse::<IpNet>() else {
-            let help = match comparison {
-                Comparison::Cidr => "as in 10.20.0.0/16 or 2001:db8::/32",
+            let help = match takes_networks {
+                true => "as in 10.20.0.0/16 or 2001:db8::/32",
                 _ if text.contains(['*', '?']) => {
                     "addresses have no wildcards: write a network, and `cidr` behind the field"
                 }
                 _ => "as in 10.20.0.10 or 2001:db8::1",
             };
-            let message = format!(
-                "`{text}` is no {}",
-                if comparison == Comparison::Cidr { "network" } else { "address" }
-            );
+            let expected = if takes_networks { "network" } else { "address" };
+            let message = format!("`{text}` is no {expected}");
             return self.wrong_with(value.span, message, Some(help.to_owned()));
         };
-        if comparison != Comparison::Cidr {
+        if !takes_networks {
             let help = Some(format!("write `{}|cidr`", name.value));
             return self.wrong_with(value.span, format!("`{text}` is a network"), help);
         }
@@ -527,15 +528,16 @@ impl Compiler<'_, '_> {
     // ── Keywords ────────────────────────────────────────────────────────────────────────────
 
     fn keywords(&mut self, item: &Item) -> Option<Expression> {
+        let modifiers = item.modifiers?;
         let mut parts = Vec::new();
         for value in &item.values {
-            for value in self.expanded(value, item.modifiers)? {
-                parts.push(self.keyword(&value, item.modifiers)?);
+            for value in self.expanded(value, modifiers)? {
+                parts.push(self.keyword(&value, modifiers)?);
             }
         }
         let expression =
-            if item.modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
-        Some(if item.modifiers.negated { expression.negated() } else { expression })
+            if modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
+        Some(if modifiers.negated { expression.negated() } else { expression })
     }
 
     /// Any text field of the record has the keyword in it.
@@ -613,11 +615,6 @@ impl Compiler<'_, '_> {
                 .collect(),
         )
     }
-}
-
-/// The nearest service to a name that is none.
-pub(super) fn nearest_service<'n>(services: &[&'static Schema], name: &str) -> Option<&'n str> {
-    nearest(name, services.iter().map(|service| service.name))
 }
 
 /// Names between percent signs, each once.

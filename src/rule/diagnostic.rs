@@ -107,11 +107,6 @@ impl<'s> Reporter<'s> {
         }
     }
 
-    /// Whether nothing was wrong so far.
-    pub(super) fn is_clean(&self) -> bool {
-        self.found.is_empty()
-    }
-
     /// What was wrong, in the order of the file.
     pub(super) fn into_found(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));

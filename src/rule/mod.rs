@@ -70,11 +70,11 @@ use uuid::Uuid;
 use crate::event::Schema;
 use compile::{Outcome, Surroundings};
 pub use diagnostic::Diagnostic;
-use diagnostic::Reporter;
+use diagnostic::{Reporter, did_you_mean};
 pub use matcher::Matcher;
 use matcher::Service;
 use predicate::{Expression, Predicates};
-use sigma::Document;
+use sigma::{Document, Spanned};
 
 /// How bad it is when a rule fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -249,24 +249,14 @@ impl<'l> Loader<'l> {
     }
 
     fn add(&mut self, document: Document, source: &Source, reporter: &mut Reporter<'_>) {
-        self.check_identity(&document, source, reporter);
-        let services = self.surroundings.services;
-        let name = &document.service;
-        let Some(place) = services.iter().position(|service| service.name == name.value) else {
-            let help = compile::nearest_service(services, &name.value).map_or_else(
-                || {
-                    let names: Vec<_> = services.iter().map(|service| service.name).collect();
-                    format!("it is one of {}", names.join(", "))
-                },
-                |nearest| format!("did you mean `{nearest}`?"),
-            );
-            reporter.error_with(name.span, format!("there is no service `{}`", name.value), help);
-            return;
-        };
-        let schema = services[place];
+        if let Some(id) = &document.id {
+            self.check_identity(id, source, reporter);
+        }
+        let Some(place) = self.service(&document, reporter) else { return };
+        let schema = self.surroundings.services[place];
         let (predicates, conditions) = &mut self.services[place];
-        let outcome =
-            compile::compile(&document.detection, schema, self.surroundings, predicates, reporter);
+        let detection = &document.detection;
+        let outcome = compile::compile(detection, schema, self.surroundings, predicates, reporter);
         let index = self.rules.len();
         let inactive = match outcome {
             Some(Outcome::Active(expression)) => {
@@ -276,24 +266,31 @@ impl<'l> Loader<'l> {
             Some(Outcome::Inactive(placeholder)) => Some(placeholder),
             None => return,
         };
-        self.rules.push(rule(index, document, schema, source, inactive));
+        self.rules.extend(rule(index, document, schema, source, inactive));
     }
 
-    fn check_identity(
-        &mut self,
-        document: &Document,
-        source: &Source,
-        reporter: &mut Reporter<'_>,
-    ) {
-        let id = document.id.value;
-        if let Some(first) = self.ids.insert(id, source.name.clone()) {
-            let message = format!("another rule in {first} has this id");
-            reporter.error(document.id.span, message);
+    fn service(&self, document: &Document, reporter: &mut Reporter<'_>) -> Option<usize> {
+        let services = self.surroundings.services;
+        let name = document.service.as_ref()?;
+        let place = services.iter().position(|service| service.name == name.value);
+        if place.is_none() {
+            let names: Vec<_> = services.iter().map(|service| service.name).collect();
+            let help = did_you_mean(&name.value, names.iter().copied())
+                .unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
+            let message = format!("there is no service `{}`", name.value);
+            reporter.error_with(name.span, message, help);
+        }
+        place
+    }
+
+    fn check_identity(&mut self, id: &Spanned<Uuid>, source: &Source, reporter: &mut Reporter<'_>) {
+        if let Some(first) = self.ids.insert(id.value, source.name.clone()) {
+            reporter.error(id.span, format!("another rule in {first} has this id"));
             return;
         }
-        if let Some(other) = self.signatures.insert(signature_id(id), id) {
+        if let Some(other) = self.signatures.insert(signature_id(id.value), id.value) {
             let message = format!("the signature of this id is also that of {other}: take another");
-            reporter.error(document.id.span, message);
+            reporter.error(id.span, message);
         }
     }
 
@@ -313,13 +310,14 @@ fn rule(
     service: &'static Schema,
     source: &Source,
     inactive: Option<String>,
-) -> Rule {
-    Rule {
+) -> Option<Rule> {
+    let id = document.id?.value;
+    Some(Rule {
         index,
-        id: document.id.value,
+        id,
         title: document.title,
         level: document.level,
-        signature_id: signature_id(document.id.value),
+        signature_id: signature_id(id),
         techniques: document.tags.iter().filter_map(|tag| technique(tag)).collect(),
         service,
         file: source.name.clone(),
@@ -332,7 +330,7 @@ fn rule(
         falsepositives: document.falsepositives,
         examples: document.examples,
         inactive,
-    }
+    })
 }
 
 /// `T0855` of `attack.t0855`; tags of tactics and of other namespaces are none.

@@ -1,6 +1,8 @@
 //! From YAML nodes to a rule's document: the abstract syntax tree of a Sigma detection rule.
 //!
-//! Knows Sigma's shape and nothing of fields: those come in [`compile`](super::compile).
+//! Knows Sigma's shape and nothing of fields: those come in [`compile`](super::compile). What is
+//! wrong is told and left out, so that the rest can be looked at; a set with any mistake is not
+//! loaded, and what is left out never runs.
 
 use std::path::Path;
 
@@ -19,11 +21,10 @@ pub(super) struct Spanned<T> {
     pub(super) span: Span,
 }
 
-/// A detection rule as written.
+/// A detection rule as written, without what is wrong in it.
 #[derive(Debug)]
 pub(super) struct Document {
-    pub(super) line_of: Span,
-    pub(super) id: Spanned<Uuid>,
+    pub(super) id: Option<Spanned<Uuid>>,
     pub(super) title: String,
     pub(super) description: String,
     pub(super) author: String,
@@ -34,17 +35,17 @@ pub(super) struct Document {
     pub(super) references: Vec<String>,
     pub(super) falsepositives: Vec<String>,
     pub(super) examples: Vec<Example>,
-    pub(super) service: Spanned<String>,
+    pub(super) service: Option<Spanned<String>>,
     pub(super) detection: Detection,
 }
 
 /// What a rule looks for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Detection {
     /// In the order of the file.
     pub(super) selections: Vec<Selection>,
     /// How they go together.
-    pub(super) condition: Condition,
+    pub(super) condition: Option<Spanned<Condition>>,
 }
 
 /// A search identifier's content.
@@ -63,7 +64,8 @@ pub(super) enum Selection {
 pub(super) struct Item {
     /// The field's name; `None` for keywords with modifiers.
     pub(super) field: Option<Spanned<String>>,
-    pub(super) modifiers: Modifiers,
+    /// `None` if they were wrong.
+    pub(super) modifiers: Option<Modifiers>,
     pub(super) values: Vec<Spanned<Scalar>>,
 }
 
@@ -108,7 +110,7 @@ const STATUSES: &[(&str, Status)] = &[
 /// The longest title that the Sigma schema allows, in characters.
 const TITLE_LENGTH: usize = 256;
 
-/// Reads a document. Every mistake is told; `None` after one.
+/// Reads a document. Every mistake is told; `None` if it is no detection rule.
 pub(super) fn read(node: &Node, reporter: &mut Reporter<'_>) -> Option<Document> {
     let Content::Map(entries) = &node.content else {
         reporter.error(node.span, format!("a rule is a map, and this is {}", node.what()));
@@ -121,76 +123,76 @@ pub(super) fn read(node: &Node, reporter: &mut Reporter<'_>) -> Option<Document>
             return None;
         }
     }
-    let mut reader = Reader { reporter, right: true };
-    let document = reader.document(node.span, entries);
-    document.filter(|_| reader.right)
+    Some(Reader { reporter }.document(node.span, entries))
 }
 
 struct Reader<'r, 's> {
     reporter: &'r mut Reporter<'s>,
-    right: bool,
 }
 
 impl Reader<'_, '_> {
     fn wrong<T>(&mut self, span: Span, message: impl Into<String>) -> Option<T> {
-        self.wrong_with(span, message, None)
+        self.reporter.error(span, message);
+        None
     }
 
     fn wrong_with<T>(
         &mut self,
         span: Span,
         message: impl Into<String>,
-        help: Option<String>,
+        help: impl Into<String>,
     ) -> Option<T> {
-        self.right = false;
-        self.reporter.error_with(span, message, help);
+        self.reporter.error_with(span, message, help.into());
         None
     }
 
-    fn document(&mut self, span: Span, entries: &[Entry]) -> Option<Document> {
+    fn document(&mut self, span: Span, entries: &[Entry]) -> Document {
         self.check_keys(entries);
         let find = |key: &str| entries.iter().find(|entry| entry.key == key);
-        let title = self.required(span, find("title"), "title");
-        let title = title.and_then(|entry| self.title(entry));
-        let id = self.required(span, find("id"), "id").and_then(|entry| self.id(entry));
-        let service = self.required(span, find("logsource"), "logsource");
-        let service = service.and_then(|entry| self.service(entry));
-        let detection = self.required(span, find("detection"), "detection");
-        let detection = detection.and_then(|entry| self.detection(entry));
-        let level = find("level").and_then(|entry| self.one_of(entry, LEVELS));
-        let status = find("status").and_then(|entry| self.one_of(entry, STATUSES));
-        let mut text = |key| find(key).and_then(|entry| self.text(entry)).unwrap_or_default();
-        let (description, author) = (text("description"), text("author"));
-        let (date, _modified) = (find("date"), find("modified"));
         for key in ["name", "taxonomy", "license"] {
-            text(key);
+            find(key).and_then(|entry| self.text(entry));
         }
-        for entry in [date, find("modified")].into_iter().flatten() {
-            self.date(entry);
-        }
-        let tags = find("tags").map(|entry| self.tags(entry)).unwrap_or_default();
-        let mut texts = |key| find(key).map(|entry| self.texts(&entry.value)).unwrap_or_default();
-        let (references, falsepositives) = (texts("references"), texts("falsepositives"));
         for key in ["fields", "scope"] {
-            texts(key);
+            find(key).map(|entry| self.texts(&entry.value));
         }
-        let examples = find("examples").map(|entry| self.examples(entry)).unwrap_or_default();
-        Some(Document {
-            line_of: span,
-            id: id?,
-            title: title?,
-            description,
-            author,
-            date: date.and_then(|entry| self.text(entry)).unwrap_or_default(),
-            status,
-            level: level.unwrap_or(Level::Medium),
-            tags,
-            references,
-            falsepositives,
-            examples,
-            service: service?,
-            detection: detection?,
-        })
+        find("modified").and_then(|entry| self.date(entry));
+        let mut required = |key: &str| {
+            let entry = find(key);
+            if entry.is_none() {
+                self.missing(span, key);
+            }
+            entry
+        };
+        let (title, id) = (required("title"), required("id"));
+        let (logsource, detection) = (required("logsource"), required("detection"));
+        let text = |reader: &mut Self, key| find(key).and_then(|entry| reader.text(entry));
+        let texts = |reader: &mut Self, key| find(key).map(|entry| reader.texts(&entry.value));
+        Document {
+            id: id.and_then(|entry| self.id(entry)),
+            title: title.and_then(|entry| self.title(entry)).unwrap_or_default(),
+            description: text(self, "description").unwrap_or_default(),
+            author: text(self, "author").unwrap_or_default(),
+            date: find("date").and_then(|entry| self.date(entry)).unwrap_or_default(),
+            status: find("status").and_then(|entry| self.one_of(entry, STATUSES)),
+            level: find("level")
+                .and_then(|entry| self.one_of(entry, LEVELS))
+                .unwrap_or(Level::Medium),
+            tags: find("tags").map(|entry| self.tags(entry)).unwrap_or_default(),
+            references: texts(self, "references").unwrap_or_default(),
+            falsepositives: texts(self, "falsepositives").unwrap_or_default(),
+            examples: find("examples").map(|entry| self.examples(entry)).unwrap_or_default(),
+            service: logsource.and_then(|entry| self.service(entry)),
+            detection: detection.and_then(|entry| self.detection(entry)).unwrap_or_default(),
+        }
+    }
+
+    fn missing(&mut self, span: Span, key: &str) {
+        let help = match key {
+            "id" => Some("every rule has a UUID of its own, such as `uuidgen` makes"),
+            "logsource" => Some("`logsource: {product: gridtap, service: …}`"),
+            _ => None,
+        };
+        self.reporter.error_with(span, format!("the rule has no `{key}`"), help.map(str::to_owned));
     }
 
     /// Sigma lets a rule have keys of its own; one that is nearly Sigma's is a slip.
@@ -198,29 +200,9 @@ impl Reader<'_, '_> {
         for entry in entries.iter().filter(|entry| !KEYS.contains(&entry.key.as_str())) {
             if let Some(name) = nearest(&entry.key, KEYS.iter().copied()) {
                 let message = format!("there is no key `{}` in a Sigma rule", entry.key);
-                let help = Some(format!("did you mean `{name}`?"));
-                self.wrong_with::<()>(entry.key_span, message, help);
+                self.wrong_with::<()>(entry.key_span, message, format!("did you mean `{name}`?"));
             }
         }
-    }
-
-    fn required<'e>(
-        &mut self,
-        span: Span,
-        entry: Option<&'e Entry>,
-        key: &str,
-    ) -> Option<&'e Entry> {
-        if entry.is_none() {
-            let help = match key {
-                "id" => {
-                    Some("every rule has a UUID of its own, such as `uuidgen` makes".to_owned())
-                }
-                "logsource" => Some("`logsource: {product: gridtap, service: …}`".to_owned()),
-                _ => None,
-            };
-            self.wrong_with::<()>(span, format!("the rule has no `{key}`"), help);
-        }
-        entry
     }
 
     fn scalar<'n>(&mut self, node: &'n Node, name: &str) -> Option<&'n Scalar> {
@@ -254,7 +236,7 @@ impl Reader<'_, '_> {
             _ => self.wrong_with(
                 entry.value.span,
                 format!("`{text}` is no UUID"),
-                Some("as in 5b0c1c7e-0a4f-4c58-9d6e-2f1f3a1f7c11".to_owned()),
+                "as in 5b0c1c7e-0a4f-4c58-9d6e-2f1f3a1f7c11",
             ),
         }
     }
@@ -267,15 +249,15 @@ impl Reader<'_, '_> {
         let names: Vec<_> = table.iter().map(|(name, _)| *name).collect();
         let help = did_you_mean(&text, names.iter().copied())
             .unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
-        self.wrong_with(entry.value.span, format!("there is no {} `{text}`", entry.key), Some(help))
+        self.wrong_with(entry.value.span, format!("there is no {} `{text}`", entry.key), help)
     }
 
-    fn date(&mut self, entry: &Entry) {
-        let Some(text) = self.text(entry) else { return };
-        if text.parse::<jiff::civil::Date>().is_err() || text.len() != 10 {
-            let help = Some("as in 2026-11-30".to_owned());
-            self.wrong_with::<()>(entry.value.span, format!("`{text}` is no date"), help);
+    fn date(&mut self, entry: &Entry) -> Option<String> {
+        let text = self.text(entry)?;
+        if text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok() {
+            return Some(text);
         }
+        self.wrong_with(entry.value.span, format!("`{text}` is no date"), "as in 2026-11-30")
     }
 
     fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
@@ -303,7 +285,7 @@ impl Reader<'_, '_> {
                 |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.".contains(c);
             let (namespace, name) = scalar.text.split_once('.').unwrap_or_default();
             if namespace.is_empty() || name.is_empty() || !scalar.text.chars().all(allowed) {
-                let help = Some("a namespace, a point and a name, as in `attack.t0855`".to_owned());
+                let help = "a namespace, a point and a name, as in `attack.t0855`";
                 let message = format!("`{}` is no tag", scalar.text);
                 self.wrong_with::<()>(item.span, message, help);
             }
@@ -318,7 +300,7 @@ impl Reader<'_, '_> {
         for inner in entries.iter().filter(|inner| !LOGSOURCE_KEYS.contains(&inner.key.as_str())) {
             let help = did_you_mean(&inner.key, LOGSOURCE_KEYS.iter().copied());
             let message = format!("there is no key `{}` in `logsource`", inner.key);
-            self.wrong_with::<()>(inner.key_span, message, help);
+            self.reporter.error_with(inner.key_span, message, help);
         }
         let find = |key: &str| entries.iter().find(|inner| inner.key == key);
         let product = find("product").and_then(|inner| self.text(inner));
@@ -327,7 +309,7 @@ impl Reader<'_, '_> {
             self.wrong_with::<()>(
                 place,
                 "the rule is not about gridtap's records",
-                Some("`product: gridtap`".to_owned()),
+                "`product: gridtap`",
             );
         }
         if let Some(category) = find("category") {
@@ -354,9 +336,8 @@ impl Reader<'_, '_> {
             match inner.key.as_str() {
                 "condition" => condition = Some(inner),
                 "timeframe" => {
-                    let help = Some("write a correlation rule".to_owned());
                     let message = "`timeframe` is no part of a detection any more";
-                    self.wrong_with::<()>(inner.key_span, message, help);
+                    self.wrong_with::<()>(inner.key_span, message, "write a correlation rule");
                 }
                 name => {
                     names.push((name, inner.key_span));
@@ -365,65 +346,59 @@ impl Reader<'_, '_> {
             }
         }
         let Some(condition) = condition else {
-            return self.wrong(entry.key_span, "`detection` has no `condition`");
+            self.wrong::<()>(entry.key_span, "`detection` has no `condition`");
+            return Some(Detection { selections, condition: None });
         };
-        let text = self.scalar(&condition.value, "condition")?;
-        let span = condition.value.span;
-        let parsed = Condition::parse(&text.text, span, &names, self.reporter);
-        self.right &= parsed.is_some();
-        let selections: Option<Vec<_>> = selections.into_iter().collect();
-        Some(Detection { selections: selections?, condition: parsed? })
+        let condition = self.condition(condition, &names);
+        Some(Detection { selections, condition })
     }
 
-    fn selection(&mut self, node: &Node, key_span: Span) -> Option<Selection> {
+    fn condition(&mut self, entry: &Entry, names: &[(&str, Span)]) -> Option<Spanned<Condition>> {
+        let text = self.scalar(&entry.value, "condition")?;
+        let span = entry.value.span;
+        let value = Condition::parse(&text.text, span, names, self.reporter)?;
+        Some(Spanned { value, span })
+    }
+
+    fn selection(&mut self, node: &Node, key_span: Span) -> Selection {
         match &node.content {
-            Content::Map(entries) if entries.is_empty() => {
-                self.wrong(key_span, "the selection is empty")
+            Content::Map(entries) if !entries.is_empty() => {
+                Selection::All(entries.iter().filter_map(|entry| self.item(entry)).collect())
             }
-            Content::Map(entries) => {
-                let items: Vec<_> = entries.iter().map(|entry| self.item(entry)).collect();
-                items.into_iter().collect::<Option<_>>().map(Selection::All)
+            Content::List(members) if !members.is_empty() => {
+                Selection::Any(members.iter().map(|member| self.member(member)).collect())
             }
-            Content::List(members) if members.is_empty() => {
-                self.wrong(key_span, "the selection is empty")
+            Content::Scalar(scalar) if scalar.meaning != Meaning::Null => {
+                Selection::Keyword(Spanned { value: scalar.clone(), span: node.span })
             }
-            Content::List(members) => {
-                let any: Vec<_> = members
-                    .iter()
-                    .map(|member| match &member.content {
-                        Content::List(_) => {
-                            self.wrong(member.span, "a list in a list means nothing")
-                        }
-                        _ => self.selection(member, member.span),
-                    })
-                    .collect();
-                any.into_iter().collect::<Option<_>>().map(Selection::Any)
-            }
-            Content::Scalar(Scalar { meaning: Meaning::Null, .. }) => {
-                self.wrong(key_span, "the selection is empty")
-            }
-            Content::Scalar(scalar) => {
-                Some(Selection::Keyword(Spanned { value: scalar.clone(), span: node.span }))
+            _ => {
+                self.wrong::<()>(key_span, "the selection is empty");
+                Selection::Any(Vec::new())
             }
         }
+    }
+
+    fn member(&mut self, node: &Node) -> Selection {
+        if matches!(node.content, Content::List(_)) {
+            self.wrong::<()>(node.span, "a list in a list means nothing");
+            return Selection::Any(Vec::new());
+        }
+        self.selection(node, node.span)
     }
 
     fn item(&mut self, entry: &Entry) -> Option<Item> {
         let mut words = spanned_words(&entry.key, entry.key_span);
         let (name, name_span) = words.remove(0);
+        let field = (!name.is_empty()).then(|| Spanned { value: name.to_owned(), span: name_span });
         let modifiers = Modifiers::parse(&words, self.reporter);
-        self.right &= modifiers.is_some();
         let values: Vec<_> = match &entry.value.content {
             Content::List(items) if items.is_empty() => {
-                self.wrong::<()>(entry.key_span, "no values to compare with");
-                return None;
+                return self.wrong(entry.key_span, "no values to compare with");
             }
-            Content::List(items) => items.iter().map(|item| self.value(item)).collect(),
-            _ => vec![self.value(&entry.value)],
+            Content::List(items) => items.iter().filter_map(|item| self.value(item)).collect(),
+            _ => self.value(&entry.value).into_iter().collect(),
         };
-        let field = (!name.is_empty()).then(|| Spanned { value: name.to_owned(), span: name_span });
-        let values: Option<Vec<_>> = values.into_iter().collect();
-        Some(Item { field, modifiers: modifiers?, values: values? })
+        Some(Item { field, modifiers, values })
     }
 
     fn value(&mut self, node: &Node) -> Option<Spanned<Scalar>> {

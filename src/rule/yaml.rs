@@ -359,7 +359,8 @@ mod tests {
             bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
         }
         assert!(errors(&bomb)[0].contains("nodes"));
-        assert!(errors(&"[".repeat(100_000))[0].contains("nested deeper"));
+        assert!(!errors(&"[".repeat(100_000)).is_empty());
+        assert!(errors(&format!("a: {}{}", "[".repeat(30), "]".repeat(30)))[0].contains("deeper"));
         assert!(errors("a: &a [*a]")[0].contains("alias"));
         assert!(errors(&"x".repeat(MAX_LENGTH + 1))[0].contains("larger"));
         assert!(errors("!!binary aGk=")[0].contains("tag"));

@@ -56,9 +56,7 @@ impl Alerts {
             alerts.first = context.timestamp;
         }
         alerts.count += 1;
-        let (Some((source, _)), Some((target, _))) = (context.source, context.destination) else {
-            return;
-        };
+        let Some((source, target)) = context.ends() else { return };
         if let Some(count) = alerts.pairs.get_mut(&(source, target)) {
             *count += 1;
         } else if alerts.pairs.len() < MOST_PAIRS {
