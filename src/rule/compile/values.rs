@@ -216,12 +216,12 @@ impl Compiler<'_, '_> {
             return Some(network(IpNet::from(address)));
         }
         let Ok(net) = text.parse::<IpNet>() else {
-            let help = match takes_networks {
-                true => "as in 10.20.0.0/16 or 2001:db8::/32",
-                _ if text.contains(['*', '?']) => {
-                    "addresses have no wildcards: write a network, and `cidr` behind the field"
-                }
-                _ => "as in 10.20.0.10 or 2001:db8::1",
+            let help = if takes_networks {
+                "as in 10.20.0.0/16 or 2001:db8::/32"
+            } else if text.contains(['*', '?']) {
+                "addresses have no wildcards: write a network, and `cidr` behind the field"
+            } else {
+                "as in 10.20.0.10 or 2001:db8::1"
             };
             let expected = if takes_networks { "network" } else { "address" };
             let message = format!("`{text}` is no {expected}");
