@@ -98,9 +98,11 @@ macro_rules! packets {
                     shown.next(Value::Integer(packet.header.qos().into()));
                     shown.next(Value::Boolean(packet.header.retain()));
                     shown.next(Value::Boolean(packet.header.dup()));
+                    #[allow(unused_variables, reason = "pings have no fields of their own")]
                     let $p = packet;
                     $(shown.next($get);)*
                     $(
+                        #[allow(unused_variables, reason = "some have user properties only")]
                         let properties = $properties;
                         $({
                             const PROPERTY: &Property = Property::named(stringify!($property));
