@@ -44,10 +44,10 @@
 //!
 //! # Places for what comes later
 //!
-//! Correlation rules and filters are documents of their own kind in [`sigma`]; a filter joins its
-//! condition to those of its rules in [`compile`], a correlation takes hits from the [`Matcher`].
-//! Suppression stands behind it. More modifiers are lines in [`modifier`] and tests in
-//! [`predicate`]. Site models fill [`Placeholders`].
+//! Correlation rules and filters are documents of their own kind in `sigma`; a filter joins its
+//! condition to those of its rules in `compile`, a correlation takes hits from the [`Matcher`].
+//! Suppression stands behind it. More modifiers are lines in `modifier` and tests in
+//! `predicate`. Site models fill [`Placeholders`].
 
 mod compile;
 mod condition;
