@@ -19,8 +19,9 @@
 //!   same predicates. Small numbers and codes are looked up in a table, other numbers and
 //!   addresses in a hash of those that rules name, and those left by binary search among the ends
 //!   of ranges and networks. Of a text, the whole, its beginnings and its ends are looked up in
-//!   hashes, one Aho-Corasick automaton finds what is anywhere in it, and regular expressions
-//!   are asked where a literal of theirs was found.
+//!   hashes and one Aho-Corasick automaton finds what is anywhere in it; patterns with wildcards
+//!   inside are asked where a literal of theirs was found, regular expressions when all of them
+//!   together find something.
 //! - A class has the bits of the predicates that hold, which are set in the **truth** of the event
 //!   (one bit a predicate, those of a field side by side, so that a class is one or two words),
 //!   and the rules that it brings up.
@@ -38,7 +39,7 @@
 //! and a look-up for each of the other fields if one may hold. The number of rules as such
 //! appears nowhere. What costs: many rules whose rarest positive condition is the same and
 //! frequent (all are brought up together), rules with no positive condition (always up), and
-//! regular expressions without a literal (asked one by one when any of them finds something).
+//! regular expressions (asked one by one when any of them finds something).
 //! Memory is in proportion to the predicates, times the logarithm of their number for ranges.
 //!
 //! # Places for what comes later

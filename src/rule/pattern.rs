@@ -112,6 +112,12 @@ impl Pattern {
         self.pieces.iter().all(|piece| !matches!(piece, Piece::Literal(text) if !text.is_ascii()))
     }
 
+    /// Whether finding a literal is not enough: there are wildcards inside, or letters whose case
+    /// is more than ASCII's.
+    pub(super) fn needs_regex(&self, cased: bool) -> bool {
+        self.shape() == Shape::Mixed || !cased && !self.is_ascii()
+    }
+
     /// The regular expression that matches what this matches.
     pub(super) fn regex(&self, cased: bool) -> String {
         // Among ASCII letters case is ASCII's: without this, `k` would match the Kelvin sign.

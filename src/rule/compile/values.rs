@@ -125,11 +125,8 @@ impl Compiler<'_, '_> {
             return self.regex(&scalar.text, flags, span).map(TextTest::Regex);
         }
         let pattern = pattern(&scalar.text, modifiers.comparison);
-        if regex::RegexBuilder::new(&pattern.regex(modifiers.cased))
-            .size_limit(REGEX_SIZE)
-            .build()
-            .is_err()
-        {
+        let mut regex = regex::RegexBuilder::new(&pattern.regex(modifiers.cased));
+        if pattern.needs_regex(modifiers.cased) && regex.size_limit(REGEX_SIZE).build().is_err() {
             return self.wrong(span, "the pattern is too large");
         }
         Some(TextTest::Pattern { pattern, cased: modifiers.cased })
