@@ -2,9 +2,12 @@
 //! telecom carrier.
 pub mod bytes;
 pub mod capture;
+pub mod command;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod metrics;
+pub mod output;
 pub mod packet;
 pub mod protocol;
 pub mod rule;

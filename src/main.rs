@@ -1,2 +1,7 @@
 //! Parses the command line, runs one command, turns its result into an exit code.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gridtap::command::run(std::env::args_os())
+}

@@ -30,7 +30,9 @@ fn connections() -> Vec<Connection> {
             let Ok(packet) = decode(frame.link, &frame.data) else { continue };
             if matches!(packet.transport, Transport::Tcp(_)) {
                 let (key, _) = FlowKey::of(&packet);
-                all.entry((index, key.addresses, key.ports)).or_default().push(frame);
+                let ends =
+                    [Side::Lower, Side::Upper].map(|side| (key.address(side), key.port(side)));
+                all.entry((index, ends)).or_default().push(frame);
             }
         }
     }

@@ -10,11 +10,11 @@ mod stats;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use channel::{AppState, Channel, Ends, FrameContext};
+use channel::{AppState, Channel, flow_context};
 use emit::Outlet;
 pub use stats::Stats;
 
-use crate::event::{Anomaly, Context, Event, FlowRecord, Schema};
+use crate::event::{Anomaly, Context, Event, FlowContext, FlowRecord, Schema};
 use crate::flow::{
     Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
 };
@@ -141,19 +141,7 @@ impl Engine {
         };
         *self.outlet.stats.decode_errors.entry(reason).or_default() += 1;
         if let Skip::Defect(defect) = skip {
-            let context = Context {
-                timestamp: frame.timestamp,
-                pcap_cnt: frame.number,
-                in_iface: frame.interface,
-                flow_id: None,
-                community_id: None,
-                vlan: &[],
-                source: None,
-                destination: None,
-                proto: None,
-                app_proto: None,
-                direction: None,
-            };
+            let context = frame_context(frame, &[]);
             self.outlet.emit(&context, &Anomaly::in_packet(defect.name()), sink);
         }
     }
@@ -218,12 +206,7 @@ impl Engine {
         sink: &mut dyn Sink,
     ) -> Outcome {
         let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
-        let context = FrameContext {
-            timestamp: frame.timestamp,
-            number: frame.number,
-            interface: frame.interface,
-            vlan: packet.vlan.ids(),
-        };
+        let context = frame_context(frame, packet.vlan.ids());
         let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
         let outcome = connection.segment(self.now, from, tcp, &mut channel);
         match outcome {
@@ -293,7 +276,7 @@ impl Engine {
     ) -> bool {
         let now = self.now;
         let Some(flow) = self.flows.get_mut(index) else { return false };
-        let vlan = flow.key.vlan;
+        let vlan = flow.key.vlan();
         let context = timer_context(now, &vlan);
         let (connection, mut channel) =
             Channel::open(flow, context, Side::Lower, &mut self.outlet, sink);
@@ -310,17 +293,17 @@ impl Engine {
         let Some(mut flow) = self.flows.remove(index) else { return };
         self.memory -= flow.app.memory;
         *self.outlet.stats.flows_ended.entry(reason).or_default() += 1;
-        let vlan = flow.key.vlan;
+        let vlan = flow.key.vlan();
         let context = timer_context(self.now, &vlan);
         let client = flow.client;
         let (connection, mut channel) =
             Channel::open(&mut flow, context, client, &mut self.outlet, sink);
         channel.close(connection);
         let record = flow_record(&flow, reason);
-        let ends = Ends { key: &flow.key, id: flow.id, community_id: &flow.community_id };
-        let app_proto = flow.app.app.protocol().map(|protocol| protocol.name);
-        let context = ends.context(&context, client, client, app_proto);
-        self.outlet.emit(&Context { direction: None, ..context }, &record, sink);
+        let Flow { key, id, community_id, app, .. } = &flow;
+        let of_flow = flow_context(key, *id, community_id, client, client, app);
+        let context = Context { flow: Some(FlowContext { directed: false, ..of_flow }), ..context };
+        self.outlet.emit(&context, &record, sink);
     }
 }
 
@@ -329,7 +312,7 @@ impl Engine {
 fn likely_client(key: &FlowKey, from: Side) -> Side {
     let registered = |port: u16| REGISTRY.iter().any(|protocol| protocol.ports.contains(&port));
     let system = |port: u16| (1..1024).contains(&port);
-    let [lower, upper] = key.ports;
+    let [lower, upper] = [Side::Lower, Side::Upper].map(|side| key.port(side));
     for is_server in [&registered as &dyn Fn(u16) -> bool, &system] {
         match (is_server(lower), is_server(upper)) {
             (true, false) => return Side::Upper,
@@ -340,10 +323,16 @@ fn likely_client(key: &FlowKey, from: Side) -> Side {
     from
 }
 
+#[inline]
+fn frame_context<'e>(frame: &Frame<'e>, vlan: &'e [u16]) -> Context<'e> {
+    let Frame { timestamp, number, interface, .. } = *frame;
+    Context { timestamp, number, interface, vlan, flow: None }
+}
+
 /// For what a timer does: no frame is at hand.
-fn timer_context(now: Timestamp, vlan: &[u16; 2]) -> FrameContext<'_> {
+fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
     let tags = vlan.iter().take_while(|id| **id != 0).count();
-    FrameContext { timestamp: now, number: 0, interface: None, vlan: &vlan[..tags] }
+    Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
 }
 
 fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
@@ -368,7 +357,7 @@ fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
 fn state(flow: &Flow<AppState>) -> &'static str {
     const TCP: u8 = 6;
     let both = flow.packets.iter().all(|packets| *packets > 0);
-    match (flow.key.protocol, flow.connection.phase()) {
+    match (flow.key.protocol(), flow.connection.phase()) {
         (TCP, Phase::Opening) => "new",
         (TCP, Phase::Established) => "established",
         (TCP, Phase::Closed) => "closed",

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 
-use super::FlowKey;
+use super::{FlowKey, Side};
 
 /// The Community ID of a flow, computed when it is first asked for: most flows never write a
 /// record.
@@ -28,16 +28,16 @@ impl CommunityId {
 pub fn community_id(key: &FlowKey, seed: u16) -> String {
     let mut hash = Sha1::new();
     hash.update(seed.to_be_bytes());
-    for address in key.addresses {
-        match address {
+    for side in [Side::Lower, Side::Upper] {
+        match key.address(side) {
             IpAddr::V4(v4) => hash.update(v4.octets()),
             IpAddr::V6(v6) => hash.update(v6.octets()),
         }
     }
-    hash.update([key.protocol, 0]);
+    hash.update([key.protocol(), 0]);
     if key.has_ports() {
-        hash.update(key.ports[0].to_be_bytes());
-        hash.update(key.ports[1].to_be_bytes());
+        hash.update(key.port(Side::Lower).to_be_bytes());
+        hash.update(key.port(Side::Upper).to_be_bytes());
     }
     format!("1:{}", STANDARD.encode(hash.finalize()))
 }

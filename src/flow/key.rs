@@ -20,6 +20,12 @@ impl Direction {
     /// Names as EVE writes them, by index.
     pub const NAMES: &'static [&'static str] = &["to_server", "to_client"];
 
+    /// Which way `sender` sends.
+    #[inline]
+    pub const fn of(sender: Side, client: Side) -> Self {
+        if sender as u8 == client as u8 { Self::ToServer } else { Self::ToClient }
+    }
+
     /// The other way.
     #[inline]
     #[must_use]
@@ -65,24 +71,54 @@ impl Side {
 }
 
 /// The two ends and the protocol above IP, the same for both directions.
+///
+/// Addresses are kept as numbers: this key is hashed and compared for every packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FlowKey {
-    /// Addresses by [`Side`].
-    pub addresses: [IpAddr; 2],
-    /// Ports by [`Side`]; zero for protocols without.
-    pub ports: [u16; 2],
+    /// By [`Side`].
+    addresses: [u128; 2],
+    /// By [`Side`]; zero for protocols without.
+    ports: [u16; 2],
     /// Identifiers of the two outermost VLAN tags, zero where there is none.
-    pub vlan: [u16; 2],
+    vlan: [u16; 2],
     /// IP protocol number.
-    pub protocol: u8,
+    protocol: u8,
+    version: Version,
+}
+
+/// The version of IP: 10.0.0.1 and ::a00:1 are the same number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Version {
+    V4 = 4,
+    V6 = 6,
+}
+
+/// A number that orders the addresses of one version as Community ID does, octet by octet.
+#[inline]
+fn number(address: IpAddr) -> (u128, Version) {
+    match address {
+        IpAddr::V4(v4) => (v4.to_bits().into(), Version::V4),
+        IpAddr::V6(v6) => (v6.to_bits(), Version::V6),
+    }
 }
 
 impl FlowKey {
+    /// The key of a flow whose [`Side::Lower`] is the first of `ends`.
+    pub fn new(ends: [(IpAddr, u16); 2], vlan: [u16; 2], protocol: u8) -> Self {
+        Self {
+            addresses: ends.map(|(address, _)| number(address).0),
+            ports: ends.map(|(_, port)| port),
+            vlan,
+            protocol,
+            version: number(ends[0].0).1,
+        }
+    }
+
     /// The key of a packet's flow, and which end sent the packet. A packet from an end to itself
     /// (one address, one port) counts as sent by the lower one.
     #[inline]
     pub fn of(packet: &Packet<'_>) -> (Self, Side) {
-        let (source, destination, ordered) = match packet.transport {
+        let (source_port, destination_port, ordered) = match packet.transport {
             Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port, true),
             Transport::Udp { source_port, destination_port, .. }
             | Transport::Sctp { source_port, destination_port } => {
@@ -91,17 +127,45 @@ impl FlowKey {
             Transport::Icmp { kind, code } => icmp_ports(packet.protocol, kind, code),
             Transport::Other => (0, 0, true),
         };
-        let key = |addresses, ports| Self {
-            addresses,
-            ports,
-            vlan: packet.vlan.outermost(),
-            protocol: packet.protocol,
+        let (source, version) = number(packet.source);
+        let (destination, _) = number(packet.destination);
+        let swap = ordered
+            && (source > destination || source == destination && source_port > destination_port);
+        let (addresses, ports, side) = if swap {
+            ([destination, source], [destination_port, source_port], Side::Upper)
+        } else {
+            ([source, destination], [source_port, destination_port], Side::Lower)
         };
-        if ordered && (packet.source, source) > (packet.destination, destination) {
-            let addresses = [packet.destination, packet.source];
-            return (key(addresses, [destination, source]), Side::Upper);
+        let vlan = packet.vlan.outermost();
+        (Self { addresses, ports, vlan, protocol: packet.protocol, version }, side)
+    }
+
+    /// The address of one end.
+    #[inline]
+    pub fn address(&self, side: Side) -> IpAddr {
+        let number = self.addresses[side.index()];
+        match self.version {
+            Version::V4 => IpAddr::V4((number as u32).into()),
+            Version::V6 => IpAddr::V6(number.into()),
         }
-        (key([packet.source, packet.destination], [source, destination]), Side::Lower)
+    }
+
+    /// The port of one end; zero for protocols without.
+    #[inline]
+    pub const fn port(&self, side: Side) -> u16 {
+        self.ports[side as usize]
+    }
+
+    /// Identifiers of the two outermost VLAN tags, zero where there is none.
+    #[inline]
+    pub const fn vlan(&self) -> [u16; 2] {
+        self.vlan
+    }
+
+    /// IP protocol number.
+    #[inline]
+    pub const fn protocol(&self) -> u8 {
+        self.protocol
     }
 
     /// Whether the protocol is one whose ports tell flows apart: ICMP, TCP, UDP, ICMPv6, SCTP.
@@ -134,10 +198,11 @@ fn icmp_ports(protocol: u8, kind: u8, code: u8) -> (u16, u16, bool) {
 impl Hash for FlowKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for address in self.addresses {
-            match address {
-                IpAddr::V4(v4) => state.write_u32(v4.to_bits()),
-                IpAddr::V6(v6) => state.write_u128(v6.to_bits()),
+        match self.version {
+            Version::V4 => state.write_u64((self.addresses[0] << 32 | self.addresses[1]) as u64),
+            Version::V6 => {
+                state.write_u128(self.addresses[0]);
+                state.write_u128(self.addresses[1]);
             }
         }
         let [lower, upper] = self.ports.map(u64::from);

@@ -189,7 +189,7 @@ mod tests {
     use crate::event::Value;
 
     /// Type 1, SQ = 0, two objects, cause 20 with P/N and T, originator 5, station 258.
-    const ASDU: [u8; 14] = [1, 2, 20 | 0xC0, 5, 2, 1, 0x10, 0, 0, 1, 0x11, 0x22, 0x33, 0x80];
+    const ASDU: [u8; 14] = [1, 2, 0xD4, 5, 2, 1, 0x10, 0, 0, 1, 0x11, 0x22, 0x33, 0x80];
 
     fn objects(octets: &[u8], widths: Widths) -> Vec<(u32, Value<'static>)> {
         let asdu = Asdu::parse(octets, widths).unwrap();

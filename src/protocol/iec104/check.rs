@@ -3,11 +3,11 @@
 //! Each violation is one anomaly, raised at most once an APDU, with the field, the offending
 //! value, and the octet of the APDU where it stands.
 
-use super::apci::{self, APCI, Apdu, Control, PREFIX};
+use super::NAME;
+use super::apci::{self, APCI, Apdu, Control, LENGTHS, PREFIX};
 use super::asdu::{Asdu, object_address};
 use super::cause::{self, Causes};
 use super::types::{AddressRule, FIRST_PRIVATE, Purpose, Type};
-use super::{NAME, apci::LENGTHS};
 use crate::bytes::Cursor;
 use crate::event::{Anomaly, Records, Value};
 

@@ -10,15 +10,14 @@ use crate::protocol::{Detection, Role};
 /// Looks for an APDU at the start of a direction. One octet may stand before it: a flow joined at
 /// a TCP keep-alive shows the last octet of what went before.
 pub(super) fn detect(bytes: &[u8]) -> Detection {
-    let first = judge(bytes, Widths::STANDARD);
-    if let Verdict::Yes(control, asdu) = first {
-        return Detection::Yes(role(control, asdu.as_ref()));
-    }
-    let second = bytes.get(1..).map(|rest| judge(rest, Widths::STANDARD));
-    match (first, second) {
-        (_, Some(Verdict::Yes(control, asdu))) => Detection::Yes(role(control, asdu.as_ref())),
-        (Verdict::No, Some(Verdict::No)) => Detection::No,
-        _ => Detection::More,
+    match judge(bytes, Widths::STANDARD) {
+        Verdict::Yes(control, asdu) => Detection::Yes(role(control, asdu.as_ref())),
+        Verdict::Need(_) => Detection::More,
+        Verdict::No => match judge(bytes.get(1..).unwrap_or_default(), Widths::STANDARD) {
+            Verdict::Yes(control, asdu) => Detection::Yes(role(control, asdu.as_ref())),
+            Verdict::Need(_) => Detection::More,
+            Verdict::No => Detection::No,
+        },
     }
 }
 
@@ -34,16 +33,16 @@ pub(super) fn role(control: Control, asdu: Option<&Asdu<'_>>) -> Option<Role> {
 
 /// IEC 60870-5-101, 7.2.3: monitor direction reports and confirms, control direction asks.
 pub(super) fn sender(asdu: &Asdu<'_>) -> Option<Role> {
-    match (asdu.known?.purpose, asdu.cause) {
-        (Purpose::Process | Purpose::Station, _) => Some(Role::Server),
-        (
-            Purpose::Command | Purpose::System | Purpose::Parameter,
-            cause::REQUEST | cause::ACTIVATION | cause::DEACTIVATION,
-        ) => Some(Role::Client),
-        // With cause 3 a clock's time comes from the controlled station, and the load of a
-        // transmission delay goes to it.
-        (Purpose::File | Purpose::Security, _) | (Purpose::System, cause::SPONTANEOUS) => None,
-        (Purpose::Command | Purpose::System | Purpose::Parameter, _) => Some(Role::Server),
+    match asdu.known?.purpose {
+        Purpose::Process | Purpose::Station => Some(Role::Server),
+        Purpose::File | Purpose::Security => None,
+        Purpose::Command | Purpose::System | Purpose::Parameter => match asdu.cause {
+            cause::REQUEST | cause::ACTIVATION | cause::DEACTIVATION => Some(Role::Client),
+            // The time of a clock comes from the controlled station, the load of a transmission
+            // delay goes to it.
+            cause::SPONTANEOUS => None,
+            _ => Some(Role::Server),
+        },
     }
 }
 
@@ -84,7 +83,10 @@ mod tests {
     #[test]
     fn one_stale_octet_may_stand_before_it() {
         assert_eq!(detect(&[0, 0x68, 4, 0x07, 0, 0, 0]), Detection::Yes(Some(Role::Client)));
-        assert_eq!(detect(&[0x68, 0x68, 4, 0x43, 0, 0, 0]), Detection::Yes(None));
+        let startdt = [0x68, 4, 0x07, 0, 0, 0];
+        let stale = [&[0x68][..], &startdt, &startdt].concat();
+        assert_eq!(detect(&stale[..7]), Detection::More, "it may have 104 octets");
+        assert_eq!(detect(&stale), Detection::Yes(Some(Role::Client)));
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Facts {
     }
 }
 
-/// A small set of common addresses; the last of those met most recently stands first in line.
+/// The first common addresses that were met, each once.
 #[derive(Debug, Clone)]
 struct Addresses {
     members: [u16; ADDRESSES],

@@ -1,12 +1,12 @@
 //! IEC 60870-5-104: telecontrol over TCP.
 //!
 //! The way of an APDU: [`apci`] frames it, [`asdu`] reads its header, [`types`] says what its
-//! objects are made of, [`elements`] and [`time`] read them when somebody asks, [`check`] tells
-//! what is wrong with it, [`record`] names its fields. [`sync`] finds the next APDU where it is
-//! not known to begin.
+//! objects are made of, [`elements`] and [`time`] read them when somebody asks, `check` tells what
+//! is wrong with it, [`record`] names its fields. `sync` finds the next APDU where it is not known
+//! to begin, `detect` recognises the protocol and its stations.
 //!
 //! What needs memory of earlier APDUs (the link as a state machine, the life of a command) has
-//! its place beside [`facts`] in [`Session`].
+//! its place beside `facts` in the `Session`.
 
 pub mod apci;
 pub mod asdu;

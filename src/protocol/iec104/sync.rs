@@ -17,7 +17,8 @@ pub(super) const LOOK_AHEAD: usize = PREFIX + *LENGTHS.end() as usize + APCI;
 pub(super) enum Verdict<'a> {
     /// No.
     No,
-    /// So many octets in all would tell more.
+    /// It cannot be told before so many octets are there in all: neither more nor fewer, or the
+    /// answer would hang on how they came.
     Need(usize),
     /// Yes: its control field, and in format I its header.
     Yes(Control, Option<Asdu<'a>>),
@@ -54,13 +55,15 @@ pub(super) fn judge(bytes: &[u8], widths: Widths) -> Verdict<'_> {
     }
 }
 
-/// Start, length and a control field without reserved bits; or how many octets that takes.
+/// Start, length and a control field without reserved bits; or with how many octets it can first
+/// be told.
 fn plausible_apci(bytes: &[u8]) -> Result<Option<(Control, usize)>, usize> {
-    if bytes.first().is_some_and(|start| *start != START) {
-        return Ok(None);
-    }
-    if bytes.get(1).is_some_and(|length| !LENGTHS.contains(length)) {
-        return Ok(None);
+    match *bytes {
+        [] => return Err(1),
+        [start, ..] if start != START => return Ok(None),
+        [_] => return Err(PREFIX),
+        [_, length, ..] if !LENGTHS.contains(&length) => return Ok(None),
+        _ => {}
     }
     let Some(&[_, length, c1, c2, c3, c4]) = bytes.first_chunk::<APCI>() else {
         return Err(APCI);
@@ -119,10 +122,15 @@ mod tests {
         damaged[2] = 5; // neither S nor I
         for bytes in [&TESTFR[..], &POINT, &damaged, b"hello, this is text of some length"] {
             let mut settled = None;
+            let mut open_until = 0;
             for length in 0..=bytes.len() {
                 let verdict = judge(&bytes[..length], Widths::STANDARD);
+                assert!(length >= open_until || verdict == Verdict::Need(open_until), "{length}");
                 match (settled, verdict) {
-                    (None, Verdict::Need(wanted)) => assert!(wanted > length, "{wanted} {length}"),
+                    (None, Verdict::Need(wanted)) => {
+                        assert!(wanted > length);
+                        open_until = wanted;
+                    }
                     (None, Verdict::No) => settled = Some(false),
                     (None, Verdict::Yes(..)) => settled = Some(true),
                     (Some(yes), Verdict::Yes(..)) => assert!(yes),
@@ -143,7 +151,7 @@ mod tests {
     fn an_asdu_that_does_not_fit_needs_one() {
         let mut odd = POINT.to_vec();
         odd[7] = 2; // two objects, of which one is there
-        assert_eq!(judge(&odd, Widths::STANDARD), Verdict::Need(16 + APCI));
+        assert_eq!(judge(&odd, Widths::STANDARD), Verdict::Need(16 + 1));
         assert!(accepted(&[&odd[..], &TESTFR].concat()));
         assert!(!accepted(&[&odd[..], &[0x67]].concat()));
     }

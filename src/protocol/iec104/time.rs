@@ -64,7 +64,12 @@ impl Cp56Time2a {
         if millisecond >= 60_000 || minute >= 60 || hour >= 24 {
             return None;
         }
-        let days = days_of_century(year & 0x7F, month & 0x0F, day & 0x1F)?;
+        let year = match year & 0x7F {
+            year @ 0..=99 => year,
+            // No year of the standard: such a station counts from 1900, and means this one.
+            year => year - 100,
+        };
+        let days = days_of_century(year, month & 0x0F, day & 0x1F)?;
         let seconds = CENTURY
             + u64::from(days) * SECONDS_A_DAY
             + u64::from(hour) * 3_600
@@ -96,7 +101,7 @@ fn days_of_century(year: u8, month: u8, day: u8) -> Option<u32> {
     };
     let first = start(month.checked_sub(1)?)?;
     let day_of_year = first + u32::from(day.checked_sub(1)?);
-    if year > 99 || day_of_year >= start(month)? {
+    if day_of_year >= start(month)? {
         return None;
     }
     Some(u32::from(year) * 365 + u32::from(year).div_ceil(4) + day_of_year)
@@ -163,7 +168,7 @@ mod tests {
     #[test]
     fn a_moment_is_read_from_all_seven_octets() {
         // 7.2.6.18: Thursday 2013-07-04 06:23:17.323, summer time, substituted.
-        let time = Cp56Time2a([0xAB, 0x43, 23 | 0x40, 6 | 0x80, 4 | 4 << 5, 7, 13]);
+        let time = Cp56Time2a([0xAB, 0x43, 0x57, 0x86, 0x84, 7, 13]);
         let expected = 1_372_918_997_323_000_000;
         assert_eq!(time.timestamp().map(Timestamp::as_nanos), Some(expected));
         assert!(time.summer_time());
@@ -196,6 +201,12 @@ mod tests {
     }
 
     #[test]
+    fn a_year_counted_from_1900_is_understood() {
+        assert_eq!(seconds([0, 0, 0, 0, 13, 8, 109]), seconds([0, 0, 0, 0, 13, 8, 9]));
+        assert_eq!(seconds([0, 0, 0, 0, 1, 1, 100]), Some(CENTURY));
+    }
+
+    #[test]
     fn what_is_no_date_or_time_of_day_is_no_moment() {
         for octets in [
             [0x60, 0xEA, 0, 0, 1, 1, 0], // 60,000 ms
@@ -206,7 +217,6 @@ mod tests {
             [0, 0, 0, 0, 1, 13, 0],
             [0, 0, 0, 0, 31, 4, 0],
             [0, 0, 0, 0, 29, 2, 1],
-            [0, 0, 0, 0, 1, 1, 100],
         ] {
             assert_eq!(seconds(octets), None, "{octets:?}");
         }
@@ -216,7 +226,7 @@ mod tests {
     #[test]
     fn the_short_form_counts_from_the_hour() {
         // 7.2.6.19: 59 min 59.999 s, not valid.
-        let time = Cp24Time2a([0x5F, 0xEA, 59 | 0x80]);
+        let time = Cp24Time2a([0x5F, 0xEA, 0xBB]);
         assert_eq!(time.millisecond_of_hour(), Some(3_599_999));
         assert!(TimeTag::Short(time).invalid());
         assert_eq!(Cp24Time2a([0x60, 0xEA, 0]).millisecond_of_hour(), None);

@@ -1,32 +1,53 @@
-//! mqtt
+//! MQTT 3.1, 3.1.1 and 5.0.
+//!
+//! Clauses are those of MQTT 5.0 (OASIS standard, 2019) unless it says otherwise; `[MQTT-…]` are
+//! its conformance statements. The way of the data:
+//!
+//! ```text
+//!  octets ──header──▶ frame ──packet──▶ fields ──session──▶ record, anomalies
+//!     ▲                 │
+//!     └──── guess ◀─────┘ framing lost, a gap, joined in the middle
+//! ```
+//!
+//! A packet is read once, when its octets are all there, or as many as are kept of it; what it
+//! borrows from the wire is gone when its record is emitted. WebSocket will stand in front of
+//! `header`, the state of a session behind `packet`.
 
-use super::{Detection, Fact, Input, Parser, Protocol, Start};
-use crate::event::Records;
-use crate::flow::{Direction, Progress};
+mod alias;
+mod connect;
+mod detect;
+mod guess;
+mod header;
+mod packet;
+mod properties;
+mod publish;
+mod reader;
+mod reason;
+mod record;
+mod session;
+mod stream;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod topic;
+mod violation;
+
+pub use record::MQTT;
+
+use super::{Parser, Protocol, Start};
 
 /// What this protocol registers.
 pub static PROTOCOL: Protocol = Protocol {
     name: "mqtt",
     ports: &[1883],
-    schemas: &[],
-    anomalies: &[],
-    max_kept: 255,
-    detect: |_| Detection::No,
+    schemas: &[&MQTT],
+    anomalies: violation::Violation::NAMES,
+    max_kept: packet::KEPT,
+    detect: detect::detect,
     start,
     servers: "MQTT brokers",
 };
 
-struct State;
-
-fn start(_start: Start) -> Box<dyn Parser> {
-    Box::new(State)
-}
-
-impl Parser for State {
-    fn data(&mut self, input: Input<'_>, _out: &mut dyn Records) -> Progress {
-        Progress::all(input.bytes.len())
-    }
-    fn gap(&mut self, _direction: Direction, _missing: u64, _out: &mut dyn Records) {}
-    fn end(&mut self, _left: [usize; 2], _out: &mut dyn Records) {}
-    fn facts(&self, _tell: &mut dyn FnMut(&'static str, Fact<'_>)) {}
+fn start(start: Start) -> Box<dyn Parser> {
+    Box::new(stream::Flow::new(start))
 }

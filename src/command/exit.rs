@@ -1,0 +1,114 @@
+//! How a command ends: exit codes as in sysexits.h.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::capture::{NoCapture, OpenError};
+
+/// What the exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything was done.
+    Done = 0,
+    /// The command line is wrong.
+    Usage = 64,
+    /// A capture is damaged or none at all; a rule does not do what its examples say.
+    BadData = 65,
+    /// There is no such file, or it cannot be read.
+    NoInput = 66,
+    /// An output file cannot be created.
+    CannotCreate = 73,
+    /// Output cannot be written.
+    OutputError = 74,
+    /// We may not.
+    NoPermission = 77,
+    /// A mistake in a rule.
+    Configuration = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command gave up.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(&'static str),
+    /// A capture cannot be begun.
+    #[error(transparent)]
+    Capture(#[from] OpenError),
+    /// A file that is no capture cannot be read.
+    #[error("{}: cannot be read: {error}", .path.display())]
+    Input {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// An output file cannot be created.
+    #[error("{}: cannot be created: {error}", .path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Output cannot be written.
+    #[error("{name}: cannot be written: {error}")]
+    Output {
+        /// The file, or what it is.
+        name: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Rules have mistakes, which were shown.
+    #[error("{mistakes} mistake{} in the rules", if *mistakes == 1 { "" } else { "s" })]
+    Rules {
+        /// How many.
+        mistakes: usize,
+    },
+}
+
+impl Failure {
+    /// The exit code for it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) => Exit::Usage,
+            Self::Input { error, .. } if error.kind() == io::ErrorKind::InvalidData => {
+                Exit::BadData
+            }
+            Self::Capture(OpenError { reason: NoCapture::Unreadable(error), .. })
+            | Self::Input { error, .. } => or_permission(error, Exit::NoInput),
+            Self::Capture(OpenError { reason, .. }) if reason.is_no_input() => Exit::NoInput,
+            Self::Capture(_) => Exit::BadData,
+            Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),
+            Self::Output { .. } => Exit::OutputError,
+            Self::Rules { .. } => Exit::Configuration,
+        }
+    }
+
+    /// Whether output failed as its reader went away: no fault of anybody.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn or_permission(error: &io::Error, other: Exit) -> Exit {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::NoPermission,
+        _ => other,
+    }
+}
+
+/// Failed writes to standard output or standard error.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output { name: "standard output".to_owned(), error }
+    }
+}

@@ -1,0 +1,92 @@
+//! The command line: one file a subcommand.
+
+mod check;
+mod exit;
+mod fields;
+mod progress;
+mod replay;
+mod rule_files;
+mod rules;
+mod summary;
+mod try_rules;
+mod words;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+pub use exit::{Exit, Failure};
+
+/// What a command was asked.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gridtap",
+    version,
+    about = "Watches IEC 60870-5-104 and MQTT between a power grid and a telecom carrier",
+    after_help = EXIT_CODES,
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 64 wrong usage; 65 damaged capture, or a rule that fails its examples; 66 no \
+input; 73 output cannot be created; 74 output cannot be written; 77 not permitted; 78 a mistake \
+in rules.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run captures through the engine and tell what is in them
+    Replay(replay::Arguments),
+    /// Load rules, run nothing, and show every mistake
+    Check(check::Arguments),
+    /// What the rules are, what they can look at, and whether they do what they promise
+    #[command(subcommand)]
+    Rules(rules::Command),
+}
+
+/// Runs the command that `arguments` ask for, the program's name first, and says how it went.
+/// Complaints go to standard error.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match Cli::try_parse_from(arguments) {
+        Ok(cli) => conclude(dispatch(cli.command)),
+        Err(usage) => {
+            let asked_for = usage.exit_code() == 0;
+            let _ = usage.print(); // nobody is left to tell
+            if asked_for { Exit::Done.into() } else { Exit::Usage.into() }
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Rules(command) => rules::run(&command),
+    }
+}
+
+fn conclude(result: Result<Exit, Failure>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        // Whoever read our output has seen enough.
+        Err(failure) if failure.is_closed_pipe() => Exit::Done.into(),
+        Err(failure) => {
+            let _ = writeln!(anstream::stderr(), "gridtap: {failure}"); // nobody is left to tell
+            failure.exit().into()
+        }
+    }
+}
+
+/// Standard output, plain if it is no terminal.
+fn stdout() -> anstream::AutoStream<io::StdoutLock<'static>> {
+    anstream::AutoStream::auto(io::stdout().lock())
+}
+
+/// Standard error, plain if it is no terminal.
+fn stderr() -> anstream::AutoStream<io::StderrLock<'static>> {
+    anstream::AutoStream::auto(io::stderr().lock())
+}

@@ -1,0 +1,185 @@
+//! `gridtap replay`: captures through the engine.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use super::progress::Progress;
+use super::rule_files::RuleFiles;
+use super::summary::{Reading, Summary};
+use super::{Exit, Failure};
+use crate::capture::Source;
+use crate::engine::{Engine, Limits, Sink};
+use crate::event::{Event, Schema};
+use crate::metrics;
+use crate::output::{Eve, Types};
+use crate::protocol::{Fact, Protocol};
+use crate::rule::Rule;
+use crate::time::Timestamp;
+
+/// How often the engine looks after its timers, in packet time.
+const TICK: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Captures in pcap or pcapng, merged in the order of time; - is standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    rules: RuleFiles,
+    /// Write records as EVE JSON lines; - is standard output
+    #[arg(long, value_name = "FILE")]
+    eve: Option<PathBuf>,
+    /// Which records: alert, anomaly, flow, stats, iec104, iec104_object, mqtt; with commas
+    /// between them [default: all but iec104_object]
+    #[arg(long, value_name = "TYPES", requires = "eve")]
+    types: Option<Types>,
+    /// Write the counters in Prometheus' text format; - is standard output
+    #[arg(long, value_name = "FILE")]
+    metrics: Option<PathBuf>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let takes_stdout = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_dash);
+    let takers = [&arguments.eve, &arguments.metrics].map(takes_stdout);
+    if takers == [true; 2] {
+        return Err(Failure::Usage("--eve and --metrics cannot both go to standard output"));
+    }
+    let rules = Arc::new(arguments.rules.load()?);
+    let source = Source::open(&arguments.files)?;
+    let eve = arguments.eve.as_deref().map(create).transpose()?;
+    let page = arguments.metrics.as_deref().map(create).transpose()?;
+    let types = arguments.types.clone().unwrap_or_default();
+    let eve = eve.map(|output| Eve::new(output, types, &rules.rules, None));
+
+    let mut sink = ReplaySink { eve, summary: Summary::new(&rules) };
+    let mut engine = Engine::new(Arc::clone(&rules), Limits::default(), &sink);
+    let reading = read(source, &mut engine, &mut sink);
+    finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
+    let stats = engine.stats();
+    if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
+        let text = metrics::render(stats, &rules.rules, reading.elapsed).map_err(io::Error::other);
+        text.and_then(|text| page.write_all(text.as_bytes()))
+            .map_err(|error| cannot_write(path, error))?;
+    }
+    let mut out: Box<dyn Write> =
+        if takers.contains(&true) { Box::new(super::stderr()) } else { Box::new(super::stdout()) };
+    sink.summary.show(&arguments.files, &reading, stats, &mut out)?;
+    Ok(if reading.damages.is_empty() { Exit::Done } else { Exit::BadData })
+}
+
+/// Everything that the captures have, or as much as the records' reader wanted to see.
+pub(super) fn read<S: ReplayTo>(mut source: Source, engine: &mut Engine, sink: &mut S) -> Reading {
+    let progress = Progress::new(source.octets());
+    let begun = Instant::now();
+    let mut reading = Reading::default();
+    let mut next_tick = Timestamp::ZERO;
+    while !sink.is_full() {
+        let frame = match source.next() {
+            Ok(Some(frame)) => frame,
+            Ok(None) => break,
+            Err(damage) => {
+                reading.damages.push(damage);
+                continue;
+            }
+        };
+        if frame.timestamp >= next_tick {
+            engine.tick(frame.timestamp, sink);
+            next_tick = frame.timestamp + TICK;
+        }
+        reading.see(frame.timestamp);
+        engine.handle(&frame, sink);
+        if progress.is_due(reading.frames) {
+            progress.show(source.octets());
+        }
+    }
+    engine.finish(sink);
+    progress.clear();
+    reading.elapsed = begun.elapsed();
+    reading.skipped = source.skipped().to_vec();
+    reading
+}
+
+/// A sink that may have enough.
+pub(super) trait ReplayTo: Sink {
+    /// Whether more is of no use.
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+struct ReplaySink {
+    eve: Option<Eve<Box<dyn Write>>>,
+    summary: Summary,
+}
+
+impl ReplayTo for ReplaySink {
+    fn is_full(&self) -> bool {
+        self.eve.as_ref().is_some_and(Eve::failed)
+    }
+}
+
+impl Sink for ReplaySink {
+    fn record(&mut self, event: &Event<'_>) {
+        if let Some(eve) = &mut self.eve {
+            eve.record(event);
+        }
+    }
+
+    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
+        if let Some(eve) = &mut self.eve {
+            eve.alert(event, rule);
+        }
+        self.summary.alert(event, rule);
+    }
+
+    fn wants(&self, schema: &'static Schema) -> bool {
+        self.eve.as_ref().is_some_and(|eve| eve.types().records(schema))
+    }
+
+    fn fact(
+        &mut self,
+        server: IpAddr,
+        protocol: &'static Protocol,
+        name: &'static str,
+        fact: Fact<'_>,
+    ) {
+        self.summary.fact(server, protocol, name, fact);
+    }
+}
+
+fn is_dash(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
+    if is_dash(path) {
+        return Ok(Box::new(io::stdout().lock()));
+    }
+    let file = File::create(path);
+    let file = file.map_err(|error| Failure::Create { path: path.to_owned(), error })?;
+    Ok(Box::new(file))
+}
+
+fn finish(
+    eve: Option<Eve<Box<dyn Write>>>,
+    path: Option<&Path>,
+    reading: &Reading,
+    engine: &mut Engine,
+) -> Result<(), Failure> {
+    let (Some(mut eve), Some(path)) = (eve, path) else { return Ok(()) };
+    if let Some((first, last)) = reading.span {
+        eve.stats(last, last.since(first).as_secs(), engine.stats());
+    }
+    eve.finish().map_err(|error| cannot_write(path, error))
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Failure {
+    let name = if is_dash(path) { "standard output".into() } else { path.display().to_string() };
+    Failure::Output { name, error }
+}

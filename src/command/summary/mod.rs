@@ -1,0 +1,193 @@
+//! What a replay found, for a person.
+
+mod alerts;
+mod servers;
+mod table;
+
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+
+use self::alerts::Alerts;
+use self::servers::Servers;
+use super::words;
+use crate::capture::{Damage, Skipped};
+use crate::engine::Stats;
+use crate::event::Event;
+use crate::protocol::{Fact, Protocol};
+use crate::rule::{Rule, RuleSet};
+use crate::time::Timestamp;
+
+/// Characters in a line.
+const WIDTH: usize = 100;
+
+const HEADING: Style = Style::new().bold();
+const QUIET: Style = Style::new().dimmed();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// What was read, and what went wrong in it.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// Frames that the engine got.
+    pub(super) frames: u64,
+    /// Time of the earliest and of the latest of them.
+    pub(super) span: Option<(Timestamp, Timestamp)>,
+    /// How long it took.
+    pub(super) elapsed: Duration,
+    /// Where captures ended early.
+    pub(super) damages: Vec<Damage>,
+    /// Frames of link types that are not decoded.
+    pub(super) skipped: Vec<Skipped>,
+}
+
+impl Reading {
+    /// Takes note of a frame.
+    #[inline]
+    pub(super) fn see(&mut self, time: Timestamp) {
+        self.frames += 1;
+        let (first, last) = self.span.unwrap_or((time, time));
+        self.span = Some((first.min(time), last.max(time)));
+    }
+}
+
+/// Gathers what the engine's counters do not tell.
+#[derive(Debug)]
+pub(super) struct Summary {
+    alerts: Alerts,
+    servers: Servers,
+    inactive: usize,
+}
+
+impl Summary {
+    pub(super) fn new(rules: &RuleSet) -> Self {
+        Self {
+            alerts: Alerts::new(&rules.rules),
+            servers: Servers::default(),
+            inactive: rules.rules.iter().filter(|rule| rule.inactive.is_some()).count(),
+        }
+    }
+
+    /// Takes note of an alert.
+    pub(super) fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
+        self.alerts.add(event, rule);
+    }
+
+    /// Takes note of what a flow tells of its server.
+    pub(super) fn fact(
+        &mut self,
+        server: IpAddr,
+        protocol: &'static Protocol,
+        name: &'static str,
+        fact: Fact<'_>,
+    ) {
+        self.servers.add(server, protocol, name, fact);
+    }
+
+    /// Writes everything.
+    pub(super) fn show(
+        &self,
+        files: &[PathBuf],
+        reading: &Reading,
+        stats: &Stats,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        show_reading(files, reading, stats, out)?;
+        self.show_rules(out)?;
+        self.alerts.show(out)?;
+        self.servers.show(out)?;
+        show_anomalies(stats, out)
+    }
+
+    fn show_rules(&self, out: &mut dyn Write) -> io::Result<()> {
+        let active = (self.alerts.rules() - self.inactive) as u64;
+        row("rules", &format!("{} in force", words::count(active)), out)?;
+        if self.inactive > 0 {
+            let inactive = words::count(self.inactive as u64);
+            write!(out, "{QUIET}, {inactive} not: see `gridtap rules list`{QUIET:#}")?;
+        }
+        writeln!(out)
+    }
+}
+
+fn show_reading(
+    files: &[PathBuf],
+    reading: &Reading,
+    stats: &Stats,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let name = match files {
+        [file] if file.as_os_str() == "-" => "standard input".to_owned(),
+        [file] => file.display().to_string(),
+        _ => words::counted(files.len() as u64, "file"),
+    };
+    let elapsed = words::duration(reading.elapsed);
+    writeln!(out, "{HEADING}{name}{HEADING:#} {QUIET}read in {elapsed}{QUIET:#}\n")?;
+
+    row("packets", &words::count(stats.packets), out)?;
+    write!(out, ", {}", words::octets(stats.bytes))?;
+    let seconds = reading.elapsed.as_secs_f64();
+    if stats.packets > 0 && seconds > 0.0 {
+        let rate = words::about(stats.packets as f64 / seconds);
+        write!(out, "{QUIET}, {rate} packets/s{QUIET:#}")?;
+    }
+    writeln!(out)?;
+    if let Some((first, last)) = reading.span {
+        row("time", &words::span(first, last), out)?;
+        let span = words::duration(last.since(first));
+        writeln!(out, " UTC{QUIET}, {span}{QUIET:#}")?;
+    }
+    row("flows", &words::count(stats.flows_created), out)?;
+    if stats.gaps > 0 {
+        let (gaps, missed) = (words::counted(stats.gaps, "gap"), words::octets(stats.bytes_missed));
+        write!(out, ", {gaps} in their streams, {missed} missed")?;
+    }
+    writeln!(out)?;
+    show_messages(stats, out)?;
+    for skipped in &reading.skipped {
+        row("skipped", &skipped.to_string(), out)?;
+        writeln!(out)?;
+    }
+    for damage in &reading.damages {
+        row("damage", &format!("{BAD}{damage}{BAD:#}"), out)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn show_messages(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+    let counts: Vec<_> = stats
+        .messages
+        .iter()
+        .filter(|(schema, _)| !schema.message_types.is_empty())
+        .map(|(schema, counts)| (schema.name, counts.iter().sum::<u64>()))
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{} {name}", words::count(count)))
+        .collect();
+    if counts.is_empty() {
+        return Ok(());
+    }
+    row("messages", &counts.join(", "), out)?;
+    writeln!(out)
+}
+
+fn show_anomalies(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+    let mut anomalies: Vec<_> = stats.anomalies.iter().filter(|(_, count)| **count > 0).collect();
+    if anomalies.is_empty() {
+        return Ok(());
+    }
+    anomalies.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), **name));
+    let total = words::count(stats.anomalies.values().sum());
+    writeln!(out, "\n{HEADING}Anomalies: {total}{HEADING:#}\n")?;
+    for (name, count) in anomalies {
+        writeln!(out, "{:>9}  {name}", words::count(*count))?;
+    }
+    Ok(())
+}
+
+/// The beginning of a line with a label.
+fn row(label: &str, text: &str, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "  {QUIET}{label:<9}{QUIET:#} {text}")
+}

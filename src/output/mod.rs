@@ -1,0 +1,13 @@
+//! Where events go: EVE JSON.
+
+mod additions;
+mod eve;
+mod json;
+mod layout;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use additions::{ADDITIONS, is_addition};
+pub use eve::Eve;
+pub use types::{Types, UnknownType};

@@ -1,0 +1,110 @@
+//! Which records are written: `--types`.
+
+use std::str::FromStr;
+
+use crate::event::Schema;
+use crate::protocol;
+
+/// Alerts: records of no schema of their own.
+const ALERT: &str = "alert";
+/// The counters.
+const STATS: &str = "stats";
+/// Repeats what is in `iec104`, an information object a record: written on demand only.
+const ON_DEMAND: &str = "iec104_object";
+
+/// A set of record types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Types(Vec<&'static str>);
+
+/// A name that no record type has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no record type is called '{name}'; there are {}", Types::names().collect::<Vec<_>>().join(", "))]
+pub struct UnknownType {
+    name: String,
+}
+
+impl Types {
+    /// The names of all record types.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        [ALERT].into_iter().chain(protocol::services().map(|schema| schema.name)).chain([STATS])
+    }
+
+    /// No record at all.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Whether alerts are written.
+    pub fn alerts(&self) -> bool {
+        self.contains(ALERT)
+    }
+
+    /// Whether the counters are written.
+    pub fn stats(&self) -> bool {
+        self.contains(STATS)
+    }
+
+    /// Whether records of this type are written.
+    pub fn records(&self, schema: &Schema) -> bool {
+        self.contains(schema.name)
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+}
+
+/// All but `iec104_object`, which repeats the objects of `iec104`.
+impl Default for Types {
+    fn default() -> Self {
+        Self(Self::names().filter(|name| *name != ON_DEMAND).collect())
+    }
+}
+
+/// Names with commas between them.
+impl FromStr for Types {
+    type Err = UnknownType;
+
+    fn from_str(list: &str) -> Result<Self, Self::Err> {
+        list.split(',')
+            .map(str::trim)
+            .map(|wanted| {
+                Self::names()
+                    .find(|name| *name == wanted)
+                    .ok_or_else(|| UnknownType { name: wanted.to_owned() })
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{ANOMALY, FLOW};
+
+    #[test]
+    fn a_list_picks_types() {
+        let types: Types = "alert, flow".parse().unwrap();
+        assert!(types.alerts() && types.records(&FLOW));
+        assert!(!types.stats() && !types.records(&ANOMALY));
+    }
+
+    #[test]
+    fn the_default_is_all_but_what_is_repeated() {
+        let types = Types::default();
+        for name in Types::names() {
+            assert_eq!(types.contains(name), name != ON_DEMAND, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_told_with_the_known_ones() {
+        let error = "alert,flows".parse::<Types>().unwrap_err().to_string();
+        assert!(
+            error.starts_with("no record type is called 'flows'; there are alert, flow,"),
+            "{error}"
+        );
+        assert!("".parse::<Types>().is_err());
+    }
+}

@@ -1,0 +1,471 @@
+//! The field table of MQTT: one record a packet, shaped as Suricata's EVE object `mqtt`.
+//!
+//! Every packet type has an object of its own with the same beginning, and properties are the same
+//! wherever they stand; so the table is written by [`packets!`] instead of
+//! [`record!`](crate::record).
+
+use super::connect::ConnectFlags;
+use super::header::PacketType;
+use super::packet::{Body, Packet, head};
+use super::properties::{Property, UserProperty};
+use super::publish::is_utf8;
+use super::reason;
+use super::subscribe::{Options, Subscription};
+use crate::event::{Field, Kind, List, Record, Schema, Value};
+use crate::record;
+
+/// Declares the table: fields of all packets, then an object a packet type.
+macro_rules! packets {
+    (
+        all |$all:ident| {
+            $($all_name:literal: $all_kind:expr, $all_doc:literal => $all_get:expr;)*
+        }
+        $(
+            $object:literal $kind:ident |$p:ident| {
+                $($name:literal: $field_kind:expr, $doc:literal => $get:expr;)*
+                $(properties $path:literal ($properties:expr) [$($property:ident)*];)*
+                $(list $list:literal of $element:ident, $list_doc:literal => |$visit:ident| $each:expr;)*
+            }
+        )*
+    ) => {
+        static FIELDS: &[Field] = &[
+            $(Field { name: concat!("mqtt.", $all_name), kind: $all_kind, doc: $all_doc },)*
+            $(
+                Field {
+                    name: concat!("mqtt.", $object, ".qos"),
+                    kind: Kind::Integer,
+                    doc: "QoS bits of the fixed header, 0 to 3.",
+                },
+                Field {
+                    name: concat!("mqtt.", $object, ".retain"),
+                    kind: Kind::Boolean,
+                    doc: "RETAIN bit of the fixed header.",
+                },
+                Field {
+                    name: concat!("mqtt.", $object, ".dup"),
+                    kind: Kind::Boolean,
+                    doc: "DUP bit of the fixed header.",
+                },
+                $(Field { name: concat!("mqtt.", $object, ".", $name), kind: $field_kind, doc: $doc },)*
+                $($({
+                    const PROPERTY: &Property = Property::named(stringify!($property));
+                    Field {
+                        name: concat!("mqtt.", $object, ".", $path, ".", stringify!($property)),
+                        kind: PROPERTY.kind(),
+                        doc: PROPERTY.doc,
+                    }
+                },)*)*
+            )*
+        ];
+
+        static LISTS: &[List] = &[
+            $(
+                $(List {
+                    name: concat!("mqtt.", $object, ".", $path, ".user_property"),
+                    doc: "Names and values that the peers agreed on.",
+                    element: &USER_PROPERTY,
+                },)*
+                $(List {
+                    name: concat!("mqtt.", $object, ".", $list),
+                    doc: $list_doc,
+                    element: &$element,
+                },)*
+            )*
+        ];
+
+        static GET: &[Get] = &[
+            $(|$all| $all_get,)*
+            $(
+                |p| own(p, PacketType::$kind, |p| Value::Integer(p.header.qos().into())),
+                |p| own(p, PacketType::$kind, |p| Value::Boolean(p.header.retain())),
+                |p| own(p, PacketType::$kind, |p| Value::Boolean(p.header.dup())),
+                $(|p| own(p, PacketType::$kind, |$p| $get),)*
+                $($(|p| own(p, PacketType::$kind, |$p| {
+                    const PROPERTY: &Property = Property::named(stringify!($property));
+                    $properties.value(PROPERTY)
+                }),)*)*
+            )*
+        ];
+
+        /// Asks only for the fields of all packets and those of the packet's own object.
+        #[inline]
+        fn present(packet: &Packet<'_>, visit: &mut dyn FnMut(usize, Value<'_>)) {
+            let mut shown = Shown { next: 0, visit };
+            let $all = packet;
+            $(shown.next($all_get);)*
+            $(
+                if packet.header.kind == PacketType::$kind {
+                    shown.next(Value::Integer(packet.header.qos().into()));
+                    shown.next(Value::Boolean(packet.header.retain()));
+                    shown.next(Value::Boolean(packet.header.dup()));
+                    let $p = packet;
+                    $(shown.next($get);)*
+                    $(
+                        let properties = $properties;
+                        $({
+                            const PROPERTY: &Property = Property::named(stringify!($property));
+                            shown.next(properties.value(PROPERTY));
+                        })*
+                    )*
+                    return;
+                }
+                shown.next += {
+                    const OWN: &[&str] = &[$($name,)* $($(stringify!($property),)*)*];
+                    3 + OWN.len()
+                };
+            )*
+        }
+
+        static EACH: &[Each] = &[
+            $(
+                $(|p, visit| if p.header.kind == PacketType::$kind {
+                    let $p = p;
+                    $properties.user_properties().for_each(|pair| visit(&pair));
+                },)*
+                $(|p, $visit| if p.header.kind == PacketType::$kind {
+                    let $p = p;
+                    $each
+                },)*
+            )*
+        ];
+    };
+}
+
+/// Fields on their way to who reads all of them.
+struct Shown<'v> {
+    /// The index of the next one.
+    next: usize,
+    visit: &'v mut dyn FnMut(usize, Value<'_>),
+}
+
+impl Shown<'_> {
+    #[inline(always)]
+    fn next(&mut self, value: Value<'_>) {
+        if !matches!(value, Value::Absent) {
+            (self.visit)(self.next, value);
+        }
+        self.next += 1;
+    }
+}
+
+type Get = for<'a> fn(&'a Packet<'a>) -> Value<'a>;
+type Each = for<'a> fn(&'a Packet<'a>, &mut dyn FnMut(&dyn Record));
+
+/// A field of one packet type's object.
+#[inline(always)]
+fn own<'a>(
+    packet: &'a Packet<'a>,
+    kind: PacketType,
+    get: impl FnOnce(&'a Packet<'a>) -> Value<'a>,
+) -> Value<'a> {
+    if packet.header.kind == kind { get(packet) } else { Value::Absent }
+}
+
+/// What a packet is on the wire: one record each.
+pub static MQTT: Schema = Schema {
+    name: "mqtt",
+    doc: "An MQTT packet.\n",
+    fields: FIELDS,
+    lists: LISTS,
+    message_types: PacketType::LABELS,
+};
+
+impl Record for Packet<'_> {
+    #[inline]
+    fn schema(&self) -> &'static Schema {
+        &MQTT
+    }
+
+    #[inline]
+    fn value(&self, index: usize) -> Value<'_> {
+        GET.get(index).map_or(Value::Absent, |get| get(self))
+    }
+
+    fn present(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
+        present(self, visit);
+    }
+
+    fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record)) {
+        if let Some(each) = EACH.get(index) {
+            each(self, visit);
+        }
+    }
+
+    #[inline]
+    fn message_type(&self) -> u8 {
+        self.header.kind as u8
+    }
+}
+
+packets! {
+    all |p| {
+        "type": Kind::Name(PacketType::NAMES), "The packet's type."
+            => Value::Code(p.header.kind as u8);
+        "version": Kind::Integer, "Protocol level: 3, 4 (MQTT 3.1.1) or 5."
+            => Value::maybe(p.dialect, |dialect| Value::Integer(dialect.level as i64));
+        "version_inferred": Kind::Boolean, "Whether the level is a conclusion, as no CONNECT was seen."
+            => Value::maybe(p.dialect, |dialect| Value::Boolean(dialect.inferred));
+        "length": Kind::Integer, "Remaining length: octets after the fixed header."
+            => Value::Integer(p.header.remaining.into());
+        "skipped_length": Kind::Integer, "Octets at the end of a packet other than PUBLISH that were not looked at."
+            => if p.header.kind == PacketType::Publish { Value::Absent } else { skipped(p) };
+    }
+
+    "connect" Connect |p| {
+        "protocol_string": Kind::Text, "Protocol name: MQTT, or MQIsdp for level 3."
+            => p.connect(|c| text(c.protocol_name));
+        "protocol_version": Kind::Integer, "Protocol level, without the mark of a bridge."
+            => p.connect(|c| integer(c.version()));
+        "bridge": Kind::Boolean, "Whether the level is marked as a bridge's (0x80)."
+            => p.connect(|c| Value::maybe(c.bridge(), Value::Boolean));
+        "client_id": Kind::Text, "Client identifier; empty if the server shall assign one."
+            => p.connect(|c| text(c.client_id));
+        "keep_alive": Kind::Integer, "Seconds, 0 for none."
+            => p.connect(|c| integer(c.keep_alive));
+        "flags.username": Kind::Boolean, "Whether there is a user name."
+            => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.username())));
+        "flags.password": Kind::Boolean, "Whether there is a password."
+            => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.password())));
+        "flags.will_retain": Kind::Boolean, "Whether the will is to be retained."
+            => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.will_retain())));
+        "flags.will_qos": Kind::Integer, "QoS of the will, 0 to 3."
+            => p.connect(|c| integer(c.flags.map(ConnectFlags::will_qos)));
+        "flags.will": Kind::Boolean, "Whether there is a will."
+            => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.will())));
+        "flags.clean_session": Kind::Boolean, "Whether the session starts anew."
+            => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.clean())));
+        "username": Kind::Text, "User name."
+            => p.connect(|c| text(c.username));
+        "password_length": Kind::Integer, "Octets of the password, which is never shown."
+            => p.connect(|c| integer(c.password_length.map(|length| length as u32)));
+        "will.topic": Kind::Text, "Topic that the will is published to."
+            => p.connect(|c| text(c.will_topic));
+        "will.message": Kind::Text, "Payload of the will, its first 1024 octets."
+            => p.connect(|c| text(c.will_message.map(head)));
+        "will.payload_length": Kind::Integer, "Octets of the will's payload."
+            => p.connect(|c| integer(c.will_message.map(|message| message.len() as u32)));
+        properties "properties" (p.properties) [
+            session_expiry_interval receive_maximum maximum_packet_size topic_alias_maximum
+            request_response_information request_problem_information authentication_method
+            authentication_data_length
+        ];
+        properties "will.properties" (p.will_properties()) [
+            will_delay_interval payload_format_indicator message_expiry_interval content_type
+            response_topic correlation_data
+        ];
+    }
+
+    "connack" Connack |p| {
+        "session_present": Kind::Boolean, "Whether the server has the session already."
+            => match p.body {
+                Body::Connack { session_present } => Value::Boolean(session_present),
+                _ => Value::Absent,
+            };
+        "return_code": Kind::Integer, "Return code (levels 3 and 4) or reason code."
+            => integer(p.code);
+        "reason": Kind::Name(&reason::CONNACK), "The code's name."
+            => code(p);
+        properties "properties" (p.properties) [
+            session_expiry_interval receive_maximum maximum_qos retain_available
+            maximum_packet_size assigned_client_identifier topic_alias_maximum reason_string
+            wildcard_subscription_available subscription_identifier_available
+            shared_subscription_available server_keep_alive response_information server_reference
+            authentication_method authentication_data_length
+        ];
+    }
+
+    "publish" Publish |p| {
+        "topic": Kind::Text, "Topic name; where only an alias was sent, what it stands for."
+            => p.publish(|m| text(m.aliased.or(m.topic)));
+        "topic_resolved": Kind::Boolean, "True if the topic is what an alias stands for."
+            => p.publish(|m| Value::maybe(m.aliased, |_| Value::Boolean(true)));
+        "message_id": Kind::Integer, "Packet identifier, with QoS 1 and 2."
+            => integer(p.id);
+        "message": Kind::Text, "The payload, its first 1024 octets."
+            => p.publish(|m| text(m.payload.map(head)));
+        "payload_length": Kind::Integer, "Octets of the payload."
+            => p.publish(|m| integer(m.payload.map(|payload| (payload.len() + p.skipped) as u32)));
+        "payload_utf8": Kind::Boolean, "Whether what was looked at of the payload is UTF-8."
+            => p.publish(|m| Value::maybe(m.payload, |payload| {
+                Value::Boolean(is_utf8(payload, p.skipped > 0))
+            }));
+        "truncated": Kind::Boolean, "True if not all of the payload was looked at."
+            => if p.skipped > 0 { Value::Boolean(true) } else { Value::Absent };
+        "skipped_length": Kind::Integer, "Octets of the payload that were not looked at."
+            => skipped(p);
+        properties "properties" (p.properties) [
+            payload_format_indicator message_expiry_interval topic_alias response_topic
+            correlation_data content_type
+        ];
+        list "properties.subscription_identifier" of NUMBER, "The subscriptions that it is sent for."
+            => |visit| p.properties.values(Property::named("subscription_identifier"))
+                .for_each(|value| visit(&Number(value)));
+    }
+
+    "puback" Puback |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "reason": Kind::Name(&reason::RECEIVED), "The code's name." => code(p);
+        properties "properties" (p.properties) [reason_string];
+    }
+
+    "pubrec" Pubrec |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "reason": Kind::Name(&reason::RECEIVED), "The code's name." => code(p);
+        properties "properties" (p.properties) [reason_string];
+    }
+
+    "pubrel" Pubrel |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "reason": Kind::Name(&reason::RELEASED), "The code's name." => code(p);
+        properties "properties" (p.properties) [reason_string];
+    }
+
+    "pubcomp" Pubcomp |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "reason": Kind::Name(&reason::RELEASED), "The code's name." => code(p);
+        properties "properties" (p.properties) [reason_string];
+    }
+
+    "subscribe" Subscribe |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        properties "properties" (p.properties) [subscription_identifier];
+        list "topics" of SUBSCRIPTION, "What is subscribed to."
+            => |visit| p.subscriptions().for_each(|subscription| visit(&subscription));
+    }
+
+    "suback" Suback |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        properties "properties" (p.properties) [reason_string];
+        list "qos_granted" of NUMBER, "A return or reason code for each topic filter."
+            => |visit| p.codes().for_each(|code| visit(&Number(Value::Integer(code.into()))));
+        list "reasons" of SUBACK_REASON, "The codes' names."
+            => |visit| p.codes().for_each(|code| visit(&SubackReason(code)));
+    }
+
+    "unsubscribe" Unsubscribe |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        properties "properties" (p.properties) [];
+        list "topics" of FILTER, "What is unsubscribed from."
+            => |visit| p.subscriptions().for_each(|subscription| visit(&Filter(subscription.filter)));
+    }
+
+    "unsuback" Unsuback |p| {
+        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        properties "properties" (p.properties) [reason_string];
+        list "reason_codes" of NUMBER, "A reason code for each topic filter (level 5)."
+            => |visit| p.codes().for_each(|code| visit(&Number(Value::Integer(code.into()))));
+        list "reasons" of UNSUBACK_REASON, "The codes' names."
+            => |visit| p.codes().for_each(|code| visit(&UnsubackReason(code)));
+    }
+
+    "pingreq" Pingreq |p| {}
+
+    "pingresp" Pingresp |p| {}
+
+    "disconnect" Disconnect |p| {
+        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "reason": Kind::Name(&reason::DISCONNECT), "The code's name." => code(p);
+        properties "properties" (p.properties) [
+            session_expiry_interval reason_string server_reference
+        ];
+    }
+
+    "auth" Auth |p| {
+        "reason_code": Kind::Integer, "Reason code." => integer(p.code);
+        "reason": Kind::Name(&reason::AUTH), "The code's name." => code(p);
+        properties "properties" (p.properties) [
+            authentication_method authentication_data_length reason_string
+        ];
+    }
+}
+
+fn text(text: Option<&[u8]>) -> Value<'_> {
+    Value::maybe(text, Value::Text)
+}
+
+fn integer<'a>(number: Option<impl Into<i64>>) -> Value<'a> {
+    Value::maybe(number, |number| Value::Integer(number.into()))
+}
+
+fn code<'a>(packet: &Packet<'_>) -> Value<'a> {
+    Value::maybe(packet.code, Value::Code)
+}
+
+fn skipped<'a>(packet: &Packet<'_>) -> Value<'a> {
+    match packet.skipped {
+        0 => Value::Absent,
+        skipped => Value::Integer(skipped as i64),
+    }
+}
+
+struct Number<'a>(Value<'a>);
+
+struct Filter<'a>(&'a [u8]);
+
+struct SubackReason(u8);
+
+struct UnsubackReason(u8);
+
+record! {
+    /// A number.
+    static NUMBER: Number<'a> = "number";
+    fields {
+        "": Kind::Integer, "The number." => |n| n.0;
+    }
+}
+
+record! {
+    /// A topic filter.
+    static FILTER: Filter<'a> = "filter";
+    fields {
+        "": Kind::Text, "The filter." => |f| Value::Text(f.0);
+    }
+}
+
+record! {
+    /// What became of a topic filter.
+    static SUBACK_REASON: SubackReason = "reason";
+    fields {
+        "": Kind::Name(&reason::SUBACK), "The code's name." => |r| Value::Code(r.0);
+    }
+}
+
+record! {
+    /// What became of a topic filter.
+    static UNSUBACK_REASON: UnsubackReason = "reason";
+    fields {
+        "": Kind::Name(&reason::UNSUBACK), "The code's name." => |r| Value::Code(r.0);
+    }
+}
+
+record! {
+    /// A name and a value.
+    static USER_PROPERTY: UserProperty<'a> = "user_property";
+    fields {
+        "name": Kind::Text, "Need not be unique." => |u| Value::Text(u.name);
+        "value": Kind::Text, "Its value." => |u| Value::Text(u.value);
+    }
+}
+
+record! {
+    /// A topic filter and how it is subscribed to.
+    static SUBSCRIPTION: Subscription<'a> = "subscription";
+    fields {
+        "topic": Kind::Text, "The topic filter."
+            => |s| Value::Text(s.filter);
+        "qos": Kind::Integer, "The highest QoS that is wanted, 0 to 3."
+            => |s| Value::Integer(s.options.qos().into());
+        "no_local": Kind::Boolean, "Whether the client's own messages are not wanted (level 5)."
+            => |s| Value::maybe(s.options_v5(), |options| Value::Boolean(options.no_local()));
+        "retain_as_published": Kind::Boolean, "Whether the RETAIN bit shall stay as published (level 5)."
+            => |s| Value::maybe(s.options_v5(), |options| {
+                Value::Boolean(options.retain_as_published())
+            });
+        "retain_handling": Kind::Integer, "Retained messages: 0 always, 1 if new, 2 never (level 5)."
+            => |s| integer(s.options_v5().map(Options::retain_handling));
+    }
+}

@@ -1,0 +1,189 @@
+//! From octets to packets: framing, what to keep of a packet, and finding the way back.
+
+use super::guess::{self, Boundary};
+use super::header::{Header, PacketType, Start as HeaderStart};
+use super::packet;
+use super::session::Session;
+use super::violation::{Emit, Report, Violation};
+use crate::event::{Anomaly, Records, Value};
+use crate::flow::{Direction, Progress};
+use crate::protocol::{Fact, Input, Parser, Start};
+
+/// One flow.
+#[derive(Debug)]
+pub(super) struct Flow {
+    session: Session,
+    /// By direction: why the next octet is not known to begin a packet.
+    lost: [Option<Lost>; 2],
+}
+
+/// A direction whose packet boundaries are not known.
+#[derive(Debug, Clone, Copy)]
+struct Lost {
+    /// Octets that were passed over.
+    skipped: u64,
+    /// How many of these since a packet could have been expected; `None` if none can.
+    expected: Option<u64>,
+    /// Whether nothing is wrong with that.
+    silent: bool,
+}
+
+impl Lost {
+    /// The flow had begun before the capture.
+    const JOINED: Self = Self { skipped: 0, expected: Some(0), silent: true };
+
+    /// Packets often begin where a segment does; a keep-alive repeats the octet before.
+    fn is_expected(&self) -> bool {
+        self.expected.is_some_and(|searched| searched <= 1)
+    }
+
+    fn skip(&mut self, octets: usize) {
+        self.skipped += octets as u64;
+        if let Some(searched) = &mut self.expected {
+            *searched += octets as u64;
+        }
+    }
+}
+
+/// What to do after a look at the octets.
+enum Step {
+    /// So many are done with: go on.
+    Done(usize),
+    /// So many are done with, and it takes so many more from there on.
+    Need(usize, usize),
+}
+
+impl Flow {
+    /// A flow without a packet yet.
+    pub(super) fn new(start: Start) -> Self {
+        let lost = start.joined.then_some(Lost::JOINED);
+        Self { session: Session::new(start.joined), lost: [lost; 2] }
+    }
+
+    /// Reads the packet at the start of `bytes`.
+    #[inline]
+    fn read_packet(&mut self, input: &Input<'_>, bytes: &[u8], out: &mut dyn Records) -> Step {
+        let header = match Header::read(bytes) {
+            HeaderStart::Header(header) if header.kind != PacketType::Reserved => header,
+            HeaderStart::Header(_) => {
+                return self.lose(input, Violation::ReservedType, "type", 0, out);
+            }
+            HeaderStart::More(needed) => return Step::Need(0, needed),
+            HeaderStart::Endless => {
+                return self.lose(input, Violation::RemainingLength, "remaining_length", 1, out);
+            }
+        };
+        let kept = packet::kept(header, bytes);
+        let Some(shown) = bytes.get(..kept) else { return Step::Need(0, kept) };
+        self.session.packet(input.direction, header, shown, out);
+        Step::Done(header.total())
+    }
+
+    /// What stands here is no packet, and nobody knows how long it is.
+    #[cold]
+    fn lose(
+        &mut self,
+        input: &Input<'_>,
+        violation: Violation,
+        field: &'static str,
+        offset: usize,
+        out: &mut dyn Records,
+    ) -> Step {
+        let value = if offset == 0 { Value::Integer(0) } else { Value::Absent };
+        Emit::new(out).report(violation, field, value, offset);
+        let lost = Lost { skipped: 1, expected: None, silent: false };
+        self.lost[input.direction.index()] = Some(lost);
+        Step::Done(1)
+    }
+
+    /// Looks for the next packet.
+    #[cold]
+    fn find_packet(
+        &mut self,
+        direction: Direction,
+        mut lost: Lost,
+        bytes: &[u8],
+        out: &mut dyn Records,
+    ) -> Step {
+        let mut passed = 0;
+        let found = loop {
+            let Some(rest @ [_, ..]) = bytes.get(passed..) else { break Boundary::No };
+            match guess::boundary(rest, self.session.dialect(), lost.is_expected()) {
+                Boundary::No => {
+                    lost.skip(1);
+                    passed += 1;
+                }
+                found @ (Boundary::More(_) | Boundary::Yes) => break found,
+            }
+        };
+        self.lost[direction.index()] = Some(lost);
+        match found {
+            Boundary::No => Step::Done(passed),
+            Boundary::More(needed) => Step::Need(passed, needed),
+            Boundary::Yes => {
+                self.lost[direction.index()] = None;
+                if !lost.silent && lost.skipped > 0 {
+                    let value = Value::Integer(lost.skipped as i64);
+                    Emit::new(out).report(Violation::Resync, "", value, 0);
+                }
+                Step::Done(passed)
+            }
+        }
+    }
+}
+
+impl Parser for Flow {
+    fn data(&mut self, input: Input<'_>, out: &mut dyn Records) -> Progress {
+        let mut done = 0;
+        loop {
+            let Some(rest @ [_, ..]) = input.bytes.get(done..) else {
+                return Progress::all(done);
+            };
+            let step = match self.lost[input.direction.index()] {
+                None => self.read_packet(&input, rest, out),
+                Some(lost) => self.find_packet(input.direction, lost, rest, out),
+            };
+            match step {
+                Step::Done(octets) => done += octets,
+                Step::Need(octets, wanted) => return Progress::need(done + octets, wanted),
+            }
+        }
+    }
+
+    fn gap(&mut self, direction: Direction, _missing: u64, _out: &mut dyn Records) {
+        self.session.miss();
+        let lost = self.lost[direction.index()];
+        let lost = lost.unwrap_or(Lost { skipped: 0, expected: None, silent: false });
+        self.lost[direction.index()] = Some(Lost { expected: Some(0), ..lost });
+    }
+
+    fn end(&mut self, left: [usize; 2], out: &mut dyn Records) {
+        for (lost, left) in self.lost.iter().zip(left) {
+            let left = left as u64;
+            let anomaly = match lost {
+                None if left > 0 => {
+                    let anomaly = Anomaly::in_message("mqtt", Violation::Truncated.name());
+                    Anomaly { detail: "the stream ends in this packet", ..anomaly }.at(
+                        "",
+                        Value::Integer(left as i64),
+                        left,
+                    )
+                }
+                Some(lost) if !lost.silent && lost.skipped + left > 0 => {
+                    let anomaly = Anomaly::in_message("mqtt", Violation::Resync.name());
+                    Anomaly { detail: "no packet until the end of the stream", ..anomaly }.at(
+                        "",
+                        Value::Integer((lost.skipped + left) as i64),
+                        0,
+                    )
+                }
+                _ => continue,
+            };
+            out.emit(&anomaly);
+        }
+    }
+
+    fn facts(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {
+        self.session.facts(tell);
+    }
+}

@@ -1,0 +1,11 @@
+//! Rules against records: what loads, what is refused with what words, and what matches.
+
+mod errors;
+mod fake;
+#[path = "../../benches/generate/mod.rs"]
+mod generate;
+mod naive;
+mod pack;
+mod semantics;
+
+use super::*;

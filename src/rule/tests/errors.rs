@@ -1,0 +1,210 @@
+//! Every mistake is told, at its place, with the nearest right name.
+
+use super::fake::{load, mistakes, rule};
+use super::*;
+
+fn item(item: &str) -> String {
+    format!("  s: {{{item}}}\n  condition: s")
+}
+
+#[test]
+fn mistakes_in_fields_and_values() {
+    for (detection, message) in [
+        (
+            "thing.caus: activation",
+            "`thing` records have no field `thing.caus` (did you mean `thing.cause`?)",
+        ),
+        (
+            "thing.ioa: 1",
+            "`thing` records have no field `thing.ioa` (it is a field of `service: thing_object`)",
+        ),
+        (
+            "thing.cause: activaton",
+            "`thing.cause` is never `activaton` (did you mean `activation`?)",
+        ),
+        ("thing.cause: 99", "`thing.cause` has no name for 99"),
+        ("thing.cause: off", "`off` without quotes is a boolean to many tools (write 'off')"),
+        (
+            "thing.cause|gt: 2",
+            "`thing.cause` is one of a set of names: this comparison means nothing (names have no order; write the names, or use the field with the number)",
+        ),
+        (
+            "thing.ca: many",
+            "`thing.ca` is a whole number, and this is text (a whole number stands here)",
+        ),
+        (
+            "thing.ca: 1.5",
+            "`thing.ca` is a whole number, and this is a number (a whole number stands here)",
+        ),
+        (
+            "thing.ca|contains: 1",
+            "`thing.ca` is a number: this comparison means nothing (numbers have `lt`, `lte`, `gt` and `gte`)",
+        ),
+        ("thing.ca|cased: 1", "`thing.ca` is a number: case means nothing"),
+        ("thing.ca|all: [1, 2]", "`thing.ca` has one value: it never equals all of these"),
+        (
+            "thing.negative: 1",
+            "`thing.negative` is a flag, and this is a number (`true` or `false` stands here)",
+        ),
+        (
+            "thing.value: .nan",
+            "`thing.value` is a number, and this is a number (a number stands here)",
+        ),
+        ("thing.peer: 10.0.0.300", "`10.0.0.300` is no address (as in 10.20.0.10 or 2001:db8::1)"),
+        (
+            "thing.peer: '10.0.*'",
+            "`10.0.*` is no address (addresses have no wildcards: write a network, and `cidr` behind the field)",
+        ),
+        ("thing.peer: 10.0.0.0/8", "`10.0.0.0/8` is a network (write `thing.peer|cidr`)"),
+        (
+            "thing.peer|cidr: 10.0.0.1/8",
+            "`10.0.0.1/8` has bits beyond its prefix (the network is 10.0.0.0/8)",
+        ),
+        (
+            "thing.peer|startswith: '10.'",
+            "`thing.peer` is an address: this comparison means nothing (compare it with an address, or with a network by `cidr`)",
+        ),
+        ("thing.time: '2026-01-01'", "moments cannot be compared yet, only `exists` and `null`"),
+        ("thing.topic|exists: yes", "`exists` is `true` or `false`"),
+        ("thing.topic: true", "`true` without quotes is a boolean to many tools (write 'true')"),
+        ("thing.topic|contains: null", "nothing to compare with: a plain `null` asks for absence"),
+        ("thing.topic: {a: b}", "a field is compared with plain values, not with a map"),
+        ("thing.topic: []", "no values to compare with"),
+        ("thing.topic|re: '('", "the regular expression cannot be used: unclosed group"),
+        (
+            "thing.topic|re: '(?=x)'",
+            "the regular expression cannot be used: look-around, including look-ahead and look-behind, is not supported",
+        ),
+        ("thing.topic|re: '(\\w{50}){50}{50}'", "the regular expression takes too much memory"),
+        ("thing.topic|expand: plain", "there is no placeholder in this value (as in '%masters%')"),
+        ("thing.topic|contians: x", "there is no modifier `contians` (did you mean `contains`?)"),
+        (
+            "thing.objects.ioa: 1, thing.objects.value: 2",
+            "`thing.objects.ioa` and `thing.objects.value` could be met by two different members of the list (use `service: thing_object`: one record for each member)",
+        ),
+        (
+            "thing.objects.ioa|gt: 1, thing.objects.ioa|lt: 3",
+            "two conditions on `thing.objects.ioa` could be met by two different members of the list (use `service: thing_object`: one record for each member)",
+        ),
+    ] {
+        assert_eq!(mistakes(&item(detection)), [message], "{detection}");
+    }
+}
+
+#[test]
+fn mistakes_in_selections() {
+    for (detection, message) in [
+        ("  s: {thing.ca: 1}", "`detection` has no `condition`"),
+        ("  s: {}\n  condition: s", "the selection is empty"),
+        ("  s: []\n  condition: s", "the selection is empty"),
+        ("  s:\n  condition: s", "the selection is empty"),
+        ("  s: [[a]]\n  condition: s", "a list in a list means nothing"),
+        (
+            "  s: {thing.ca: 1}\n  t: {thing.ca: 2}\n  condition: s",
+            "the selection `t` is not used in the condition",
+        ),
+        ("  s: {thing.ca: 1}\n  condition: [s]", "`condition` is text, and this is a list"),
+        (
+            "  s: {thing.ca: 1}\n  timeframe: 5m\n  condition: s",
+            "`timeframe` is no part of a detection any more (write a correlation rule)",
+        ),
+        ("  s: {thing.ca: 1, thing.ca: 2}\n  condition: s", "the key `thing.ca` stands here twice"),
+    ] {
+        assert_eq!(mistakes(detection), [message], "{detection}");
+    }
+}
+
+#[test]
+fn mistakes_in_the_head() {
+    let right = rule(1, &item("thing.ca: 1")).text;
+    for (from, to, message) in [
+        ("title: Rule 1\n", "", "the rule has no `title`"),
+        ("title: Rule 1", "title: ''", "the title is empty"),
+        ("title: Rule 1", "titel: Rule 1\ntitle: x", "there is no key `titel` in a Sigma rule"),
+        ("title: Rule 1", "title: x\nstatus: stabel", "there is no status `stabel`"),
+        ("title: Rule 1", "title: x\nlevel: severe", "there is no level `severe`"),
+        ("title: Rule 1", "title: x\ndate: 2026/11/23", "`2026/11/23` is no date"),
+        ("title: Rule 1", "title: x\ndate: 2026-02-30", "`2026-02-30` is no date"),
+        ("title: Rule 1", "title: x\ntags: [T0855]", "`T0855` is no tag"),
+        (
+            "title: Rule 1",
+            "title: x\nexamples: [{capture: ../x, alerts: 1}]",
+            "the capture's path is one inside of the project",
+        ),
+        (
+            "title: Rule 1",
+            "title: x\nexamples: [{capture: x, alerts: -1}]",
+            "an example is `{capture: FILE, alerts: NUMBER}`",
+        ),
+        (
+            "title: Rule 1",
+            "title: x\ncorrelation: {}",
+            "`correlation` documents are not supported yet",
+        ),
+        ("8000-0", "8000-x", "`00000000-0000-4000-8000-x00000000001` is no UUID"),
+        ("product: gridtap", "product: windows", "the rule is not about gridtap's records"),
+        ("service: thing", "service: thin", "there is no service `thin`"),
+        (", service: thing", "", "`logsource` has no `service`"),
+    ] {
+        let text = right.replace(from, to);
+        assert_ne!(text, right);
+        let found = load(&[Source { name: "a.yml".to_owned(), text }]).expect_err(message);
+        let messages: Vec<_> = found.iter().map(|found| found.message.as_str()).collect();
+        assert_eq!(messages, [message], "{found:?}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_all_files_at_once() {
+    let one =
+        rule(1, "  s: {thing.caa: 1, thing.topc: x}\n  t: {thing.ca|gtt: 1}\n  condition: s and u");
+    // The same identity, too.
+    let two = rule(1, &item("thing.ca: x"));
+    let found = load(&[one, two]).expect_err("wrong");
+    let places: Vec<_> =
+        found.iter().map(|found| (found.file.as_str(), found.line, found.column)).collect();
+    assert_eq!(
+        places,
+        [
+            ("rules/1.yml", 5, 7),
+            ("rules/1.yml", 5, 21),
+            ("rules/1.yml", 6, 16),
+            ("rules/1.yml", 7, 20),
+            ("rules/1.yml", 2, 5),
+            ("rules/1.yml", 5, 17),
+        ]
+    );
+}
+
+#[test]
+fn identities_are_unique() {
+    let (one, two) = (rule(1, &item("thing.ca: 1")), rule(1, &item("thing.ca: 2")));
+    let two = Source { name: "other.yml".to_owned(), ..two };
+    let found = load(&[one, two]).expect_err("twice");
+    assert_eq!(found[0].to_string(), "other.yml:2:5: another rule in rules/1.yml has this id");
+}
+
+#[test]
+fn a_mistake_is_drawn_with_its_line() {
+    let found = load(&[rule(1, &item("thing.caus: activation"))]).expect_err("wrong");
+    let drawn = found[0].render(false);
+    assert!(drawn.contains("rules/1.yml:5:7"), "{drawn}");
+    assert!(drawn.contains("s: {thing.caus: activation}"), "{drawn}");
+    assert!(drawn.contains("^^^^^^^^^^"), "{drawn}");
+    assert!(drawn.contains("help: did you mean `thing.cause`?"), "{drawn}");
+}
+
+#[test]
+fn no_text_panics() {
+    let right =
+        rule(1, "  s: {thing.topic|re|i: 'a', thing.ca|gte: 1}\n  condition: 1 of s* and not s")
+            .text;
+    for cut in 0..right.len() {
+        let text = right[..cut].to_owned();
+        _ = load(&[Source { name: String::new(), text }]);
+        let mut bytes = right.clone().into_bytes();
+        bytes[cut] = b"{}[]:|*&!%\n"[cut % 11];
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        _ = load(&[Source { name: String::new(), text }]);
+    }
+}

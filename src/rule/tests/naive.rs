@@ -1,0 +1,382 @@
+//! The compiled matcher against a walk over the rule's tree: slow, short, and plainly right.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::fake::{self, CAUSES, Number, Object, Thing, hits, load, rule, services};
+use super::*;
+use crate::event::{Event, Kind, Record, Value};
+use crate::rule::diagnostic::Reporter;
+use crate::rule::modifier::{Comparison, Modifiers, Order};
+use crate::rule::predicate::FieldId;
+use crate::rule::sigma::{Document, Item, Selection};
+use crate::rule::yaml::{Meaning, Scalar};
+
+/// A value as the written record has it.
+#[derive(Debug, Clone, PartialEq)]
+enum Plain {
+    Flag(bool),
+    Number(f64),
+    Text(String),
+    Address(IpAddr),
+    Moment,
+}
+
+fn plain(value: Value<'_>, kind: Kind) -> Option<Plain> {
+    Some(match (value, kind) {
+        (Value::Absent, _) => return None,
+        (Value::Boolean(flag), _) => Plain::Flag(flag),
+        (Value::Integer(number), _) => Plain::Number(number as f64),
+        (Value::Single(number), _) => Plain::Number(number.to_string().parse().expect("a number")),
+        (Value::Double(number), _) => Plain::Number(number),
+        (Value::Code(code), Kind::Name(names)) => Plain::Text(names[code as usize].to_owned()),
+        (Value::Text(text), _) => Plain::Text(String::from_utf8_lossy(text).into_owned()),
+        (Value::Address(address), _) => Plain::Address(address),
+        (Value::Time(_), _) => Plain::Moment,
+        (Value::Code(_), _) => unreachable!("codes are of names"),
+    })
+}
+
+fn values(event: &Event<'_>, name: &str) -> Vec<Plain> {
+    let schema = event.record.schema();
+    let field = FieldId::resolve(schema, name).expect("there is this field");
+    let kind = field.kind(schema);
+    let record: &dyn Record = if field.of_context { event.context } else { event.record };
+    let index = usize::from(field.path.field);
+    let mut found = Vec::new();
+    match field.path.list {
+        Some(list) => record.each(list.into(), &mut |member| {
+            found.extend(plain(member.value(index), kind));
+        }),
+        None => found.extend(plain(record.value(index), kind)),
+    }
+    found
+}
+
+fn detects(document: &Document, event: &Event<'_>) -> bool {
+    let detection = &document.detection;
+    let condition = detection.condition.as_ref().expect("loaded before");
+    condition.value.holds(&|index| selection(&detection.selections[index], event))
+}
+
+fn selection(of: &Selection, event: &Event<'_>) -> bool {
+    match of {
+        Selection::All(items) => items.iter().all(|of| item(of, event)),
+        Selection::Any(members) => members.iter().any(|member| selection(member, event)),
+        Selection::Keyword(word) => {
+            let texts = event
+                .record
+                .schema()
+                .paths()
+                .filter(|(.., field)| matches!(field.kind, Kind::Text));
+            texts.flat_map(|(name, ..)| values(event, &name)).any(|value| {
+                let Plain::Text(text) = value else { return false };
+                glob(&format!("*{}*", word.value.text), &text.to_lowercase())
+            })
+        }
+    }
+}
+
+fn item(item: &Item, event: &Event<'_>) -> bool {
+    let name = &item.field.as_ref().expect("no keywords with modifiers here").value;
+    let found = values(event, name);
+    let modifiers = item.modifiers.expect("loaded before");
+    let one = |value: &Scalar| match (modifiers.comparison, value.meaning) {
+        (Comparison::Exists, Meaning::Boolean(expected)) => found.is_empty() != expected,
+        (_, Meaning::Null) => found.is_empty(),
+        _ => found.iter().any(|plain| compare(plain, modifiers, value)),
+    };
+    let mut each = item.values.iter().map(|value| one(&value.value));
+    let holds = if modifiers.all { each.all(|holds| holds) } else { each.any(|holds| holds) };
+    holds != modifiers.negated
+}
+
+fn compare(found: &Plain, modifiers: Modifiers, wanted: &Scalar) -> bool {
+    let text = wanted.text.as_str();
+    if text == "*" && modifiers.comparison == Comparison::Equals {
+        return true;
+    }
+    match (modifiers.comparison, found) {
+        (Comparison::Order(order), Plain::Number(number)) => {
+            let limit: f64 = text.parse().expect("a number");
+            match order {
+                Order::Less => *number < limit,
+                Order::LessOrEqual => *number <= limit,
+                Order::Greater => *number > limit,
+                Order::GreaterOrEqual => *number >= limit,
+            }
+        }
+        (Comparison::Cidr, Plain::Address(address)) => {
+            text.parse::<ipnet::IpNet>().expect("a network").contains(address)
+        }
+        (Comparison::Regex(_), Plain::Text(found)) => {
+            regex::Regex::new(text).expect("a regular expression").is_match(found)
+        }
+        (Comparison::Equals, Plain::Number(number)) => text.parse() == Ok(*number),
+        (Comparison::Equals, Plain::Flag(flag)) => wanted.meaning == Meaning::Boolean(*flag),
+        (Comparison::Equals, Plain::Address(address)) => text.parse() == Ok(*address),
+        (comparison, Plain::Text(found)) => {
+            let pattern = match comparison {
+                Comparison::Contains => format!("*{text}*"),
+                Comparison::StartsWith => format!("{text}*"),
+                Comparison::EndsWith => format!("*{text}"),
+                _ => text.to_owned(),
+            };
+            if modifiers.cased {
+                glob(&pattern, found)
+            } else {
+                glob(&pattern.to_lowercase(), &found.to_lowercase())
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Wildcards without escapes.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+            ends.into_iter().any(|at| glob(rest.as_str(), &text[at..]))
+        }
+        Some(wanted) => {
+            let mut found = text.chars();
+            let first = found.next();
+            (wanted == '?' && first.is_some() || first == Some(wanted))
+                && glob(rest.as_str(), found.as_str())
+        }
+    }
+}
+
+// ── What rules and records are made of: few values, so that they meet ───────────────────────────
+
+const WORDS: &[&str] =
+    &["a", "A", "ab", "aB", "abc", "bc", "é", "aÉ", "grid/x/set", "GRID/y/set", "set", ""];
+const PATTERNS: &[&str] =
+    &["a*", "*b", "*b*", "a?", "?", "grid/*/set", "*X*T", "é*", "*??*b", "*", "a*é"];
+const REGEXES: &[&str] = &["a+b", "^set$", "[xy]/", "É"];
+const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.7", "2001:db8::1", "::1"];
+const NETWORKS: &[&str] =
+    &["10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::/0", "10.0.0.1/32"];
+const WHOLE: &[i64] = &[-1, 0, 1, 2, 255, 256, 1023, 1024, 1025, 5000, 65535, 16_777_215];
+const FRACTIONS: &[f64] = &[-1.5, 0.0, 0.1, 0.2, 1.0, 1.5, 16.0, 1e30];
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn pick(of: &'static [&'static str]) -> BoxedStrategy<String> {
+    prop::sample::select(of).prop_map(quoted).boxed()
+}
+
+fn whole() -> BoxedStrategy<String> {
+    prop::sample::select(WHOLE).prop_map(|number| number.to_string()).boxed()
+}
+
+fn fractions() -> BoxedStrategy<String> {
+    prop::sample::select(FRACTIONS).prop_map(|number| format!("{number:?}")).boxed()
+}
+
+/// `field|modifiers: [values]`
+fn items() -> impl Strategy<Value = String> {
+    let on =
+        |field: &'static str, modifiers: &'static [&'static str], value: BoxedStrategy<String>| {
+            let neq = prop::sample::select(&["", "", "", "|neq"][..]);
+            (prop::sample::select(modifiers), neq, prop::collection::vec(value, 1..4))
+                .prop_map(move |(modifier, neq, values)| {
+                    format!("{field}{modifier}{neq}: [{}]", values.join(", "))
+                })
+                .boxed()
+        };
+    let order = &["|lt", "|lte", "|gt", "|gte"][..];
+    let words = &[
+        "",
+        "|contains",
+        "|startswith",
+        "|endswith",
+        "|cased",
+        "|contains|all",
+        "|startswith|cased",
+    ][..];
+    let names = (0..CAUSES.len())
+        .filter(|code| !CAUSES[*code].is_empty())
+        .map(|code| quoted(CAUSES[code]))
+        .collect::<Vec<_>>();
+    let mut choices = vec![
+        on("thing.cause", &["", "|startswith"], prop::sample::select(names).boxed()),
+        on(
+            "thing.negative",
+            &[""],
+            prop::sample::select(&["true", "false"][..]).prop_map(str::to_owned).boxed(),
+        ),
+        on("thing.value", &[""], prop_oneof![fractions(), Just("true".to_owned())].boxed()),
+        on("thing.value", order, fractions()),
+        on("thing.peer", &[""], pick(ADDRESSES)),
+        on("thing.peer", &["|cidr"], pick(NETWORKS)),
+        on("src_ip", &["|cidr"], pick(NETWORKS)),
+        on(
+            "vlan",
+            &["", "|all"],
+            prop::sample::select(&["3", "4", "5"][..]).prop_map(str::to_owned).boxed(),
+        ),
+        on("thing.tags", words, pick(WORDS)),
+    ];
+    for field in ["thing.ca", "thing.objects.ioa"] {
+        choices.push(on(
+            field,
+            &[""],
+            prop_oneof![whole(), Just("null".to_owned()), Just("'*'".to_owned())].boxed(),
+        ));
+        choices.push(on(field, order, whole()));
+    }
+    for field in ["thing.topic", "thing.detail"] {
+        choices.push(on(field, words, pick(WORDS)));
+        choices.push(on(field, &["", "|cased"], pick(PATTERNS)));
+        choices.push(on(field, &["|re"], pick(REGEXES)));
+    }
+    let exists = prop::sample::select(
+        &["thing.ca", "thing.topic", "thing.time", "thing.peer", "thing.value"][..],
+    );
+    choices.push(
+        (exists, any::<bool>()).prop_map(|(field, is)| format!("{field}|exists: {is}")).boxed(),
+    );
+    prop::strategy::Union::new(choices)
+}
+
+/// A selection whose keys are apart, and in which no list is named twice.
+fn selections() -> impl Strategy<Value = String> {
+    let map = prop::collection::vec(items(), 1..5).prop_map(|items| {
+        let mut keys = std::collections::HashSet::new();
+        let key = |item: &String| {
+            let key = item.split(':').next().unwrap_or_default();
+            let is_list =
+                ["thing.objects", "thing.tags", "vlan"].iter().any(|list| key.starts_with(list));
+            key.split(if is_list { '|' } else { ':' }).next().unwrap_or_default().to_owned()
+        };
+        let apart: Vec<_> = items.into_iter().filter(|item| keys.insert(key(item))).collect();
+        format!("{{{}}}", apart.join(", "))
+    });
+    let map = map.boxed();
+    prop_oneof![
+        4 => map.clone(),
+        1 => prop::collection::vec(map, 1..4).prop_map(|maps| format!("[{}]", maps.join(", "))),
+        1 => prop::collection::vec(pick(&["ab", "set", "x", "é"]), 1..3)
+            .prop_map(|words| format!("[{}]", words.join(", "))),
+    ]
+}
+
+const CONDITIONS: &[&str] = &[
+    "s1 and s2 and s3",
+    "s1 or s2 or s3",
+    "s1 and not s2 or s3",
+    "s1 and not (s2 or s3)",
+    "not s1 and not (s2 and s3)",
+    "1 of s*",
+    "all of them",
+    "2 of them",
+    "not 2 of s*",
+    "s1 and 1 of them and not all of them",
+];
+
+fn detections() -> impl Strategy<Value = String> {
+    (selections(), selections(), selections(), prop::sample::select(CONDITIONS)).prop_map(
+        |(one, two, three, condition)| {
+            format!("  s1: {one}\n  s2: {two}\n  s3: {three}\n  condition: {condition}")
+        },
+    )
+}
+
+fn numbers() -> impl Strategy<Value = Number> {
+    prop_oneof![
+        prop::sample::select(WHOLE).prop_map(Number::Integer),
+        prop::sample::select(FRACTIONS).prop_map(|number| Number::Single(number as f32)),
+        prop::sample::select(FRACTIONS).prop_map(Number::Double),
+        any::<bool>().prop_map(Number::Flag),
+        Just(Number::Double(f64::NAN)),
+    ]
+}
+
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::sample::select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
+        prop::collection::vec(prop::sample::select(WORDS), 1..4)
+            .prop_map(|words| words.concat().into_bytes()),
+        Just(b"a\xffb".to_vec()),
+    ]
+}
+
+fn things() -> impl Strategy<Value = Thing> {
+    let codes = (0..CAUSES.len() as u8).filter(|code| !CAUSES[*code as usize].is_empty());
+    let object = (prop::sample::select(WHOLE), prop::option::of(numbers()))
+        .prop_map(|(ioa, value)| Object { ioa, value });
+    (
+        prop::option::of(prop::sample::select(WHOLE)),
+        prop::option::of(prop::sample::select(codes.collect::<Vec<_>>())),
+        prop::option::of(any::<bool>()),
+        prop::option::of(numbers()),
+        (
+            prop::option::of(texts()),
+            prop::option::of(texts()),
+            prop::collection::vec(texts(), 0..3),
+        ),
+        prop::option::of(prop::sample::select(ADDRESSES)),
+        prop::option::of(Just(5)),
+        prop::collection::vec(object, 0..4),
+    )
+        .prop_map(
+            |(address, cause, negative, value, (topic, detail, tags), peer, time, objects)| Thing {
+                address,
+                cause,
+                negative,
+                value,
+                topic,
+                detail,
+                peer: peer.and_then(|peer| peer.parse().ok()),
+                time,
+                objects,
+                tags,
+            },
+        )
+}
+
+fn documents(sources: &[Source]) -> Vec<Document> {
+    let read = |source| {
+        let mut reporter = Reporter::new(source);
+        let nodes = yaml::documents(source, &mut reporter);
+        sigma::read(&nodes[0], &mut reporter).expect("loaded before")
+    };
+    sources.iter().map(read).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_matcher_agrees_with_a_walk_over_the_tree(
+        detections in prop::collection::vec(detections(), 1..12),
+        things in prop::collection::vec(things(), 1..12),
+    ) {
+        let rules = detections.iter().enumerate();
+        // Two fields of one list never meet here, and other mistakes there are none.
+        let sources: Vec<_> = rules.map(|(number, detection)| rule(number as u32, detection)).collect();
+        let set = load(&sources).map_err(|found| TestCaseError::fail(format!("{found:#?}")))?;
+        let documents = documents(&sources);
+        let mut matcher = Matcher::new(Arc::new(set));
+        for thing in &things {
+            let context = fake::context();
+            let event = Event { context: &context, record: thing };
+            let expected: Vec<_> = documents
+                .iter()
+                .enumerate()
+                .filter(|(_, document)| detects(document, &event))
+                .map(|(index, _)| index)
+                .collect();
+            prop_assert_eq!(hits(&mut matcher, thing), expected, "{:?}", thing);
+        }
+        prop_assert!(matcher.reads(services()[0]));
+    }
+}

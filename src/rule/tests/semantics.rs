@@ -1,0 +1,290 @@
+//! What matches what: the Sigma specification, sentence by sentence.
+
+use std::sync::Arc;
+
+use super::fake::{self, FlatObject, Number, Object, Thing, hits, holds, load, rule, services};
+use super::*;
+
+/// A selection with one item, and nothing else.
+fn item(item: &str) -> String {
+    format!("  s: {{{item}}}\n  condition: s")
+}
+
+fn topic(topic: &str) -> Thing {
+    Thing { topic: Some(topic.as_bytes().to_vec()), ..Thing::default() }
+}
+
+fn value(value: Number) -> Thing {
+    Thing { value: Some(value), ..Thing::default() }
+}
+
+#[test]
+fn text_is_compared_without_case_unless_cased() {
+    assert!(holds(&item("thing.topic: GRID/set"), &topic("grid/SET")));
+    assert!(!holds(&item("thing.topic|cased: GRID/set"), &topic("grid/set")));
+    assert!(holds(&item("thing.topic: 'ÜBER'"), &topic("über")));
+    assert!(!holds(&item("thing.topic|cased: 'ÜBER'"), &topic("über")));
+    assert!(!holds(&item("thing.topic: grid"), &topic("grid/set")));
+}
+
+#[test]
+fn text_modifiers() {
+    let thing = topic("grid/feeder7/set");
+    for (detection, expected) in [
+        ("thing.topic|contains: FEEDER", true),
+        ("thing.topic|contains|cased: FEEDER", false),
+        ("thing.topic|startswith: grid/", true),
+        ("thing.topic|startswith: feeder", false),
+        ("thing.topic|endswith: [/get, /set]", true),
+        ("thing.topic|endswith|cased: /SET", false),
+        ("thing.topic|contains|all: [grid, set]", true),
+        ("thing.topic|contains|all: [grid, get]", false),
+        ("thing.topic: 'grid/*/set'", true),
+        ("thing.topic: 'grid/feeder?/set'", true),
+        ("thing.topic: 'grid/feeder??/set'", false),
+        ("thing.topic: '*feeder*set'", true),
+        ("thing.topic: '*'", true),
+        ("thing.topic|re: 'feeder\\d'", true),
+        ("thing.topic|re: '^feeder'", false),
+        ("thing.topic|re: 'FEEDER'", false),
+        ("thing.topic|re|i: 'FEEDER'", true),
+        ("thing.topic|neq: grid", true),
+        ("thing.topic|contains|neq: grid", false),
+        ("thing.topic|exists: true", true),
+        ("thing.topic|exists: false", false),
+        ("thing.topic: null", false),
+        ("thing.topic: [null, 'grid/feeder7/set']", true),
+        ("thing.detail: null", true),
+        ("thing.detail: '*'", false),
+    ] {
+        assert_eq!(holds(&item(detection), &thing), expected, "{detection}");
+    }
+}
+
+#[test]
+fn regex_flags() {
+    let thing = topic("a\nb");
+    assert!(!holds(&item("thing.topic|re: '^b'"), &thing));
+    assert!(holds(&item("thing.topic|re|m: '^b'"), &thing));
+    assert!(!holds(&item("thing.topic|re: 'a.b'"), &thing));
+    assert!(holds(&item("thing.topic|re|s: 'a.b'"), &thing));
+}
+
+#[test]
+fn text_that_is_not_utf8_is_what_the_record_says() {
+    let thing = Thing { topic: Some(b"a\xffb".to_vec()), ..Thing::default() };
+    assert!(holds(&item("thing.topic: 'a?b'"), &thing));
+    assert!(holds(&item("thing.topic: \"a\u{fffd}b\""), &thing));
+}
+
+#[test]
+fn whole_numbers() {
+    let thing = Thing { address: Some(5000), ..Thing::default() };
+    for (detection, expected) in [
+        ("thing.ca: 5000", true),
+        ("thing.ca: '5000'", true),
+        ("thing.ca: 5000.0", true),
+        ("thing.ca: [1, 2, 5000]", true),
+        ("thing.ca|gt: 4999", true),
+        ("thing.ca|gte: 5000", true),
+        ("thing.ca|lt: 5000", false),
+        ("thing.ca|lte: 5000.5", true),
+        ("thing.ca|gt: 4999.5", true),
+        ("thing.ca|neq: [1, 5000]", false),
+        ("thing.ca: '*'", true),
+        ("thing.ca|gt: 1, thing.ca|lt: 6000", true),
+    ] {
+        assert_eq!(holds(&item(detection), &thing), expected, "{detection}");
+    }
+    assert!(!holds(&item("thing.ca|gte: 0"), &Thing::default()), "absent is on no side");
+    assert!(holds(&item("thing.ca|neq: 5"), &Thing::default()), "absent is not 5");
+}
+
+#[test]
+fn names_and_codes_are_both_values() {
+    let thing = Thing { cause: Some(3), ..Thing::default() };
+    for (detection, expected) in [
+        ("thing.cause: activation", true),
+        ("thing.cause: Activation", true),
+        ("thing.cause: 3", true),
+        ("thing.cause: '3'", true),
+        ("thing.cause|startswith: activation", true),
+        ("thing.cause|endswith: confirmation", false),
+        ("thing.cause|re: '^act.*n$'", true),
+        ("thing.cause: [periodic, spontaneous]", false),
+        ("thing.cause: 'p*'", false),
+    ] {
+        assert_eq!(holds(&item(detection), &thing), expected, "{detection}");
+    }
+}
+
+#[test]
+fn numbers_with_fractions_and_flags() {
+    assert!(holds(&item("thing.value: 0.1"), &value(Number::Single(0.1))), "shortest decimal");
+    assert!(!holds(&item("thing.value|gt: 0.1"), &value(Number::Single(0.1))));
+    assert!(holds(&item("thing.value|gt: 0.1"), &value(Number::Single(0.100_000_01))));
+    assert!(holds(&item("thing.value|lt: -1"), &value(Number::Double(-1.5))));
+    assert!(holds(&item("thing.value: 7"), &value(Number::Integer(7))));
+    assert!(holds(&item("thing.value: true"), &value(Number::Flag(true))));
+    assert!(!holds(&item("thing.value: 1"), &value(Number::Flag(true))), "a flag is no number");
+    assert!(!holds(&item("thing.value|gte: 0"), &value(Number::Flag(true))));
+    assert!(!holds(&item("thing.value|lte: .inf"), &value(Number::Double(f64::NAN))));
+    assert!(holds(&item("thing.value|exists: true"), &value(Number::Double(f64::NAN))));
+    assert!(holds(&item("thing.value: 0"), &value(Number::Double(-0.0))));
+}
+
+#[test]
+fn addresses() {
+    let at = |text: &str| Thing { peer: text.parse().ok(), ..Thing::default() };
+    assert!(holds(&item("thing.peer: 10.20.0.10"), &at("10.20.0.10")));
+    assert!(holds(&item("thing.peer|cidr: [10.20.0.0/16, '2001:db8::/32']"), &at("10.20.255.1")));
+    assert!(holds(&item("thing.peer|cidr: '2001:db8::/32'"), &at("2001:db8:1::1")));
+    assert!(!holds(&item("thing.peer|cidr: 10.20.0.0/16"), &at("2001:db8::1")));
+    assert!(holds(&item("thing.peer|cidr: 10.20.0.10"), &at("10.20.0.10")));
+    assert!(holds(&item("thing.peer|cidr: 0.0.0.0/0"), &at("255.255.255.255")));
+    assert!(!holds(&item("thing.peer: '::ffff:10.0.0.1'"), &at("10.0.0.1")));
+    assert!(holds(&item("thing.peer|exists: true"), &at("::1")));
+}
+
+#[test]
+fn fields_of_the_context() {
+    assert!(holds(&item("src_ip: 10.0.0.1, dest_port: 2404"), &Thing::default()));
+    assert!(holds(&item("direction: to_server"), &Thing::default()));
+    assert!(holds(&item("vlan: 4"), &Thing::default()));
+    assert!(holds(&item("vlan|all: [3, 4]"), &Thing::default()));
+    assert!(!holds(&item("vlan|all: [3, 5]"), &Thing::default()));
+    assert!(holds(&item("timestamp: '*'"), &Thing::default()));
+}
+
+#[test]
+fn a_list_holds_when_any_member_does() {
+    let object = |ioa| Object { ioa, value: Some(Number::Integer(ioa)) };
+    let thing = Thing { objects: vec![object(1), object(20_000)], ..Thing::default() };
+    assert!(holds(&item("thing.objects.ioa: 20000"), &thing));
+    assert!(holds(&item("thing.objects.ioa|lt: 2"), &thing));
+    assert!(!holds(&item("thing.objects.ioa|neq: 1"), &thing), "not: any member is 1");
+    assert!(holds(&item("thing.objects.ioa|all: [1, 20000]"), &thing));
+    assert!(holds(&item("thing.objects.ioa: null"), &Thing::default()));
+    let tags = Thing { tags: vec![b"one".to_vec(), b"two".to_vec()], ..Thing::default() };
+    assert!(holds(&item("thing.tags|startswith: TW"), &tags));
+}
+
+#[test]
+fn one_record_for_each_member_joins_conditions() {
+    let source = rule(1, &item("thing.ioa: 1, thing.value|gt: 5"));
+    let text = source.text.replace("service: thing", "service: thing_object");
+    let set = load(&[Source { text, ..source }]).expect("right");
+    let mut matcher = Matcher::new(Arc::new(set));
+    let mut holds = |ioa, value| {
+        let record = FlatObject(Object { ioa, value: Some(Number::Integer(value)) });
+        let mut hits = 0;
+        let event = crate::event::Event { context: &fake::context(), record: &record };
+        matcher.matches(&event, &mut |_| hits += 1);
+        hits == 1
+    };
+    assert!(holds(1, 6));
+    assert!(!holds(1, 5) && !holds(2, 6));
+}
+
+#[test]
+fn selections_are_maps_and_lists() {
+    let thing = Thing { address: Some(1), cause: Some(3), ..topic("x") };
+    let holds = |detection: &str| holds(detection, &thing);
+    assert!(holds(
+        "  s:\n    - {thing.ca: 2}\n    - {thing.ca: 1, thing.cause: activation}\n  condition: s"
+    ));
+    assert!(!holds(
+        "  s:\n    - {thing.ca: 2}\n    - {thing.ca: 1, thing.cause: periodic}\n  condition: s"
+    ));
+    assert!(holds("  a: {thing.ca: 2}\n  b: {thing.topic: X}\n  condition: b and not a"));
+    assert!(holds("  a1: {thing.ca: 2}\n  a2: {thing.topic: X}\n  condition: 1 of a*"));
+    assert!(!holds("  a1: {thing.ca: 2}\n  a2: {thing.topic: X}\n  condition: all of them"));
+}
+
+#[test]
+fn keywords_are_in_any_text_of_the_record() {
+    let thing = Thing { tags: vec![b"a needle here".to_vec()], ..topic("hay") };
+    assert!(holds("  k: [NEEDLE, nothing]\n  condition: k", &thing));
+    assert!(holds("  k: hay\n  condition: k", &thing));
+    assert!(!holds("  k: [straw]\n  condition: k", &thing));
+    assert!(!holds("  k: [TCP]\n  condition: k", &thing), "the context is not searched");
+    assert!(holds("  k: {'|all': [hay, 'n*le']}\n  condition: k", &thing));
+    assert!(!holds("  k: {'|all': [hay, straw]}\n  condition: k", &thing));
+    assert!(holds("  k: [straw, {thing.topic: hay}]\n  condition: k", &thing));
+}
+
+#[test]
+fn placeholders() {
+    let source = rule(1, &item("thing.peer|cidr|expand: '%masters%'"));
+    let load = |values: &[&str]| {
+        let values = values.iter().map(|value| (*value).to_owned()).collect();
+        let placeholders = Placeholders::from([("masters".to_owned(), values)]);
+        RuleSet::load(std::slice::from_ref(&source), &services(), &placeholders)
+    };
+    let thing = Thing { peer: "10.0.0.9".parse().ok(), ..Thing::default() };
+    let filled = load(&["10.0.0.0/24", "192.0.2.1"]).expect("right");
+    assert_eq!(filled.rules[0].inactive, None);
+    assert_eq!(hits(&mut Matcher::new(Arc::new(filled)), &thing), [0]);
+    let empty = load(&[]).expect("inactive is no mistake");
+    assert_eq!(empty.rules[0].inactive.as_deref(), Some("masters"));
+    let mut matcher = Matcher::new(Arc::new(empty));
+    assert!(!matcher.reads(services()[0]));
+    assert!(hits(&mut matcher, &thing).is_empty());
+    assert!(load(&["10.0.0.300"]).is_err());
+}
+
+#[test]
+fn hits_come_in_the_order_of_the_set() {
+    let sources: Vec<_> = (0..50)
+        .map(|number| {
+            let detection = match number % 3 {
+                0 => item("thing.topic|endswith: t"),
+                1 => "  s: {thing.ca: 9}\n  condition: not s".to_owned(),
+                _ => item("thing.ca|lt: 5"),
+            };
+            rule(number, &detection)
+        })
+        .collect();
+    let mut matcher = Matcher::new(Arc::new(load(&sources).expect("right")));
+    let thing = Thing { address: Some(1), ..topic("set") };
+    assert_eq!(hits(&mut matcher, &thing), (0..50).collect::<Vec<_>>());
+    let other = Thing { address: Some(9), ..topic("get me") };
+    assert_eq!(hits(&mut matcher, &other), Vec::<usize>::new());
+    assert_eq!(hits(&mut matcher, &thing).len(), 50);
+}
+
+#[test]
+fn what_a_rule_tells_of_itself() {
+    let text = "\
+title: A rule
+id: 5b0c1c7e-0a4f-4c58-9d6e-2f1f3a1f7c11
+status: test
+level: high
+description: Why.
+author: gridtap
+date: 2026-11-23
+references: [a, b]
+tags: [attack.impair-process-control, attack.t0855, attack.t1692.001, cve.2021-34432]
+falsepositives: [none]
+custom: {anything: goes}
+logsource: {product: gridtap, service: thing}
+detection: {s: {thing.ca: 1}, condition: s}
+examples: [{capture: pcaps/demo.pcap, alerts: 3}]
+";
+    let source = Source { name: "a.yml".to_owned(), text: text.to_owned() };
+    let set = load(&[source]).expect("right");
+    let rule = &set.rules[0];
+    assert_eq!(rule.techniques, ["T0855", "T1692.001"]);
+    assert_eq!((rule.level, rule.status), (Level::High, Some(Status::Test)));
+    assert_eq!(rule.examples, [Example { capture: "pcaps/demo.pcap".to_owned(), alerts: 3 }]);
+    assert_eq!(rule.signature_id, 218_762_457, "stable: people filter by it");
+    assert_eq!(rule.date, "2026-11-23");
+}
+
+#[test]
+fn several_documents_in_a_file() {
+    let one = rule(1, &item("thing.ca: 1")).text;
+    let two = rule(2, &item("thing.ca: 2")).text;
+    let source = Source { name: "two.yml".to_owned(), text: format!("---\n{one}---\n{two}") };
+    assert_eq!(load(&[source]).expect("right").rules.len(), 2);
+}
