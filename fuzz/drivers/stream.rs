@@ -1,0 +1,121 @@
+//! Drives the parser of a protocol as the flow layer does: octets in order, the tail of an
+//! unfinished message kept, what the parser does not want to see skipped.
+
+use gridtap::event::{Record, Records, Schema};
+use gridtap::flow::{Direction, Progress};
+use gridtap::protocol::{self, Input, Parser, Protocol, Start};
+use gridtap::time::Timestamp;
+
+use super::walk;
+
+/// A conversation, and how it is cut. The first octet's lowest bit: joined in the middle. Then
+///
+/// ```text
+/// | what | length | octets … |  and so on
+///    1       1
+/// ```
+///
+/// where `what` has the direction in bit 0, makes the length count 16 octets each in bit 1, and is
+/// a gap of that length, without octets, when bits 2 to 4 are all set.
+///
+/// Shown octet by octet, the conversation must give the same records.
+pub(crate) fn drive(protocol: &str, octets: &[u8]) {
+    let protocol = protocol::by_name(protocol).expect("a registered protocol");
+    let Some((first, script)) = octets.split_first() else { return };
+    let start = Start { joined: first & 1 != 0 };
+    let _ = (protocol.detect)(script);
+    let whole = Conversation::new(protocol, start).play(script, usize::MAX);
+    let single = Conversation::new(protocol, start).play(script, 1);
+    assert_eq!(whole, single, "the records depend on how the stream is cut");
+}
+
+struct Conversation {
+    protocol: &'static Protocol,
+    parser: Box<dyn Parser>,
+    directions: [Kept; 2],
+    transcript: Transcript,
+}
+
+/// What is kept of a direction for an unfinished message.
+#[derive(Default)]
+struct Kept {
+    octets: Vec<u8>,
+    wanted: usize,
+    skip: usize,
+}
+
+/// The records as text, a line each.
+#[derive(Default)]
+struct Transcript(String);
+
+impl Records for Transcript {
+    fn emit(&mut self, record: &dyn Record) {
+        walk::record(record, &mut self.0);
+        self.0.push('\n');
+    }
+
+    fn wants(&self, _schema: &'static Schema) -> bool {
+        true
+    }
+}
+
+impl Conversation {
+    fn new(protocol: &'static Protocol, start: Start) -> Self {
+        Self {
+            protocol,
+            parser: (protocol.start)(start),
+            directions: Default::default(),
+            transcript: Transcript::default(),
+        }
+    }
+
+    /// Plays a script, at most `cut` octets at once; the records that came.
+    fn play(mut self, mut script: &[u8], cut: usize) -> String {
+        while let [what, length, rest @ ..] = script {
+            let direction = if what & 1 == 0 { Direction::ToServer } else { Direction::ToClient };
+            let length = usize::from(*length) << if what & 2 == 0 { 0 } else { 4 };
+            if what & 0x1c == 0x1c {
+                self.miss(direction, length);
+                script = rest;
+                continue;
+            }
+            let (octets, next) = rest.split_at(length.min(rest.len()));
+            octets.chunks(cut).for_each(|octets| self.hear(direction, octets));
+            script = next;
+        }
+        let left = self.directions.each_ref().map(|kept| kept.octets.len());
+        self.parser.end(left, &mut self.transcript);
+        self.parser.facts(&mut |name, _| assert!(!name.is_empty()));
+        self.transcript.0
+    }
+
+    fn hear(&mut self, direction: Direction, octets: &[u8]) {
+        let kept = &mut self.directions[direction as usize];
+        let skipped = kept.skip.min(octets.len());
+        kept.skip -= skipped;
+        kept.octets.extend_from_slice(&octets[skipped..]);
+        while !kept.octets.is_empty() && kept.octets.len() >= kept.wanted {
+            let shown = kept.octets.len();
+            let input = Input { direction, time: Timestamp::ZERO, bytes: &kept.octets };
+            let Progress { consumed, wanted } = self.parser.data(input, &mut self.transcript);
+            kept.octets.drain(..consumed.min(shown));
+            kept.skip = consumed.saturating_sub(shown);
+            kept.wanted = if kept.octets.is_empty() { 0 } else { wanted };
+            if !kept.octets.is_empty() {
+                assert!(wanted > kept.octets.len(), "it wants no more than it has");
+                assert!(wanted <= self.protocol.max_kept, "it wants more than it may");
+            }
+        }
+    }
+
+    fn miss(&mut self, direction: Direction, missing: usize) {
+        let kept = &mut self.directions[direction as usize];
+        let unwanted = kept.skip.min(missing);
+        kept.skip -= unwanted;
+        if missing > unwanted {
+            kept.octets.clear();
+            kept.wanted = 0;
+            self.parser.gap(direction, (missing - unwanted) as u64, &mut self.transcript);
+        }
+    }
+}
