@@ -2,10 +2,10 @@
 //! point, another client. For benchmarks, and for tests of what many rules cost.
 
 /// A rule file: its path and its text.
-pub type File = (String, String);
+pub(crate) type File = (String, String);
 
 /// So many rules of the pack's kinds, always the same for the same number.
-pub fn rules(count: usize) -> impl Iterator<Item = File> {
+pub(crate) fn rules(count: usize) -> impl Iterator<Item = File> {
     (0..count).map(rule)
 }
 
