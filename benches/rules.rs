@@ -5,12 +5,11 @@
 
 mod generate;
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gridtap::event::{ANOMALY, Context, Event, Kind, Schema, Value};
-use gridtap::flow::Direction;
+use gridtap::event::{ANOMALY, Context, Event, FlowContext, Kind, Schema, Value};
+use gridtap::flow::{FlowKey, Side};
 use gridtap::record;
 use gridtap::rule::{Matcher, Placeholders, RuleSet, Source};
 use gridtap::time::Timestamp;
@@ -134,20 +133,23 @@ fn load(count: usize) -> RuleSet {
         .unwrap_or_else(|found| panic!("{}", found[0].render(false)))
 }
 
-fn context(last: u8, direction: Direction) -> Context<'static> {
-    let end = |last, port| Some((IpAddr::V4(Ipv4Addr::new(10, 20, 0, last)), Some(port)));
+/// From a host to 10.20.0.99:2404, which is the server.
+fn context(last: u8) -> Context<'static> {
+    let ends = [([10, 20, 0, last].into(), 40_000), ([10, 20, 0, 99].into(), 2404)];
     Context {
         timestamp: Timestamp::ZERO,
-        pcap_cnt: 1,
-        in_iface: None,
-        flow_id: Some(1),
-        community_id: None,
+        number: 1,
+        interface: None,
         vlan: &[],
-        source: end(last, 40_000),
-        destination: end(99, 2404),
-        proto: Some("TCP"),
-        app_proto: None,
-        direction: Some(direction),
+        flow: Some(FlowContext {
+            key: Box::leak(Box::new(FlowKey::new(ends, [0; 2], 6))),
+            id: 1,
+            community_id: Box::leak(Box::default()),
+            sender: Side::Lower,
+            client: Side::Lower,
+            directed: true,
+            app_proto: None,
+        }),
     }
 }
 
@@ -173,7 +175,7 @@ fn apdus() -> Vec<Apdu> {
 fn iec104(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules/iec104");
     let apdus = apdus();
-    let context = context(10, Direction::ToServer);
+    let context = context(10);
     group.throughput(Throughput::Elements(apdus.len() as u64));
     for count in [12, 1_000, 10_000] {
         let mut matcher = Matcher::new(Arc::new(load(count)));
@@ -195,7 +197,7 @@ fn mqtt(criterion: &mut Criterion) {
     let topics: Vec<_> = (0..4096_u32)
         .map(|index| format!("site{}/substation/feeder/meter{}/power", index % 500, index * 31))
         .collect();
-    let context = context(20, Direction::ToServer);
+    let context = context(20);
     group.throughput(Throughput::Elements(topics.len() as u64));
     for count in [12, 1_000, 10_000] {
         let mut matcher = Matcher::new(Arc::new(load(count)));

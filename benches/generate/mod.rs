@@ -123,7 +123,7 @@ const KINDS: &[Kind] = &[
     |random| {
         let network = random.network();
         let detection = format!(
-            "  overlap:\n    anomaly.type: stream\n    anomaly.event|contains: overlap\n    \
+            "  overlap:\n    anomaly.type: stream\n    anomaly.event: overlap_differs\n    \
              src_ip|cidr: {network}\n  condition: overlap\n"
         );
         ("network", "Overlap", "anomaly", detection)

@@ -19,7 +19,7 @@ use crate::event::{Event, Schema};
 use crate::metrics;
 use crate::output::{Eve, Types};
 use crate::protocol::{Fact, Protocol};
-use crate::rule::{Rule, RuleSet};
+use crate::rule::Rule;
 use crate::time::Timestamp;
 
 /// How often the engine looks after its timers, in packet time.
@@ -52,16 +52,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let rules = Arc::new(arguments.rules.load()?);
     let source = Source::open(&arguments.files)?;
-    let eve = arguments.eve.as_deref().map(|path| open(path, arguments, &rules)).transpose()?;
+    let eve = arguments.eve.as_deref().map(create).transpose()?;
+    let page = arguments.metrics.as_deref().map(create).transpose()?;
+    let types = arguments.types.clone().unwrap_or_default();
+    let eve = eve.map(|output| Eve::new(output, types, &rules.rules, None));
 
     let mut sink = ReplaySink { eve, summary: Summary::new(&rules) };
     let mut engine = Engine::new(Arc::clone(&rules), Limits::default(), &sink);
     let reading = read(source, &mut engine, &mut sink);
     finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
     let stats = engine.stats();
-    if let Some(path) = &arguments.metrics {
-        let page = metrics::render(stats, &rules.rules, reading.elapsed).map_err(io::Error::other);
-        page.and_then(|page| create(path)?.write_all(page.as_bytes()))
+    if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
+        let text = metrics::render(stats, &rules.rules, reading.elapsed).map_err(io::Error::other);
+        text.and_then(|text| page.write_all(text.as_bytes()))
             .map_err(|error| cannot_write(path, error))?;
     }
     let mut out: Box<dyn Write> =
@@ -154,21 +157,13 @@ fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-fn create(path: &Path) -> io::Result<Box<dyn Write>> {
+fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {
     if is_dash(path) {
         return Ok(Box::new(io::stdout().lock()));
     }
-    Ok(Box::new(File::create(path)?))
-}
-
-fn open(
-    path: &Path,
-    arguments: &Arguments,
-    rules: &RuleSet,
-) -> Result<Eve<Box<dyn Write>>, Failure> {
-    let output = create(path).map_err(|error| Failure::Create { path: path.to_owned(), error })?;
-    let types = arguments.types.clone().unwrap_or_default();
-    Ok(Eve::new(output, types, &rules.rules, None))
+    let file = File::create(path);
+    let file = file.map_err(|error| Failure::Create { path: path.to_owned(), error })?;
+    Ok(Box::new(file))
 }
 
 fn finish(

@@ -1,6 +1,5 @@
 //! Numbers, times and foreign text, as people like to read them.
 
-use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use crate::time::Timestamp;
@@ -63,9 +62,16 @@ pub(super) fn date_and_time(time: Timestamp) -> String {
     civil(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
-/// `04:55:59.123`, UTC.
+/// `2026-11-23 04:55:59 to 04:56:10`, UTC; with a second date where there is one.
+pub(super) fn span(first: Timestamp, last: Timestamp) -> String {
+    let same_day = civil(first).date() == civil(last).date();
+    let format = if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+    format!("{} to {}", date_and_time(first), civil(last).strftime(format))
+}
+
+/// `04:55:59`, UTC.
 pub(super) fn time_of_day(time: Timestamp) -> String {
-    civil(time).strftime("%H:%M:%S%.3f").to_string()
+    civil(time).strftime("%H:%M:%S").to_string()
 }
 
 fn civil(time: Timestamp) -> jiff::civil::DateTime {
@@ -87,7 +93,7 @@ fn is_harmless(c: char) -> bool {
 
 /// At most `width` characters of `text`, the cut marked.
 pub(super) fn shortened(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
+    if characters(text) <= width {
         return text.to_owned();
     }
     let mut short: String = text.chars().take(width.saturating_sub(1)).collect();
@@ -97,11 +103,16 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
 
 /// `text` in lines of at most `width` characters; longer words stand alone.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    filled(text.split_whitespace(), width)
+}
+
+/// Words in lines of at most `width` characters; longer words stand alone.
+fn filled<W: AsRef<str>>(words: impl IntoIterator<Item = W>, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        let length = word.chars().count();
+    for word in words {
+        let word = word.as_ref();
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + length <= width => {
+            Some(line) if characters(line) + 1 + characters(word) <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -111,30 +122,31 @@ pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// `a, b, c +4`: as many of `items` as fit into `width` characters, and how many do not.
-pub(super) fn list(items: &[String], width: usize) -> String {
-    let mut text = String::new();
-    for (position, item) in items.iter().enumerate() {
-        let left = items.len() - position - 1;
-        let comma = if position == 0 { "" } else { ", " };
-        let rest = More(left);
-        let wanted = text.chars().count() + comma.len() + item.chars().count();
-        if wanted + rest.to_string().len() > width && position > 0 {
-            let _ = write!(text, "{}", More(left + 1)); // a String takes everything
-            return text;
-        }
-        text.push_str(comma);
-        text.push_str(item);
-    }
-    text
+/// `a, b,` and `c +4`: as many of `items` as fit into so many lines of `width` characters, one at
+/// the least, and how many do not.
+pub(super) fn list(items: &[String], width: usize, most_lines: usize) -> Vec<String> {
+    let most = items.len().min(width.saturating_mul(most_lines));
+    let fits = |lines: &Vec<String>| {
+        lines.len() <= most_lines && lines.iter().all(|line| characters(line) <= width)
+    };
+    let shorter = (1..=most).rev().map(|shown| list_of(items, shown, width));
+    shorter.into_iter().find(fits).unwrap_or_else(|| list_of(items, 1, usize::MAX))
 }
 
-struct More(usize);
+/// The first `shown` of `items`, and how many more there are.
+fn list_of(items: &[String], shown: usize, width: usize) -> Vec<String> {
+    let left = items.len().saturating_sub(shown);
+    let last = shown.min(items.len()).saturating_sub(1);
+    let words =
+        items.iter().take(shown).enumerate().map(|(position, item)| {
+            if position < last { format!("{item},") } else { item.clone() }
+        });
+    let more = (left > 0).then(|| format!("+{left}"));
+    filled(words.chain(more), width)
+}
 
-impl Display for More {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 { Ok(()) } else { write!(f, " +{}", self.0) }
-    }
+fn characters(text: &str) -> usize {
+    text.chars().count()
 }
 
 #[cfg(test)]
@@ -165,7 +177,7 @@ mod tests {
     fn moments() {
         let time = Timestamp::from_nanos(1_795_409_759_123_456_789);
         assert_eq!(date_and_time(time), "2026-11-23 04:55:59");
-        assert_eq!(time_of_day(time), "04:55:59.123");
+        assert_eq!(time_of_day(time), "04:55:59");
     }
 
     #[test]
@@ -180,11 +192,13 @@ mod tests {
     #[test]
     fn lists_say_how_much_they_left_out() {
         let items = ["one", "two", "three", "four"].map(str::to_owned);
-        assert_eq!(list(&items, 30), "one, two, three, four");
-        assert_eq!(list(&items, 20), "one, two, three +1");
-        assert_eq!(list(&items, 12), "one, two +2");
-        assert_eq!(list(&items, 2), "one +3");
-        assert_eq!(list(&[], 2), "");
+        assert_eq!(list(&items, 30, 1), ["one, two, three, four"]);
+        assert_eq!(list(&items, 19, 1), ["one, two, three +1"]);
+        assert_eq!(list(&items, 12, 1), ["one, two +2"]);
+        assert_eq!(list(&items, 12, 2), ["one, two,", "three, four"]);
+        assert_eq!(list(&items, 8, 2), ["one, two", "+2"]);
+        assert_eq!(list(&items, 2, 3), ["one +3"]);
+        assert!(list(&[], 2, 1).concat().is_empty());
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use super::Sink;
 use super::emit::{Emitter, Outlet};
-use crate::event::{Anomaly, Context, Records, Value};
+use crate::event::{Anomaly, Context, FlowContext, Records, Value};
 use crate::flow::{
     CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side,
 };
 use crate::protocol::{Detection, Input, Parser, Protocol, REGISTRY, Role, Start};
-use crate::time::Timestamp;
 
 /// So many segments are asked for a protocol before a flow counts as none that we know.
 const MAX_TRIES: u8 = 16;
@@ -66,114 +65,45 @@ impl AppState {
     }
 }
 
-/// The two ends of a flow, for contexts.
-#[derive(Clone, Copy)]
-pub(super) struct Ends<'e> {
-    pub(super) key: &'e FlowKey,
-    pub(super) id: u64,
-    pub(super) community_id: &'e CommunityId,
-}
-
-impl<'e> Ends<'e> {
-    /// The context of a message that `sender` sent.
-    #[inline]
-    pub(super) fn context(
-        &self,
-        frame: &FrameContext<'e>,
-        sender: Side,
-        client: Side,
-        app_proto: Option<&'static str>,
-    ) -> Context<'e> {
-        let ends = |side: Side| {
-            let port = Some(self.key.port(side)).filter(|_| self.key.has_ports());
-            Some((self.key.address(side), port))
-        };
-        Context {
-            timestamp: frame.timestamp,
-            pcap_cnt: frame.number,
-            in_iface: frame.interface,
-            flow_id: Some(self.id),
-            community_id: Some((self.key, self.community_id)),
-            vlan: frame.vlan,
-            source: ends(sender),
-            destination: ends(sender.opposite()),
-            proto: protocol_name(self.key.protocol()),
-            app_proto,
-            direction: Some(direction(sender, client)),
-        }
-    }
-}
-
-/// What a context takes from the frame.
-#[derive(Clone, Copy)]
-pub(super) struct FrameContext<'e> {
-    pub(super) timestamp: Timestamp,
-    pub(super) number: u64,
-    pub(super) interface: Option<&'e str>,
-    pub(super) vlan: &'e [u16],
-}
-
-/// Which way `sender` sends.
-#[inline]
-pub(super) const fn direction(sender: Side, client: Side) -> Direction {
-    if sender as u8 == client as u8 { Direction::ToServer } else { Direction::ToClient }
-}
-
-/// Names as Suricata writes them.
-pub(super) const fn protocol_name(number: u8) -> Option<&'static str> {
-    Some(match number {
-        1 => "ICMP",
-        2 => "IGMP",
-        6 => "TCP",
-        17 => "UDP",
-        47 => "GRE",
-        50 => "ESP",
-        51 => "AH",
-        58 => "IPv6-ICMP",
-        132 => "SCTP",
-        _ => return None,
-    })
-}
-
 /// Reads the streams of one flow while one frame, or a timer, is handled.
 pub(super) struct Channel<'e> {
     app: &'e mut App,
     joined: bool,
     frozen: &'e mut bool,
+    /// What the flow takes for its client: detection may know better.
     client: &'e mut Side,
-    ends: Ends<'e>,
-    frame: FrameContext<'e>,
+    key: &'e FlowKey,
     sender: Side,
     emitter: Emitter<'e>,
     started: bool,
 }
 
 impl<'e> Channel<'e> {
-    /// Opens a flow: its streams, and what reads them.
+    /// Opens a flow: its streams, and what reads them. The frame's part of `context` is taken.
     #[inline]
     pub(super) fn open(
         flow: &'e mut Flow<AppState>,
-        frame: FrameContext<'e>,
+        context: Context<'e>,
         sender: Side,
         outlet: &'e mut Outlet,
         sink: &'e mut dyn Sink,
     ) -> (&'e mut Connection, Self) {
-        let ends = Ends { key: &flow.key, id: flow.id, community_id: &flow.community_id };
-        let AppState { app, joined, alerted, frozen, .. } = &mut flow.app;
-        let app_proto = app.protocol().map(|protocol| protocol.name);
-        let context = ends.context(&frame, sender, flow.client, app_proto);
-        let emitter = Emitter { outlet, sink, context, alerted };
-        let channel = Self {
-            app,
-            joined: *joined,
-            frozen,
-            client: &mut flow.client,
-            ends,
-            frame,
-            sender,
-            emitter,
-            started: false,
+        let context = Context {
+            flow: Some(flow_context(
+                &flow.key,
+                flow.id,
+                &flow.community_id,
+                sender,
+                flow.client,
+                &flow.app,
+            )),
+            ..context
         };
+        let AppState { app, joined, alerted, frozen, .. } = &mut flow.app;
+        let emitter = Emitter { outlet, sink, context, alerted };
+        let (joined, started) = (*joined, false);
+        let (client, key) = (&mut flow.client, &flow.key);
+        let channel = Self { app, joined, frozen, client, key, sender, emitter, started };
         (&mut flow.connection, channel)
     }
 
@@ -204,13 +134,12 @@ impl<'e> Channel<'e> {
             return;
         };
         parser.end(left, &mut self.emitter);
-        let server = self.ends.key.address(self.client.opposite());
+        let server = self.key.address(self.client.opposite());
         parser.facts(&mut |name, fact| self.emitter.sink.fact(server, protocol, name, fact));
     }
 
-    fn renew_context(&mut self) {
-        let app_proto = self.app.protocol().map(|protocol| protocol.name);
-        self.emitter.context = self.ends.context(&self.frame, self.sender, *self.client, app_proto);
+    fn direction(&self) -> Direction {
+        Direction::of(self.sender, *self.client)
     }
 
     /// Looks for the protocol in the first octets of a direction.
@@ -241,7 +170,7 @@ impl<'e> Channel<'e> {
 
     /// The protocol whose port the server has.
     fn hinted(&self) -> Option<&'static Protocol> {
-        let port = self.ends.key.port(self.client.opposite());
+        let port = self.key.port(self.client.opposite());
         REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port))
     }
 
@@ -260,7 +189,10 @@ impl<'e> Channel<'e> {
         let parser = (protocol.start)(Start { joined: self.joined });
         *self.app = App::Known { protocol, parser };
         self.started = true;
-        self.renew_context();
+        if let Some(flow) = &mut self.emitter.context.flow {
+            flow.client = *self.client;
+            flow.app_proto = Some(protocol.name);
+        }
         self.data(bytes)
     }
 }
@@ -270,16 +202,18 @@ impl Reader for Channel<'_> {
     fn turn_to(&mut self, sender: Side) {
         if self.sender != sender {
             self.sender = sender;
-            self.renew_context();
+            if let Some(flow) = &mut self.emitter.context.flow {
+                flow.sender = sender;
+            }
         }
     }
 
     #[inline]
     fn data(&mut self, bytes: &[u8]) -> Progress {
+        let direction = self.direction();
         match &mut *self.app {
             App::Known { parser, .. } => {
-                let direction = direction(self.sender, *self.client);
-                let input = Input { direction, time: self.frame.timestamp, bytes };
+                let input = Input { direction, time: self.emitter.context.timestamp, bytes };
                 parser.data(input, &mut self.emitter)
             }
             App::Detecting { .. } => self.detect(bytes),
@@ -292,8 +226,9 @@ impl Reader for Channel<'_> {
         self.emitter.outlet.stats.bytes_missed += missing;
         let value = Value::Integer(missing as i64);
         self.emitter.emit(&Anomaly { value, ..Anomaly::in_stream("gap") });
+        let direction = self.direction();
         if let App::Known { parser, .. } = &mut *self.app {
-            parser.gap(direction(self.sender, *self.client), missing, &mut self.emitter);
+            parser.gap(direction, missing, &mut self.emitter);
         }
     }
 
@@ -314,4 +249,18 @@ impl Reader for Channel<'_> {
     fn max_kept(&self) -> usize {
         self.app.protocol().map_or(MAX_DETECTION, |protocol| protocol.max_kept)
     }
+}
+
+/// What a context takes from the flow.
+#[inline]
+pub(super) fn flow_context<'e>(
+    key: &'e FlowKey,
+    id: u64,
+    community_id: &'e CommunityId,
+    sender: Side,
+    client: Side,
+    state: &AppState,
+) -> FlowContext<'e> {
+    let app_proto = state.app.protocol().map(|protocol| protocol.name);
+    FlowContext { key, id, community_id, sender, client, directed: true, app_proto }
 }

@@ -10,11 +10,11 @@ mod stats;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use channel::{AppState, Channel, Ends, FrameContext};
+use channel::{AppState, Channel, flow_context};
 use emit::Outlet;
 pub use stats::Stats;
 
-use crate::event::{Anomaly, Context, Event, FlowRecord, Schema};
+use crate::event::{Anomaly, Context, Event, FlowContext, FlowRecord, Schema};
 use crate::flow::{
     Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
 };
@@ -141,19 +141,7 @@ impl Engine {
         };
         *self.outlet.stats.decode_errors.entry(reason).or_default() += 1;
         if let Skip::Defect(defect) = skip {
-            let context = Context {
-                timestamp: frame.timestamp,
-                pcap_cnt: frame.number,
-                in_iface: frame.interface,
-                flow_id: None,
-                community_id: None,
-                vlan: &[],
-                source: None,
-                destination: None,
-                proto: None,
-                app_proto: None,
-                direction: None,
-            };
+            let context = frame_context(frame, &[]);
             self.outlet.emit(&context, &Anomaly::in_packet(defect.name()), sink);
         }
     }
@@ -218,12 +206,7 @@ impl Engine {
         sink: &mut dyn Sink,
     ) -> Outcome {
         let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
-        let context = FrameContext {
-            timestamp: frame.timestamp,
-            number: frame.number,
-            interface: frame.interface,
-            vlan: packet.vlan.ids(),
-        };
+        let context = frame_context(frame, packet.vlan.ids());
         let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
         let outcome = connection.segment(self.now, from, tcp, &mut channel);
         match outcome {
@@ -317,10 +300,10 @@ impl Engine {
             Channel::open(&mut flow, context, client, &mut self.outlet, sink);
         channel.close(connection);
         let record = flow_record(&flow, reason);
-        let ends = Ends { key: &flow.key, id: flow.id, community_id: &flow.community_id };
-        let app_proto = flow.app.app.protocol().map(|protocol| protocol.name);
-        let context = ends.context(&context, client, client, app_proto);
-        self.outlet.emit(&Context { direction: None, ..context }, &record, sink);
+        let Flow { key, id, community_id, app, .. } = &flow;
+        let of_flow = flow_context(key, *id, community_id, client, client, app);
+        let context = Context { flow: Some(FlowContext { directed: false, ..of_flow }), ..context };
+        self.outlet.emit(&context, &record, sink);
     }
 }
 
@@ -340,10 +323,16 @@ fn likely_client(key: &FlowKey, from: Side) -> Side {
     from
 }
 
+#[inline]
+fn frame_context<'e>(frame: &Frame<'e>, vlan: &'e [u16]) -> Context<'e> {
+    let Frame { timestamp, number, interface, .. } = *frame;
+    Context { timestamp, number, interface, vlan, flow: None }
+}
+
 /// For what a timer does: no frame is at hand.
-fn timer_context(now: Timestamp, vlan: &[u16; 2]) -> FrameContext<'_> {
+fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
     let tags = vlan.iter().take_while(|id| **id != 0).count();
-    FrameContext { timestamp: now, number: 0, interface: None, vlan: &vlan[..tags] }
+    Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
 }
 
 fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {

@@ -3,34 +3,83 @@
 use std::net::IpAddr;
 
 use super::{Kind, Value};
-use crate::flow::{CommunityId, Direction, FlowKey};
+use crate::flow::{CommunityId, Direction, FlowKey, Side};
 use crate::record;
 use crate::time::Timestamp;
 
-/// What all events of one packet have in common. Fields that the packet does not have are `None`.
+/// Where and when a record was found: the frame, and the flow if it has one. Made for each packet,
+/// so it holds what is at hand; the fields are worked out when somebody asks.
+#[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// Packet time.
     pub timestamp: Timestamp,
-    /// Number of the frame in the capture, from 1; 0 in live capture.
-    pub pcap_cnt: u64,
+    /// Number of the frame in the capture, from 1; 0 in live capture and where no frame is at hand.
+    pub number: u64,
     /// Where it was captured.
-    pub in_iface: Option<&'a str>,
-    /// The flow's identifier.
-    pub flow_id: Option<u64>,
-    /// Computes the Community ID when somebody asks.
-    pub community_id: Option<(&'a FlowKey, &'a CommunityId)>,
+    pub interface: Option<&'a str>,
     /// VLAN identifiers, outermost first.
     pub vlan: &'a [u16],
-    /// The message's sender, and its port where the protocol has ports.
-    pub source: Option<(IpAddr, Option<u16>)>,
-    /// The message's receiver, and its port where the protocol has ports.
-    pub destination: Option<(IpAddr, Option<u16>)>,
-    /// `TCP`, `UDP`, …
-    pub proto: Option<&'static str>,
+    /// The flow.
+    pub flow: Option<FlowContext<'a>>,
+}
+
+impl Context<'_> {
+    /// The addresses of the message's sender and receiver.
+    pub fn ends(&self) -> Option<(IpAddr, IpAddr)> {
+        let flow = self.flow?;
+        Some((flow.key.address(flow.sender), flow.key.address(flow.sender.opposite())))
+    }
+}
+
+/// The flow that a record belongs to, seen from one of its messages.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowContext<'a> {
+    /// The two ends.
+    pub key: &'a FlowKey,
+    /// The same in all records of the flow.
+    pub id: u64,
+    /// The name of the flow in other tools.
+    pub community_id: &'a CommunityId,
+    /// Who sent the message.
+    pub sender: Side,
+    /// Who opened the flow.
+    pub client: Side,
+    /// Whether the record is about a message; else it is about the flow as a whole.
+    pub directed: bool,
     /// The application protocol.
     pub app_proto: Option<&'static str>,
+}
+
+impl FlowContext<'_> {
     /// Which way the message went.
-    pub direction: Option<Direction>,
+    #[inline]
+    pub fn direction(&self) -> Direction {
+        Direction::of(self.sender, self.client)
+    }
+
+    fn port(&self, side: Side) -> Value<'static> {
+        if self.key.has_ports() {
+            Value::Integer(self.key.port(side).into())
+        } else {
+            Value::Absent
+        }
+    }
+}
+
+/// Names of IP protocols, as Suricata writes them.
+const fn protocol_name(number: u8) -> Option<&'static str> {
+    Some(match number {
+        1 => "ICMP",
+        2 => "IGMP",
+        6 => "TCP",
+        17 => "UDP",
+        47 => "GRE",
+        50 => "ESP",
+        51 => "AH",
+        58 => "IPv6-ICMP",
+        132 => "SCTP",
+        _ => return None,
+    })
 }
 
 struct VlanIdentifier(u16);
@@ -44,12 +93,17 @@ record! {
     }
 }
 
-fn port(end: Option<(IpAddr, Option<u16>)>) -> Value<'static> {
-    Value::maybe(end.and_then(|(_, port)| port), |port| Value::Integer(port.into()))
+/// A field that only flows have.
+#[inline]
+fn of_flow<'a>(
+    context: &'a Context<'_>,
+    get: impl FnOnce(&'a FlowContext<'_>) -> Value<'a>,
+) -> Value<'a> {
+    context.flow.as_ref().map_or(Value::Absent, get)
 }
 
-fn address(end: Option<(IpAddr, Option<u16>)>) -> Value<'static> {
-    Value::maybe(end, |(address, _)| Value::Address(address))
+fn address(flow: &FlowContext<'_>, side: Side) -> Value<'static> {
+    Value::Address(flow.key.address(side))
 }
 
 record! {
@@ -59,27 +113,30 @@ record! {
         "timestamp": Kind::Time, "Packet time."
             => |c| Value::Time(c.timestamp);
         "flow_id": Kind::Integer, "The flow, the same in all its records."
-            => |c| Value::maybe(c.flow_id, |id| Value::Integer(id as i64));
+            => |c| of_flow(c, |flow| Value::Integer(flow.id as i64));
         "pcap_cnt": Kind::Integer, "Number of the frame in the capture, from 1."
-            => |c| if c.pcap_cnt == 0 { Value::Absent } else { Value::Integer(c.pcap_cnt as i64) };
+            => |c| if c.number == 0 { Value::Absent } else { Value::Integer(c.number as i64) };
         "in_iface": Kind::Text, "Where it was captured."
-            => |c| Value::maybe(c.in_iface, Value::text);
+            => |c| Value::maybe(c.interface, Value::text);
         "src_ip": Kind::Address, "The sender of the message."
-            => |c| address(c.source);
+            => |c| of_flow(c, |flow| address(flow, flow.sender));
         "src_port": Kind::Integer, "The sender's port."
-            => |c| port(c.source);
+            => |c| of_flow(c, |flow| flow.port(flow.sender));
         "dest_ip": Kind::Address, "The receiver of the message."
-            => |c| address(c.destination);
+            => |c| of_flow(c, |flow| address(flow, flow.sender.opposite()));
         "dest_port": Kind::Integer, "The receiver's port."
-            => |c| port(c.destination);
+            => |c| of_flow(c, |flow| flow.port(flow.sender.opposite()));
         "proto": Kind::Text, "The protocol above IP: TCP, UDP, …"
-            => |c| Value::maybe(c.proto, Value::text);
+            => |c| of_flow(c, |flow| Value::maybe(protocol_name(flow.key.protocol()), Value::text));
         "app_proto": Kind::Text, "The application protocol."
-            => |c| Value::maybe(c.app_proto, Value::text);
+            => |c| of_flow(c, |flow| Value::maybe(flow.app_proto, Value::text));
         "direction": Kind::Name(Direction::NAMES), "to_server from the end that opened the flow, else to_client."
-            => |c| Value::maybe(c.direction, |direction| Value::Code(direction as u8));
+            => |c| of_flow(c, |flow| match flow.directed {
+                true => Value::Code(flow.direction() as u8),
+                false => Value::Absent,
+            });
         "community_id": Kind::Text, "Community ID v1 of the flow."
-            => |c| Value::maybe(c.community_id, |(key, id)| Value::text(id.get(key)));
+            => |c| of_flow(c, |flow| Value::text(flow.community_id.get(flow.key)));
     }
     lists {
         "vlan": VLAN, "VLAN identifiers, outermost first."

@@ -11,7 +11,7 @@ mod schema;
 mod value;
 
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
-pub use context::{CONTEXT, Context};
+pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowRecord};
 pub use schema::{Field, List, Record, Schema};
 pub use value::{FieldPath, Kind, Value};

@@ -40,7 +40,8 @@ pub struct Schema {
     pub fields: &'static [Field],
     /// Written after the fields.
     pub lists: &'static [List],
-    /// Names for [`Record::message_type`]: the label `type` of the message counters.
+    /// Names for [`Record::message_type`]: the label `type` of the message counters. An object that
+    /// is named after a type has members in messages of that type only.
     pub message_types: &'static [&'static str],
 }
 

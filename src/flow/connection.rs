@@ -34,7 +34,13 @@ pub enum Outcome {
 pub struct Connection {
     /// By the [`Side`] of the sender.
     streams: [Stream; 2],
+    /// Octets that each stream keeps besides itself.
+    memory: [usize; 2],
+    /// The number that each sender said it expects of the other.
+    acknowledged: [Option<u32>; 2],
     phase: Phase,
+    /// Whether a stream has a hole or a FIN: only then are both looked at.
+    watched: bool,
     /// Whether a right checksum was seen, by sender. One whose checksums are all wrong was captured
     /// before its network card filled them in.
     checksums: [bool; 2],
@@ -57,13 +63,13 @@ impl Connection {
     /// Whether either stream has a hole.
     #[inline]
     pub const fn has_hole(&self) -> bool {
-        self.streams[0].has_hole() || self.streams[1].has_hole()
+        self.watched && (self.streams[0].has_hole() || self.streams[1].has_hole())
     }
 
     /// Octets of memory besides `self`.
     #[inline]
-    pub fn memory(&self) -> usize {
-        self.streams[0].memory() + self.streams[1].memory()
+    pub const fn memory(&self) -> usize {
+        self.memory[0] + self.memory[1]
     }
 
     /// Takes a segment that `from` sent.
@@ -90,25 +96,38 @@ impl Connection {
             self.phase = Phase::Established;
         }
         if tcp.flags.any(TcpFlags::ACK) {
-            self.streams[from.opposite().index()].acknowledge(tcp.acknowledgment);
+            self.acknowledge(from, tcp.acknowledgment);
         }
         let stream = &mut self.streams[from.index()];
         reader.turn_to(from);
         stream.segment(now, tcp, reader);
+        self.memory[from.index()] = stream.memory();
+        self.watched |= stream.has_hole();
         if tcp.flags.any(TcpFlags::FIN) {
             stream.finish(tcp.sequence.wrapping_add(tcp.payload.len() as u32));
+            self.watched = true;
         }
-        if self.streams[0].is_finished() && self.streams[1].is_finished() {
+        if self.watched && self.streams.iter().all(Stream::is_finished) {
             return self.close();
         }
         Outcome::Taken
+    }
+
+    #[inline]
+    fn acknowledge(&mut self, from: Side, number: u32) {
+        let acknowledged = &mut self.acknowledged[from.index()];
+        match acknowledged {
+            Some(before) if (number.wrapping_sub(*before) as i32) <= 0 => {}
+            _ => *acknowledged = Some(number),
+        }
     }
 
     /// Gives up the holes that are due at `now`.
     pub fn expire(&mut self, now: Timestamp, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
             reader.turn_to(side);
-            self.streams[side.index()].expire(now, reader);
+            let acknowledged = self.acknowledged[side.opposite().index()];
+            self.with_stream(side, |stream| stream.expire(now, acknowledged, reader));
         }
     }
 
@@ -116,14 +135,20 @@ impl Connection {
     pub fn flush(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
             reader.turn_to(side);
-            self.streams[side.index()].flush(reader);
+            self.with_stream(side, |stream| stream.flush(reader));
         }
     }
 
     /// Shows the reader what is kept of the stream that `side` sends: somebody else reads now.
     pub fn read_kept(&mut self, side: Side, reader: &mut impl Reader) {
         reader.turn_to(side);
-        self.streams[side.index()].read_kept(reader);
+        self.with_stream(side, |stream| stream.read_kept(reader));
+    }
+
+    fn with_stream(&mut self, side: Side, act: impl FnOnce(&mut Stream)) {
+        let stream = &mut self.streams[side.index()];
+        act(stream);
+        self.memory[side.index()] = stream.memory();
     }
 
     #[cold]

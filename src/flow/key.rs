@@ -20,6 +20,12 @@ impl Direction {
     /// Names as EVE writes them, by index.
     pub const NAMES: &'static [&'static str] = &["to_server", "to_client"];
 
+    /// Which way `sender` sends.
+    #[inline]
+    pub const fn of(sender: Side, client: Side) -> Self {
+        if sender as u8 == client as u8 { Self::ToServer } else { Self::ToClient }
+    }
+
     /// The other way.
     #[inline]
     #[must_use]

@@ -35,6 +35,9 @@ pub(super) struct Pending {
 impl Pending {
     /// Octets of memory.
     pub(super) fn memory(&self) -> usize {
+        if self.runs.is_empty() {
+            return 0;
+        }
         BASE_MEMORY + self.octets + self.runs.len() * RUN_MEMORY
     }
 

@@ -54,6 +54,8 @@ pub enum Incident {
 const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
 /// … or so long after it showed: nobody may see the acknowledgments.
 const AFTER_SEEN: Duration = Duration::from_secs(2);
+/// Room for a tail that a stream may hold on to: a message of IEC 104, and most of MQTT.
+const SPARE: usize = 512;
 /// So many different segments under the first sequence number are no accident.
 const FROZEN: u8 = 3;
 
@@ -68,32 +70,28 @@ pub struct StreamCounters {
     pub missed: u64,
 }
 
-/// The last segment that was delivered, to compare a second copy with.
-#[derive(Debug, Clone, Copy, Default)]
-struct Delivered {
-    sequence: u32,
-    length: u32,
-    fingerprint: u32,
-}
-
-/// One direction of a TCP connection.
+/// One direction of a TCP connection. A cache line: it is touched for every packet.
 #[derive(Debug, Default)]
 pub struct Stream {
-    /// Sequence number of the next octet to deliver.
-    next: u32,
-    /// The highest sequence number that the receiver said it expects.
-    acknowledged: u32,
     /// Octets from the start of the stream to `next`, those in gaps too.
     offset: u64,
+    /// Sequence number of the next octet to deliver.
+    next: u32,
     /// Octets yet to come that nobody wants.
     skip: u32,
-    /// The reader is not called until so many octets are kept.
+    /// The reader is not called until so many octets are kept; 0 if none are.
     wanted: u32,
-    /// The tail of a message that is not whole yet.
-    kept: Vec<u8>,
-    /// What came ahead of its turn.
-    pending: Option<Box<Pending>>,
-    last: Delivered,
+    /// Length of the last segment that was delivered, which ends at `next`; 0 if none does.
+    last_length: u32,
+    /// Its [`fingerprint`](Tcp::fingerprint), to compare a second copy with.
+    last_fingerprint: u32,
+    /// Sequence number of FIN, once it came.
+    end: u32,
+    /// The tail of a message that is not whole yet, and its room for the next one.
+    #[allow(clippy::box_collection, reason = "few streams keep anything: a third of the space")]
+    kept: Option<Box<Vec<u8>>>,
+    /// What few streams have.
+    rare: Option<Box<Rare>>,
     /// Segments delivered, up to 2.
     segments: u8,
     /// Different segments under the first sequence number.
@@ -101,9 +99,16 @@ pub struct Stream {
     started: bool,
     /// Whether it had begun before we saw it.
     joined: bool,
-    acknowledges: bool,
-    /// Sequence number of FIN.
-    end: Option<u32>,
+    ended: bool,
+    /// Whether there is a hole, with something behind it.
+    holed: bool,
+}
+
+/// What a stream has once it is not in order.
+#[derive(Debug, Default)]
+struct Rare {
+    /// What came ahead of its turn.
+    pending: Pending,
     counters: StreamCounters,
 }
 
@@ -139,29 +144,30 @@ impl Stream {
 
     /// Whether everything up to FIN was delivered.
     pub fn is_finished(&self) -> bool {
-        self.end.is_some_and(|end| distance(end, self.next) <= 0)
+        self.ended && distance(self.end, self.next) <= 0
     }
 
     /// Whether there is a hole.
     #[inline]
     pub const fn has_hole(&self) -> bool {
-        self.pending.is_some()
+        self.holed
     }
 
     /// The counters.
-    pub const fn counters(&self) -> StreamCounters {
-        self.counters
+    pub fn counters(&self) -> StreamCounters {
+        self.rare.as_ref().map_or_else(StreamCounters::default, |rare| rare.counters)
     }
 
     /// Octets kept for an unfinished message.
     pub fn kept(&self) -> &[u8] {
-        &self.kept
+        self.kept.as_ref().map_or(&[], |kept| kept)
     }
 
     /// Octets of memory besides `self`.
     #[inline]
     pub fn memory(&self) -> usize {
-        self.kept.capacity() + self.pending.as_ref().map_or(0, |pending| pending.memory())
+        self.kept.as_ref().map_or(0, |kept| kept.capacity())
+            + self.rare.as_ref().map_or(0, |rare| rare.pending.memory())
     }
 
     /// Takes a segment.
@@ -173,7 +179,7 @@ impl Stream {
         if tcp.payload.is_empty() {
             return;
         }
-        if tcp.sequence != self.next || self.pending.is_some() || self.frozen != 0 {
+        if tcp.sequence != self.next || self.holed || self.frozen != 0 {
             return self.out_of_order(now, tcp, reader);
         }
         self.advance(tcp);
@@ -182,23 +188,17 @@ impl Stream {
 
     /// The sender has no more than the octets before `sequence`.
     pub fn finish(&mut self, sequence: u32) {
-        self.end.get_or_insert(sequence);
-    }
-
-    /// The receiver expects `acknowledgment` next.
-    #[inline]
-    pub fn acknowledge(&mut self, acknowledgment: u32) {
-        if !self.acknowledges || distance(acknowledgment, self.acknowledged) > 0 {
-            self.acknowledged = acknowledgment;
-            self.acknowledges = true;
+        if !self.ended {
+            (self.ended, self.end) = (true, sequence);
         }
     }
 
-    /// Gives up the holes that are due at `now`.
-    pub fn expire(&mut self, now: Timestamp, reader: &mut impl Reader) {
-        while let Some(pending) = &mut self.pending {
-            let acknowledged = self.acknowledges && distance(self.acknowledged, self.next) > 0;
-            if !pending.is_due(now, acknowledged, AFTER_ACKNOWLEDGED, AFTER_SEEN) {
+    /// Gives up the holes that are due at `now`. `acknowledged` is the number that the receiver
+    /// said it expects, if it said anything.
+    pub fn expire(&mut self, now: Timestamp, acknowledged: Option<u32>, reader: &mut impl Reader) {
+        while let Some(rare) = self.rare.as_mut().filter(|_| self.holed) {
+            let beyond = acknowledged.is_some_and(|number| distance(number, self.next) > 0);
+            if !rare.pending.is_due(now, beyond, AFTER_ACKNOWLEDGED, AFTER_SEEN) {
                 return;
             }
             self.give_up_hole(reader);
@@ -207,15 +207,15 @@ impl Stream {
 
     /// Gives up every hole.
     pub fn flush(&mut self, reader: &mut impl Reader) {
-        while self.pending.is_some() {
+        while self.holed {
             self.give_up_hole(reader);
         }
     }
 
     /// Shows the reader again what is kept: somebody else reads now.
     pub fn read_kept(&mut self, reader: &mut impl Reader) {
-        if !self.kept.is_empty() {
-            self.wanted = 0;
+        if self.wanted > 0 {
+            self.wanted = 1;
             self.deliver(&[], reader);
         }
     }
@@ -246,27 +246,28 @@ impl Stream {
             }
             // A keep-alive probe repeats one octet that was acknowledged.
             _ if old == 1 && tcp.payload.len() == 1 => {}
-            _ => self.counters.retransmissions = self.counters.retransmissions.saturating_add(1),
+            _ => self.count_retransmission(),
         }
     }
 
     /// Compares a second copy of the last segment with the first, and says whether none of it is
     /// to be taken.
     fn is_unbelievable_copy(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
-        let length = self.last.length as usize;
-        let keep_alive = tcp.payload.len() == 1 && self.next.wrapping_sub(tcp.sequence) == 1;
-        if tcp.sequence != self.last.sequence || self.segments == 0 || keep_alive {
+        let behind = self.next.wrapping_sub(tcp.sequence);
+        let length = self.last_length as usize;
+        let keep_alive = tcp.payload.len() == 1 && behind == 1;
+        if behind != self.last_length || keep_alive {
             return false;
         }
         let differs = match tcp.payload.get(..length) {
-            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last.fingerprint,
-            Some(copy) => Tcp::fingerprint_of(copy) != self.last.fingerprint,
+            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last_fingerprint,
+            Some(copy) => Tcp::fingerprint_of(copy) != self.last_fingerprint,
             None => false,
         };
         if !differs {
             return false;
         }
-        let offset = self.offset.saturating_sub(self.next.wrapping_sub(tcp.sequence) as u64);
+        let offset = self.offset.saturating_sub(behind.into());
         if self.segments > 1 {
             reader.incident(Incident::OverlapDiffers { offset });
             return false;
@@ -275,17 +276,23 @@ impl Stream {
         if self.frozen == FROZEN {
             reader.incident(Incident::SequenceFrozen);
         }
-        self.counters.retransmissions = self.counters.retransmissions.saturating_add(1);
+        self.count_retransmission();
         true
+    }
+
+    fn count_retransmission(&mut self) {
+        let counters = &mut self.rare().counters;
+        counters.retransmissions = counters.retransmissions.saturating_add(1);
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     #[inline]
     fn advance(&mut self, tcp: &Tcp<'_>) {
-        self.last = Delivered {
-            sequence: tcp.sequence,
-            length: tcp.payload.len() as u32,
-            fingerprint: tcp.fingerprint,
-        };
+        self.last_length = tcp.payload.len() as u32;
+        self.last_fingerprint = tcp.fingerprint;
         self.segments = (self.segments + 1).min(2);
     }
 
@@ -294,7 +301,7 @@ impl Stream {
     fn deliver(&mut self, bytes: &[u8], reader: &mut impl Reader) {
         self.next = self.next.wrapping_add(bytes.len() as u32);
         self.offset += bytes.len() as u64;
-        if self.kept.is_empty() && self.skip == 0 {
+        if self.wanted == 0 && self.skip == 0 {
             return self.read(bytes, reader);
         }
         self.deliver_behind(bytes, reader);
@@ -307,27 +314,26 @@ impl Stream {
             let skipped = bytes.len().min(self.skip as usize);
             self.skip -= skipped as u32;
             bytes = bytes.get(skipped..).unwrap_or_default();
-            if self.kept.is_empty() {
+            if self.wanted == 0 {
                 break;
             }
-            let missing = (self.wanted as usize).saturating_sub(self.kept.len());
+            let mut kept = self.kept.take().unwrap_or_default();
+            let missing = (self.wanted as usize).saturating_sub(kept.len());
             let (taken, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
-            self.kept.extend_from_slice(taken);
+            kept.extend_from_slice(taken);
             bytes = rest;
             if taken.len() < missing {
+                self.kept = Some(kept);
                 return;
             }
-            let mut kept = std::mem::take(&mut self.kept);
             let progress = reader.data(&kept);
             self.skip = progress.consumed.saturating_sub(kept.len()) as u32;
             kept.drain(..progress.consumed.min(kept.len()));
-            self.kept = kept;
-            self.want(progress, reader);
+            self.keep(kept, progress, reader);
         }
         if !bytes.is_empty() {
             self.read(bytes, reader);
         }
-        self.release();
     }
 
     /// Lets the reader read `bytes` in place and keeps what it leaves.
@@ -337,35 +343,27 @@ impl Stream {
         match bytes.get(progress.consumed..) {
             Some([]) => {}
             Some(rest) => {
-                self.kept.extend_from_slice(rest);
-                self.want(progress, reader);
+                let mut kept = self.kept.take().unwrap_or_default();
+                kept.extend_from_slice(rest);
+                self.keep(kept, progress, reader);
             }
             None => self.skip = (progress.consumed - bytes.len()) as u32,
         }
     }
 
-    /// Notes how many octets the reader waits for. A reader that wants no more than it has would
-    /// be asked forever, and one that wants more than it may would never be served: both lose what
-    /// is kept.
-    fn want(&mut self, progress: Progress, reader: &mut impl Reader) {
-        if self.kept.is_empty() {
-            return;
+    /// Keeps octets until there are as many as the reader waits for. A reader that wants no more
+    /// than it has would be asked forever, and one that wants more than it may would never be
+    /// served: both lose what is kept.
+    fn keep(&mut self, mut kept: Box<Vec<u8>>, progress: Progress, reader: &mut impl Reader) {
+        let length = kept.len();
+        self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
+        if length > 0 && (progress.wanted <= length || progress.wanted > reader.max_kept()) {
+            reader.gap(length as u64);
+            kept.clear();
+            self.wanted = 0;
         }
-        if progress.wanted <= self.kept.len() || progress.wanted > reader.max_kept() {
-            let missing = self.kept.len() as u64;
-            self.kept.clear();
-            reader.gap(missing);
-            return;
-        }
-        self.wanted = progress.wanted as u32;
-    }
-
-    /// Gives the memory back that one large message needed.
-    fn release(&mut self) {
-        const SPARE: usize = 4096;
-        if self.kept.is_empty() && self.kept.capacity() > SPARE {
-            self.kept = Vec::new();
-        }
+        // The room that one large message needed is given back.
+        self.kept = Some(kept).filter(|kept| !kept.is_empty() || kept.capacity() <= SPARE);
     }
 
     fn keep_pending(
@@ -376,34 +374,37 @@ impl Stream {
         reader: &mut impl Reader,
     ) {
         let at = self.offset + ahead;
-        let pending = self.pending.get_or_insert_with(Box::default);
-        if pending.insert(now, at, payload) {
+        self.holed = true;
+        if self.rare().pending.insert(now, at, payload) {
             reader.incident(Incident::OverlapDiffers { offset: at });
         }
-        while self.pending.as_ref().is_some_and(|pending| pending.is_full()) {
+        while self.holed && self.rare().pending.is_full() {
             self.give_up_hole(reader);
         }
     }
 
     /// Delivers what is no longer ahead of its turn.
     fn deliver_pending(&mut self, reader: &mut impl Reader) {
-        while let Some(pending) = &mut self.pending {
+        while self.holed {
+            let offset = self.offset;
+            let pending = &mut self.rare().pending;
             pending.progress();
-            match pending.take(self.offset) {
+            match pending.take(offset) {
                 Some(run) => {
-                    let old = (self.offset - run.at) as usize;
+                    let old = (offset - run.at) as usize;
                     if let Some(new) = run.bytes.get(old..) {
+                        self.last_length = 0;
                         self.deliver(new, reader);
                     }
                 }
-                None if pending.is_empty() => self.pending = None,
+                None if pending.is_empty() => self.holed = false,
                 None => return,
             }
         }
     }
 
     fn give_up_hole(&mut self, reader: &mut impl Reader) {
-        if let Some(first) = self.pending.as_ref().and_then(|pending| pending.first()) {
+        if let Some(first) = self.rare().pending.first() {
             self.miss(first - self.offset, reader);
         }
         self.deliver_pending(reader);
@@ -414,12 +415,17 @@ impl Stream {
         self.next = self.next.wrapping_add(missing as u32);
         self.offset += missing;
         self.segments = 2;
-        self.counters.gaps = self.counters.gaps.saturating_add(1);
-        self.counters.missed += missing;
+        self.last_length = 0;
+        let counters = &mut self.rare().counters;
+        counters.gaps = counters.gaps.saturating_add(1);
+        counters.missed += missing;
         let unwanted = missing.min(u64::from(self.skip));
         self.skip -= unwanted as u32;
         if missing > unwanted {
-            self.kept.clear();
+            self.wanted = 0;
+            if let Some(kept) = &mut self.kept {
+                kept.clear();
+            }
             reader.gap(missing - unwanted);
         }
     }
@@ -430,6 +436,8 @@ impl Stream {
 const fn distance(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b) as i32
 }
+
+const _: () = assert!(size_of::<Stream>() <= 64, "a stream has outgrown its cache line");
 
 #[cfg(test)]
 mod tests;

@@ -48,8 +48,6 @@ struct Links {
     previous: u32,
     next: u32,
     lifetime: Lifetime,
-    /// When it was put at the end.
-    listed: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -58,30 +56,34 @@ struct List {
     last: u32,
 }
 
-/// A flow, with what the application layer keeps of it.
+/// A flow, with what the application layer keeps of it. In the order in which a packet touches the
+/// fields, whole cache lines together: with thousands of flows, waiting for them is what costs.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct Flow<A> {
     /// Who talks to whom.
     pub key: FlowKey,
-    /// The end that opened it, or is taken for it.
-    pub client: Side,
-    /// Time of the first packet.
-    pub first_seen: Timestamp,
     /// Time of the last packet.
     pub last_seen: Timestamp,
-    /// Packets by the [`Side`] that sent them.
-    pub packets: [u64; 2],
-    /// Octets of the frames, by sender.
-    pub bytes: [u64; 2],
+    /// When it was put at the end of its list.
+    listed: Timestamp,
     /// For TCP.
     pub connection: Connection,
     /// What the application layer keeps.
     pub app: A,
+    /// Packets by the [`Side`] that sent them.
+    pub packets: [u64; 2],
+    /// Octets of the frames, by sender.
+    pub bytes: [u64; 2],
+    links: Links,
     /// The same in all records of the flow; below 2^51, so that JSON readers keep it exact.
     pub id: u64,
+    /// Time of the first packet.
+    pub first_seen: Timestamp,
     /// The name of the flow in other tools.
     pub community_id: CommunityId,
-    links: Links,
+    /// The end that opened it, or is taken for it.
+    pub client: Side,
 }
 
 /// What [`FlowTable::find`] found.
@@ -174,7 +176,8 @@ impl<A> FlowTable<A> {
             app,
             id: flow_id(&key, now),
             community_id: CommunityId::default(),
-            links: Links { previous: NONE, next: NONE, lifetime, listed: now },
+            listed: now,
+            links: Links { previous: NONE, next: NONE, lifetime },
         };
         let index = self.free.pop().unwrap_or_else(|| {
             self.flows.push(None);
@@ -198,7 +201,7 @@ impl<A> FlowTable<A> {
     pub fn touch(&mut self, index: u32, now: Timestamp, lifetime: Lifetime) {
         let Some(flow) = self.get_mut(index) else { return };
         flow.last_seen = flow.last_seen.max(now);
-        if flow.links.lifetime != lifetime || flow.links.listed + RELIST <= now {
+        if flow.links.lifetime != lifetime || flow.listed + RELIST <= now {
             self.unlink(index);
             self.append(index, lifetime, now);
         }
@@ -222,14 +225,14 @@ impl<A> FlowTable<A> {
                 if self.deadline(first) <= now {
                     return Some(self.lists[list].first);
                 }
-                let links = first.links;
-                if links.listed + self.timeouts.0[list] > now {
+                let lifetime = first.links.lifetime;
+                if first.listed + self.timeouts.0[list] > now {
                     break;
                 }
                 // Seen again within a second of being listed: its turn is later.
                 let (index, seen) = (self.lists[list].first, first.last_seen);
                 self.unlink(index);
-                self.append(index, links.lifetime, seen);
+                self.append(index, lifetime, seen);
             }
         }
         None
@@ -269,7 +272,7 @@ impl<A> FlowTable<A> {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Some(Links { previous, next, lifetime, .. }) = self.links_mut(index).copied() else {
+        let Some(Links { previous, next, lifetime }) = self.links_mut(index).copied() else {
             return;
         };
         match self.links_mut(previous) {
@@ -284,8 +287,9 @@ impl<A> FlowTable<A> {
 
     fn append(&mut self, index: u32, lifetime: Lifetime, now: Timestamp) {
         let last = std::mem::replace(&mut self.lists[lifetime as usize].last, index);
-        if let Some(links) = self.links_mut(index) {
-            *links = Links { previous: last, next: NONE, lifetime, listed: now };
+        if let Some(flow) = self.get_mut(index) {
+            flow.links = Links { previous: last, next: NONE, lifetime };
+            flow.listed = now;
         }
         match self.links_mut(last) {
             Some(links) => links.next = index,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::Types;
 use super::json::{Json, Key};
-use super::layout::Layout;
+use super::layout::{Interlude, Layout};
 use crate::engine::Stats;
 use crate::event::{CONTEXT, Event, Schema};
 use crate::protocol;
@@ -25,11 +25,14 @@ pub struct Eve<W: Write> {
     lines: Json,
     types: Types,
     alerts: bool,
-    before_type: Layout,
-    after_type: Layout,
+    context: Layout,
+    /// Before which field of the context the type is written.
+    type_before: usize,
     shapes: Vec<Shape>,
-    /// `"host":"…",`, or nothing for a sensor without a name.
-    host: Vec<u8>,
+    /// `"event_type":"alert",`, and the sensor's name.
+    alert_type: Box<[u8]>,
+    /// The same for the counters.
+    stats_type: Box<[u8]>,
     /// What every alert of a rule says, by [`Rule::index`].
     rules: Vec<Box<[u8]>>,
     written: u64,
@@ -40,7 +43,7 @@ pub struct Eve<W: Write> {
 #[derive(Debug)]
 struct Shape {
     schema: &'static Schema,
-    /// `"event_type":"…",`
+    /// `"event_type":"…",`, and the sensor's name.
     event_type: Box<[u8]>,
     layout: Layout,
     /// Whether such records are written on their own; alerts carry them in any case.
@@ -57,14 +60,14 @@ impl<W: Write> Eve<W> {
             output,
             lines: Json::with_capacity(BATCH + BATCH / 4),
             alerts: types.alerts(),
-            before_type: Layout::of_fields(&CONTEXT, 0..ends),
-            after_type: Layout::of_fields(&CONTEXT, ends..CONTEXT.fields.len())
-                .with_lists(&CONTEXT),
+            context: Layout::new(&CONTEXT),
+            type_before: ends,
             shapes: protocol::services()
-                .map(|schema| Shape::new(schema, types.records(schema)))
+                .map(|schema| Shape::new(schema, types.records(schema), sensor))
                 .collect(),
+            alert_type: event_type("alert", sensor),
+            stats_type: event_type("stats", sensor),
             types,
-            host: sensor.map(|name| member("host", name)).unwrap_or_default(),
             rules: rules.iter().map(constant_part).collect(),
             written: 0,
             error: None,
@@ -98,10 +101,8 @@ impl<W: Write> Eve<W> {
         }
         let lines = &mut self.lines;
         lines.raw(b"{");
-        self.before_type.write(event.context, lines);
-        lines.raw(&shape.event_type);
-        lines.raw(&self.host);
-        self.after_type.write(event.context, lines);
+        let event_type = Interlude { before: self.type_before, text: &shape.event_type };
+        self.context.write_with(event_type, event.context, lines);
         shape.layout.write(event.record, lines);
         self.end_line();
     }
@@ -114,10 +115,8 @@ impl<W: Write> Eve<W> {
         let schema = event.record.schema();
         let lines = &mut self.lines;
         lines.raw(b"{");
-        self.before_type.write(event.context, lines);
-        lines.raw(b"\"event_type\":\"alert\",");
-        lines.raw(&self.host);
-        self.after_type.write(event.context, lines);
+        let event_type = Interlude { before: self.type_before, text: &self.alert_type };
+        self.context.write_with(event_type, event.context, lines);
         match self.rules.get(rule.index) {
             Some(constant) => lines.raw(constant),
             None => lines.raw(&constant_part(rule)),
@@ -135,8 +134,7 @@ impl<W: Write> Eve<W> {
         }
         self.lines.raw(b"{");
         self.lines.time(&Key::new("timestamp"), now);
-        self.lines.raw(b"\"event_type\":\"stats\",");
-        self.lines.raw(&self.host);
+        self.lines.raw(&self.stats_type);
         self.lines.raw(b"\"stats\":");
         self.lines.raw(stats_object(uptime, stats).to_string().as_bytes());
         self.lines.raw(b",");
@@ -171,21 +169,24 @@ impl<W: Write> Eve<W> {
 }
 
 impl Shape {
-    fn new(schema: &'static Schema, written: bool) -> Self {
+    fn new(schema: &'static Schema, written: bool, sensor: Option<&str>) -> Self {
         Self {
             schema,
-            event_type: member("event_type", schema.name).into(),
+            event_type: event_type(schema.name, sensor),
             layout: Layout::new(schema),
             written,
         }
     }
 }
 
-/// `"key":"text",`
-fn member(key: &str, text: &str) -> Vec<u8> {
+/// `"event_type":"…","host":"…",`, without a host for a sensor without a name.
+fn event_type(name: &str, sensor: Option<&str>) -> Box<[u8]> {
     let mut json = Json::default();
-    json.text(&Key::new(key), text.as_bytes());
-    json.as_bytes().to_vec()
+    json.text(&Key::new("event_type"), name.as_bytes());
+    if let Some(sensor) = sensor {
+        json.text(&Key::new("host"), sensor.as_bytes());
+    }
+    json.as_bytes().into()
 }
 
 /// `"alert":{…},`: what all alerts of a rule have in common.

@@ -1,5 +1,10 @@
-//! How records of a type are written: their table of fields as a tree of objects, every key
-//! escaped beforehand.
+//! How records of a type are written: every key escaped beforehand, and for each field the object
+//! that it is in.
+//!
+//! A record shows the fields that it has in the order of its table; an object is opened when its
+//! first field comes, and closed when a field of another object does. What cannot be written on
+//! the way is written when its object is closed: lists, for they come after the fields, and
+//! fields that stand apart from the others of their object. So every key is there once.
 
 use super::json::{Json, Key, Name};
 use crate::event::{Field, Kind, Record, Schema, Value};
@@ -7,14 +12,32 @@ use crate::event::{Field, Kind, Record, Schema, Value};
 /// How to write records of one type.
 #[derive(Debug)]
 pub(crate) struct Layout {
-    members: Vec<Member>,
+    /// By index of [`Schema::fields`].
+    fields: Vec<Slot>,
+    /// By index of [`Schema::lists`].
+    lists: Vec<ListSlot>,
+    /// The record itself, then the objects in it.
+    objects: Vec<Object>,
 }
 
 #[derive(Debug)]
-enum Member {
-    Field { index: usize, key: Key, names: Names },
-    Object { name: &'static str, key: Key, only: Option<u8>, members: Vec<Member> },
-    List { index: usize, key: Key, element: Element },
+struct Slot {
+    /// An index of [`Layout::objects`], or [`LATE`].
+    object: usize,
+    key: Key,
+    names: Names,
+}
+
+/// Instead of an object: the field is not written on the way, but when its object is closed.
+const LATE: usize = usize::MAX;
+
+/// The quoted names of a field's codes; none if it has no codes, `None` for a code without a name.
+type Names = Box<[Option<Name>]>;
+
+#[derive(Debug)]
+struct ListSlot {
+    key: Key,
+    element: Element,
 }
 
 #[derive(Debug)]
@@ -27,91 +50,147 @@ enum Element {
     Object(Layout),
 }
 
-/// The quoted names of a field's codes; none if it has no codes, `None` for a code without a name.
-type Names = Box<[Option<Name>]>;
+#[derive(Debug)]
+struct Object {
+    /// The dotted name.
+    name: String,
+    key: Key,
+    parent: usize,
+    depth: usize,
+    /// The only type of message that has this object, where it is named after one.
+    only: Option<u8>,
+    /// What is written when it is closed.
+    late_fields: Vec<usize>,
+    lists: Vec<usize>,
+    /// Objects in it that have such fields or lists, or objects with some.
+    late_objects: Vec<usize>,
+}
+
+/// The record itself, among [`Layout::objects`].
+const RECORD: usize = 0;
+
+/// Text that goes between two fields.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Interlude<'t> {
+    /// Before the first field with this index or a higher one.
+    pub(crate) before: usize,
+    /// JSON members, each with a comma after it.
+    pub(crate) text: &'t [u8],
+}
+
+impl Interlude<'_> {
+    const NONE: Self = Self { before: usize::MAX, text: &[] };
+}
 
 impl Layout {
     /// How to write every field and list of `schema`.
     pub(crate) fn new(schema: &'static Schema) -> Self {
-        let mut layout = Self::of_fields(schema, 0..schema.fields.len());
-        for (index, list) in schema.lists.iter().enumerate() {
-            layout.add_list(schema, index, list);
-        }
-        layout
-    }
-
-    /// How to write a part of the fields of `schema`.
-    pub(crate) fn of_fields(schema: &'static Schema, part: std::ops::Range<usize>) -> Self {
-        let mut layout = Self { members: Vec::new() };
-        for (index, field) in schema.fields.iter().enumerate().take(part.end).skip(part.start) {
-            let (members, key) = descend(&mut layout.members, field.name, schema.message_types);
-            members.push(Member::Field { index, key: Key::new(key), names: names_of(field) });
-        }
-        layout
-    }
-
-    /// Adds the lists of `schema` that are not in an object.
-    pub(crate) fn with_lists(mut self, schema: &'static Schema) -> Self {
-        for (index, list) in schema.lists.iter().enumerate() {
-            self.add_list(schema, index, list);
-        }
-        self
-    }
-
-    fn add_list(&mut self, schema: &'static Schema, index: usize, list: &crate::event::List) {
-        let element = match list.element.fields {
-            [field] if field.name.is_empty() => {
-                Element::Plain { key: Key::none(), names: names_of(field) }
+        let mut layout = Self { fields: Vec::new(), lists: Vec::new(), objects: Vec::new() };
+        layout.add_object(String::new(), "", RECORD, None);
+        let mut closed = vec![false];
+        let mut current = RECORD;
+        for field in schema.fields {
+            let (object, key) = layout.descend(field.name, schema.message_types);
+            closed.resize(layout.objects.len(), false);
+            let is_late = layout.path(object).any(|object| closed[object]);
+            if is_late {
+                layout.objects[object].late_fields.push(layout.fields.len());
+                layout.note_late(object);
+            } else {
+                let left =
+                    layout.path(current).filter(|left| !layout.path(object).any(|o| o == *left));
+                left.for_each(|left| closed[left] = true);
+                current = object;
             }
-            _ => Element::Object(Self::new(list.element)),
-        };
-        let (members, key) = descend(&mut self.members, list.name, schema.message_types);
-        members.push(Member::List { index, key: Key::new(key), element });
+            layout.fields.push(Slot {
+                object: if is_late { LATE } else { object },
+                key: Key::new(key),
+                names: names_of(field),
+            });
+        }
+        for list in schema.lists {
+            let (object, key) = layout.descend(list.name, schema.message_types);
+            layout.objects[object].lists.push(layout.lists.len());
+            layout.note_late(object);
+            let element = match list.element.fields {
+                [field] if field.name.is_empty() => {
+                    Element::Plain { key: Key::none(), names: names_of(field) }
+                }
+                _ => Element::Object(Self::new(list.element)),
+            };
+            layout.lists.push(ListSlot { key: Key::new(key), element });
+        }
+        assert!(layout.objects.len() <= Writing::OBJECTS, "{} has too many objects", schema.name);
+        layout
+    }
+
+    /// Finds, or makes, the object that the member with this dotted name is in; and the member's
+    /// own key.
+    fn descend(&mut self, name: &'static str, message_types: &[&str]) -> (usize, &'static str) {
+        let mut object = RECORD;
+        let mut start = 0;
+        while let Some((key, _)) = name[start..].split_once('.') {
+            let end = start + key.len();
+            let found = self.objects.iter().position(|object| object.name == name[..end]);
+            object = found.unwrap_or_else(|| {
+                let only = message_types.iter().position(|message_type| *message_type == key);
+                self.add_object(name[..end].to_owned(), key, object, only.map(|only| only as u8))
+            });
+            start = end + 1;
+        }
+        (object, &name[start..])
+    }
+
+    fn add_object(&mut self, name: String, key: &str, parent: usize, only: Option<u8>) -> usize {
+        self.objects.push(Object {
+            name,
+            key: Key::new(key),
+            parent,
+            depth: self.objects.get(parent).map_or(0, |parent| parent.depth + 1),
+            only,
+            late_fields: Vec::new(),
+            lists: Vec::new(),
+            late_objects: Vec::new(),
+        });
+        self.objects.len() - 1
+    }
+
+    /// An object and those that it is in, but for the record itself.
+    fn path(&self, object: usize) -> impl Iterator<Item = usize> + '_ {
+        let up = |object: &usize| Some(self.objects[*object].parent);
+        std::iter::successors(Some(object), up).take_while(|object| *object != RECORD)
+    }
+
+    /// Lets all that an object is in know that something in it is written late.
+    fn note_late(&mut self, object: usize) {
+        let path: Vec<_> = self.path(object).collect();
+        for object in path {
+            let parent = self.objects[object].parent;
+            let late = &mut self.objects[parent].late_objects;
+            if !late.contains(&object) {
+                late.push(object);
+            }
+        }
     }
 
     /// Writes the members of `record` that it has, each with a comma after it.
     #[inline]
-    pub(crate) fn write<R: Record + ?Sized>(&self, record: &R, json: &mut Json) {
-        write_members(&self.members, record, json);
+    pub(crate) fn write(&self, record: &dyn Record, json: &mut Json) {
+        self.write_with(Interlude::NONE, record, json);
     }
-}
 
-/// Finds, or makes, the object that the member with this dotted name belongs in; and the member's
-/// own key.
-fn descend<'m>(
-    mut members: &'m mut Vec<Member>,
-    name: &'static str,
-    message_types: &[&str],
-) -> (&'m mut Vec<Member>, &'static str) {
-    let mut path = name;
-    while let Some((object, rest)) = path.split_once('.') {
-        members = object_in(members, object, message_types);
-        path = rest;
-    }
-    (members, path)
-}
-
-fn object_in<'m>(
-    members: &'m mut Vec<Member>,
-    wanted: &'static str,
-    message_types: &[&str],
-) -> &'m mut Vec<Member> {
-    let found = members
-        .iter()
-        .position(|member| matches!(member, Member::Object { name, .. } if *name == wanted));
-    let position = found.unwrap_or_else(|| {
-        let only = message_types.iter().position(|message_type| *message_type == wanted);
-        members.push(Member::Object {
-            name: wanted,
-            key: Key::new(wanted),
-            only: only.map(|index| index as u8),
-            members: Vec::new(),
-        });
-        members.len() - 1
-    });
-    match &mut members[position] {
-        Member::Object { members, .. } => members,
-        Member::Field { .. } | Member::List { .. } => unreachable!("it was found as an object"),
+    /// The same, with some text in between or, at the latest, at the end.
+    #[inline]
+    pub(crate) fn write_with(
+        &self,
+        interlude: Interlude<'_>,
+        record: &dyn Record,
+        json: &mut Json,
+    ) {
+        let mut writing =
+            Writing { layout: self, record, json, current: RECORD, opened: 1, interlude };
+        record.present(&mut |index, value| writing.field(index, value));
+        writing.finish();
     }
 }
 
@@ -120,61 +199,130 @@ fn names_of(field: &Field) -> Names {
     names.iter().map(|name| (!name.is_empty()).then(|| Name::new(name))).collect()
 }
 
-fn write_members<R: Record + ?Sized>(members: &[Member], record: &R, json: &mut Json) {
-    for member in members {
-        match member {
-            Member::Field { index, key, names } => {
-                write_field(record.value(*index), key, names, json);
+/// A record on its way.
+struct Writing<'w> {
+    layout: &'w Layout,
+    record: &'w dyn Record,
+    json: &'w mut Json,
+    /// The object that is open, and with it those that it is in.
+    current: usize,
+    /// One bit an object: those that are, or were, open.
+    opened: u128,
+    interlude: Interlude<'w>,
+}
+
+impl Writing<'_> {
+    /// How many objects fit into [`Writing::opened`].
+    const OBJECTS: usize = u128::BITS as usize;
+
+    #[inline]
+    fn field(&mut self, index: usize, value: Value<'_>) {
+        let Some(slot) = self.layout.fields.get(index) else { return };
+        if index >= self.interlude.before {
+            self.interlude();
+        }
+        if slot.object != self.current {
+            if slot.object == LATE || !has_text(value, &slot.names) {
+                return;
             }
-            Member::Object { only: Some(only), .. } if *only != record.message_type() => {}
-            Member::Object { key, members, .. } => {
-                let before = json.len();
-                json.open(key, b'{');
-                let empty = json.len();
-                write_members(members, record, json);
-                close(before, empty, b'}', json);
-            }
-            Member::List { index, key, element } => {
-                let before = json.len();
-                json.open(key, b'[');
-                let empty = json.len();
-                record.each(*index, &mut |element_record| {
-                    write_element(element, element_record, json);
-                });
-                close(before, empty, b']', json);
+            self.enter(slot.object);
+        }
+        write_value(value, &slot.key, &slot.names, self.json);
+    }
+
+    fn interlude(&mut self) {
+        self.json.raw(self.interlude.text);
+        self.interlude = Interlude::NONE;
+    }
+
+    /// Closes and opens objects until this one is open, and none in it.
+    fn enter(&mut self, object: usize) {
+        while self.current != object {
+            let (from, to) = (&self.layout.objects[self.current], &self.layout.objects[object]);
+            if to.depth > from.depth {
+                self.enter(to.parent);
+                self.open(object);
+            } else {
+                self.close();
             }
         }
     }
-}
 
-fn write_element(element: &Element, record: &dyn Record, json: &mut Json) {
-    match element {
-        Element::Plain { key, names } => write_field(record.value(0), key, names, json),
-        Element::Object(layout) => {
-            json.raw(b"{");
-            let empty = json.len();
-            layout.write(record, json);
-            if json.len() > empty {
-                json.truncate(json.len() - 1);
+    fn open(&mut self, object: usize) {
+        self.json.open(&self.layout.objects[object].key, b'{');
+        self.opened |= 1 << object;
+        self.current = object;
+    }
+
+    fn close(&mut self) {
+        self.late();
+        self.json.close(b'}');
+        self.json.raw(b",");
+        self.current = self.layout.objects[self.current].parent;
+    }
+
+    fn finish(&mut self) {
+        if !self.interlude.text.is_empty() {
+            self.interlude();
+        }
+        self.enter(RECORD);
+        self.late();
+    }
+
+    /// Writes what is left to write into the current object.
+    #[inline]
+    fn late(&mut self) {
+        let layout = self.layout;
+        let object = &layout.objects[self.current];
+        for index in &object.late_fields {
+            let slot = &layout.fields[*index];
+            let value = self.record.value(*index);
+            if has_text(value, &slot.names) {
+                write_value(value, &slot.key, &slot.names, self.json);
             }
-            json.raw(b"},");
+        }
+        for index in &object.lists {
+            write_list(&layout.lists[*index], *index, self.record, self.json);
+        }
+        for late in &object.late_objects {
+            let only = layout.objects[*late].only;
+            if self.opened & 1 << late == 0
+                && only.is_none_or(|only| only == self.record.message_type())
+            {
+                self.late_object(*late);
+            }
         }
     }
+
+    /// Writes an object of which no field came on the way, if anything is in it.
+    fn late_object(&mut self, object: usize) {
+        let parent = self.current;
+        let before = self.json.len();
+        self.open(object);
+        let empty = self.json.len();
+        self.late();
+        if self.json.len() == empty {
+            self.json.truncate(before);
+        } else {
+            self.json.close(b'}');
+            self.json.raw(b",");
+        }
+        self.current = parent;
+    }
 }
 
-/// Ends an object or array, or takes it back if nothing is in it.
+/// Whether there is anything to write.
 #[inline]
-fn close(before: usize, empty: usize, bracket: u8, json: &mut Json) {
-    if json.len() == empty {
-        json.truncate(before);
-    } else {
-        json.close(bracket);
-        json.raw(b",");
+fn has_text(value: Value<'_>, names: &Names) -> bool {
+    match value {
+        Value::Absent => false,
+        Value::Code(code) => matches!(names.get(usize::from(code)), Some(Some(_))),
+        _ => true,
     }
 }
 
 #[inline]
-fn write_field(value: Value<'_>, key: &Key, names: &Names, json: &mut Json) {
+fn write_value(value: Value<'_>, key: &Key, names: &Names, json: &mut Json) {
     match value {
         Value::Absent => {}
         Value::Boolean(flag) => json.boolean(key, flag),
@@ -189,5 +337,33 @@ fn write_field(value: Value<'_>, key: &Key, names: &Names, json: &mut Json) {
         Value::Text(text) => json.text(key, text),
         Value::Address(address) => json.address(key, address),
         Value::Time(time) => json.time(key, time),
+    }
+}
+
+fn write_list(list: &ListSlot, index: usize, record: &dyn Record, json: &mut Json) {
+    let before = json.len();
+    json.open(&list.key, b'[');
+    let empty = json.len();
+    record.each(index, &mut |element| write_element(&list.element, element, json));
+    if json.len() == empty {
+        json.truncate(before);
+    } else {
+        json.close(b']');
+        json.raw(b",");
+    }
+}
+
+fn write_element(element: &Element, record: &dyn Record, json: &mut Json) {
+    match element {
+        Element::Plain { key, names } => write_value(record.value(0), key, names, json),
+        Element::Object(layout) => {
+            json.raw(b"{");
+            let empty = json.len();
+            layout.write(record, json);
+            if json.len() > empty {
+                json.truncate(json.len() - 1);
+            }
+            json.raw(b"},");
+        }
     }
 }

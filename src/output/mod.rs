@@ -1,5 +1,6 @@
 //! Where events go: EVE JSON.
 
+mod additions;
 mod eve;
 mod json;
 mod layout;
@@ -7,5 +8,6 @@ mod layout;
 mod tests;
 mod types;
 
+pub use additions::{ADDITIONS, is_addition};
 pub use eve::Eve;
 pub use types::{Types, UnknownType};

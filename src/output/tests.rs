@@ -7,9 +7,9 @@ use super::layout::Layout;
 use super::{Eve, Types};
 use crate::engine::Stats;
 use crate::event::{
-    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowRecord, Kind, Record, Value,
+    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowContext, FlowRecord, Kind, Record, Value,
 };
-use crate::flow::{CommunityId, Direction, FlowKey};
+use crate::flow::{CommunityId, FlowKey, Side};
 use crate::record;
 use crate::rule::{Placeholders, RuleSet, Source};
 use crate::time::Timestamp;
@@ -86,7 +86,6 @@ fn an_object_has_all_its_members_in_one_place() {
     let message = Message {
         kind: 1,
         topic: Some(b"a/\"b\""),
-        client: Some("of another type of message"),
         words: vec![Plain(b"one"), Plain(b"tw\xFFo")],
         objects: vec![
             Object { ioa: 1, value: Value::Single(0.5), invalid: Some(false) },
@@ -115,9 +114,15 @@ fn what_is_absent_leaves_no_trace() {
 }
 
 #[test]
-fn an_object_named_after_a_message_type_is_only_in_such_messages() {
-    let message = Message { kind: 0, topic: Some(b"t"), client: Some("c"), ..Message::default() };
-    assert_eq!(written(&message), r#"{"m":{"code":"zero","connect":{"client":"c"},"last":true}}"#);
+fn an_object_of_which_only_lists_are_there_is_opened_for_them() {
+    let message = Message { kind: 1, code: 1, words: vec![Plain(b"one")], ..Message::default() };
+    assert_eq!(written(&message), r#"{"m":{"last":true,"publish":{"words":["one"]}}}"#);
+}
+
+#[test]
+fn the_lists_of_an_object_named_after_another_message_type_are_not_asked_for() {
+    let message = Message { kind: 0, code: 1, words: vec![Plain(b"one")], ..Message::default() };
+    assert_eq!(written(&message), r#"{"m":{"last":true}}"#);
 }
 
 /// Duplicate keys are no JSON: a name must not be a value in one line and an object in another.
@@ -149,16 +154,18 @@ fn with_context<R>(use_it: impl FnOnce(&Context<'_>) -> R) -> R {
     let (key, community_id) = (key(), CommunityId::default());
     use_it(&Context {
         timestamp: Timestamp::from_nanos(1_795_409_759_123_456_789),
-        pcap_cnt: 7,
-        in_iface: Some("eth0"),
-        flow_id: Some((1 << 53) - 1),
-        community_id: Some((&key, &community_id)),
+        number: 7,
+        interface: Some("eth0"),
         vlan: &[12],
-        source: Some((ATTACKER.into(), Some(40_000))),
-        destination: Some((STATION.into(), Some(2404))),
-        proto: Some("TCP"),
-        app_proto: Some("iec104"),
-        direction: Some(Direction::ToServer),
+        flow: Some(FlowContext {
+            key: &key,
+            id: (1 << 53) - 1,
+            community_id: &community_id,
+            sender: Side::Upper,
+            client: Side::Upper,
+            directed: true,
+            app_proto: Some("iec104"),
+        }),
     })
 }
 

@@ -217,7 +217,9 @@ impl<'t> Parser<'_, 't, '_> {
         let chosen: Vec<usize> = (0..self.names.len())
             .filter(|&index| is_meant(pattern.text, self.names[index].0))
             .collect();
-        chosen.iter().for_each(|&index| self.used[index] = true);
+        for index in &chosen {
+            self.used[*index] = true;
+        }
         if chosen.is_empty() {
             let stem = pattern.text.trim_matches('*');
             let help = did_you_mean(stem, self.names.iter().map(|(name, _)| *name));

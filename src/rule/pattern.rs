@@ -120,18 +120,12 @@ impl Pattern {
             (false, true) => "i-u",
             (false, false) => "i",
         };
-        let mut regex = String::from(r"\A");
-        for piece in &self.pieces {
-            match piece {
-                Piece::Literal(text) => {
-                    regex.push_str(&format!("(?{flags}:{})", regex::escape(text)));
-                }
-                Piece::Any => regex.push_str("(?s:.*)"),
-                Piece::One => regex.push_str("(?s:.)"),
-            }
-        }
-        regex.push_str(r"\z");
-        regex
+        let pieces = self.pieces.iter().map(|piece| match piece {
+            Piece::Literal(text) => format!("(?{flags}:{})", regex::escape(text)),
+            Piece::Any => "(?s:.*)".to_owned(),
+            Piece::One => "(?s:.)".to_owned(),
+        });
+        format!(r"\A{}\z", pieces.collect::<String>())
     }
 }
 

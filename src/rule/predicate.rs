@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::pattern::Pattern;
 use crate::event::{CONTEXT, FieldPath, Kind, Schema, Value};
@@ -118,6 +119,13 @@ impl<K: Copy + Ord> Ranges<K> {
         Self(joined)
     }
 
+    /// The points that are in both.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |two| (one, two)));
+        let both = pairs.map(|(one, two)| (one.0.max(two.0), one.1.min(two.1)));
+        Self(both.filter(|(from, to)| from <= to).collect())
+    }
+
     /// First and last of each range.
     pub(super) fn iter(&self) -> impl Iterator<Item = (K, K)> + '_ {
         self.0.iter().copied()
@@ -167,7 +175,7 @@ pub(super) const fn flag_point(flag: bool) -> i64 {
 fn shortest(number: f32) -> f64 {
     let wide = f64::from(number);
     // Whole numbers below 2^24 are their own shortest decimal.
-    if wide.trunc() == wide && wide.abs() < 16_777_216.0 || !wide.is_finite() {
+    if wide.fract() == 0.0 && wide.abs() < 16_777_216.0 || !wide.is_finite() {
         return wide;
     }
     ryu::Buffer::new().format_finite(number).parse().unwrap_or(wide)
@@ -196,25 +204,30 @@ pub(super) type PredicateId = u32;
 /// The predicates of a service, each once.
 #[derive(Debug, Default)]
 pub(super) struct Predicates {
-    ids: HashMap<Predicate, PredicateId>,
+    ids: HashMap<Rc<Predicate>, PredicateId>,
+    all: Vec<Rc<Predicate>>,
 }
 
 impl Predicates {
     /// The identifier of this predicate, the same for the same predicate.
     pub(super) fn id(&mut self, predicate: Predicate) -> PredicateId {
-        let next = self.ids.len() as PredicateId;
-        *self.ids.entry(predicate).or_insert(next)
+        if let Some(id) = self.ids.get(&predicate) {
+            return *id;
+        }
+        let (id, predicate) = (self.all.len() as PredicateId, Rc::new(predicate));
+        self.all.push(Rc::clone(&predicate));
+        self.ids.insert(predicate, id);
+        id
     }
 
-    /// All predicates, those of a field side by side, and the new place of each by identifier.
-    pub(super) fn in_order(self) -> (Vec<Predicate>, Vec<PredicateId>) {
-        let mut all: Vec<_> = self.ids.into_iter().collect();
-        all.sort_unstable_by_key(|(predicate, id)| (predicate.field, *id));
-        let mut places = vec![0; all.len()];
-        for (place, (_, id)) in all.iter().enumerate() {
-            places[*id as usize] = place as PredicateId;
-        }
-        (all.into_iter().map(|(predicate, _)| predicate).collect(), places)
+    /// The predicate with this identifier.
+    pub(super) fn get(&self, id: PredicateId) -> &Predicate {
+        &self.all[id as usize]
+    }
+
+    /// All predicates, by identifier.
+    pub(super) fn all(&self) -> &[Rc<Predicate>] {
+        &self.all
     }
 }
 
@@ -288,11 +301,15 @@ impl Expression {
         }
     }
 
-    /// Replaces each predicate by its place.
-    pub(super) fn renumber(&mut self, places: &[PredicateId]) {
+    /// Shows each predicate that it names.
+    pub(super) fn each(&mut self, visit: &mut impl FnMut(&mut PredicateId)) {
         match self {
-            Self::Holds(id) | Self::Fails(id) => *id = places[*id as usize],
-            Self::AtLeast(_, parts) => parts.iter_mut().for_each(|part| part.renumber(places)),
+            Self::Holds(id) | Self::Fails(id) => visit(id),
+            Self::AtLeast(_, parts) => {
+                for part in parts {
+                    part.each(visit);
+                }
+            }
         }
     }
 }

@@ -4,7 +4,6 @@
 //! most rules are two or three of them.
 
 use super::predicate::Expression;
-use super::truth::Truth;
 
 /// The conditions of a service's rules, one after the other.
 #[derive(Debug, Clone, Default)]
@@ -35,12 +34,11 @@ impl Programs {
         self.rules.push((first, self.steps.len() as u32));
     }
 
-    /// Whether the rule's condition holds.
+    /// Whether the rule's condition holds over these bits.
     #[inline]
-    pub(super) fn holds(&self, rule: u32, truth: &Truth) -> bool {
-        let (first, last) = self.rules[rule as usize];
-        let mut steps = &self.steps[first as usize..last as usize];
-        while let Some((holds, rest)) = evaluate(steps, truth) {
+    pub(super) fn holds(&self, rule: u32, bits: &[u64]) -> bool {
+        let mut steps = self.of(rule);
+        while let Some((holds, rest)) = evaluate(steps, bits) {
             if !holds {
                 return false;
             }
@@ -48,24 +46,46 @@ impl Programs {
         }
         true
     }
+
+    /// Whether it may hold while only the words below `known` are. What must hold of them stands
+    /// first.
+    #[inline]
+    pub(super) fn may_hold(&self, rule: u32, bits: &[u64], known: u32) -> bool {
+        for step in self.of(rule) {
+            match *step {
+                Step::Bits { word, mask, wanted } if word < known => {
+                    if bits[word as usize] & mask != wanted {
+                        return false;
+                    }
+                }
+                _ => return true,
+            }
+        }
+        true
+    }
+
+    fn of(&self, rule: u32) -> &[Step] {
+        let (first, last) = self.rules[rule as usize];
+        &self.steps[first as usize..last as usize]
+    }
 }
 
 /// Whether the first part holds, and the steps after it.
 #[inline]
-fn evaluate<'s>(steps: &'s [Step], truth: &Truth) -> Option<(bool, &'s [Step])> {
+fn evaluate<'s>(steps: &'s [Step], bits: &[u64]) -> Option<(bool, &'s [Step])> {
     let (first, rest) = steps.split_first()?;
     Some(match *first {
-        Step::Bits { word, mask, wanted } => (truth.word(word) & mask == wanted, rest),
+        Step::Bits { word, mask, wanted } => (bits[word as usize] & mask == wanted, rest),
         Step::AtLeast { needed, length } => {
             let (parts, rest) = rest.split_at(length as usize);
-            (at_least(needed, parts, truth), rest)
+            (at_least(needed, parts, bits), rest)
         }
     })
 }
 
-fn at_least(mut needed: u32, mut parts: &[Step], truth: &Truth) -> bool {
+fn at_least(mut needed: u32, mut parts: &[Step], bits: &[u64]) -> bool {
     while needed > 0 {
-        let Some((holds, rest)) = evaluate(parts, truth) else { return false };
+        let Some((holds, rest)) = evaluate(parts, bits) else { return false };
         needed -= u32::from(holds);
         parts = rest;
     }
@@ -86,7 +106,9 @@ fn step(expression: &Expression, steps: &mut Vec<Step>) {
             let needed = if *needed == parts.len() {
                 conjunction(parts, steps)
             } else {
-                parts.iter().for_each(|part| step(part, steps));
+                for part in parts {
+                    step(part, steps);
+                }
                 *needed
             };
             let length = (steps.len() - head - 1) as u32;
@@ -137,7 +159,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rule::truth::Classes;
+    use crate::rule::truth::{ClassBuilder, Truth};
 
     fn naive(expression: &Expression, holding: &[bool]) -> bool {
         match expression {
@@ -171,13 +193,18 @@ mod tests {
             programs.add(&expression);
             programs.add(&expression.clone().negated());
             let held: Vec<u32> = (0..200).filter(|id| holding[*id as usize]).collect();
-            let mut classes = Classes::default();
-            let class = classes.add(&held, &vec![Vec::new(); 200]);
+            let triggers = vec![Vec::new(); 200];
+            let mut classes = ClassBuilder::new(&triggers);
+            let class = classes.of(&held);
             let mut truth = Truth::new(200, 2);
             truth.begin();
-            truth.apply(&classes, class);
-            prop_assert_eq!(programs.holds(0, &truth), naive(&expression, &holding));
-            prop_assert_eq!(programs.holds(1, &truth), !naive(&expression, &holding));
+            truth.apply(&classes.finish(), class);
+            prop_assert_eq!(programs.holds(0, truth.bits()), naive(&expression, &holding));
+            prop_assert_eq!(programs.holds(1, truth.bits()), !naive(&expression, &holding));
+            // Rules are let go only when nothing to come can save them.
+            for known in 0..4 {
+                prop_assert!(programs.may_hold(0, truth.bits(), known) || !naive(&expression, &holding));
+            }
         }
     }
 }

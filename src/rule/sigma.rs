@@ -261,13 +261,11 @@ impl Reader<'_, '_> {
     }
 
     fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
-        match &node.content {
-            Content::List(items) => items,
-            _ => {
-                self.wrong::<()>(node.span, format!("a list stands here, not {}", node.what()));
-                &[]
-            }
+        if let Content::List(items) = &node.content {
+            return items;
         }
+        self.wrong::<()>(node.span, format!("a list stands here, not {}", node.what()));
+        &[]
     }
 
     fn texts(&mut self, node: &Node) -> Vec<String> {

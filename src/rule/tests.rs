@@ -2,7 +2,10 @@
 
 mod errors;
 mod fake;
+#[path = "../../benches/generate/mod.rs"]
+mod generate;
 mod naive;
+mod pack;
 mod semantics;
 
 use super::*;

@@ -6,6 +6,7 @@
 //! for every event.
 
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use super::pattern::Shape;
 use super::predicate::{Expression, FieldId, Predicate, PredicateId, Test, TextTest};
@@ -26,14 +27,14 @@ pub(super) struct Rarity {
 }
 
 impl Rarity {
-    pub(super) fn new(schema: &'static Schema, predicates: &[Predicate]) -> Self {
+    pub(super) fn new(schema: &'static Schema, predicates: &[Rc<Predicate>]) -> Self {
         let mut named: HashMap<FieldId, HashSet<(i64, i64)>> = HashMap::new();
-        for Predicate { field, test } in predicates {
-            if let Test::Points(ranges) = test {
-                named.entry(*field).or_default().extend(ranges.iter());
+        for predicate in predicates {
+            if let Test::Points(ranges) = &predicate.test {
+                named.entry(predicate.field).or_default().extend(ranges.iter());
             }
         }
-        let share = |predicate: &Predicate| {
+        let share = |predicate: &Rc<Predicate>| {
             let known = named.get(&predicate.field).map_or(0, HashSet::len);
             // Any of several members may meet the predicate.
             let members = if predicate.field.path.list.is_some() { 3.0 } else { 1.0 };
@@ -78,7 +79,8 @@ fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
                 _ => usize::MAX,
             };
             let each = 1.0 / (known + 2).min(values) as f64;
-            ranges.iter().map(|(from, to)| if from == to { each } else { 0.3 }).sum()
+            let width = |from: i64, to: i64| to.saturating_sub(from).saturating_add(1) as f64;
+            ranges.iter().map(|(from, to)| (each * width(from, to)).min(each.max(0.3))).sum()
         }
         (Test::Addresses { v4, v6 }, _) => {
             let of = |bits: u32| if bits == 0 { 0.01 } else { 0.01 + 0.3 * f64::from(bits) / 32.0 };

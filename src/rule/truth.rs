@@ -1,48 +1,122 @@
 //! What holds for one event: a bit for each predicate, and the rules that it may concern.
 
-/// What an equivalence class of a field's values implies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+use std::collections::HashMap;
+
+use super::predicate::PredicateId;
+
+/// An equivalence class of a field's values: all of them meet the same predicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ClassId(u32);
 
-/// The equivalence classes of a service. All values of a class meet the same predicates.
-#[derive(Debug, Clone, Default)]
+impl ClassId {
+    /// Values that meet none.
+    const NONE: Self = Self(0);
+}
+
+/// The equivalence classes of a service.
+#[derive(Debug, Clone)]
 pub(super) struct Classes {
-    classes: Vec<Class>,
-    /// Predicates that hold: word of the truth, and bits in it.
+    list: Vec<Class>,
+    /// Predicates that hold: a word of the truth, and bits in it.
     words: Vec<(u32, u64)>,
-    /// Rules that may hold now, by their number in the service.
+    /// Rules that one predicate brings up: stretches of `rules`.
+    groups: Vec<Stretch>,
+    /// Rules by their number in the service; those that a predicate brings up side by side.
     rules: Vec<u32>,
 }
 
+/// What a class implies. Most imply one predicate that brings up some rules: that is here, and
+/// what is more elsewhere.
 #[derive(Debug, Clone, Copy)]
 struct Class {
-    words: (u32, u32),
-    rules: (u32, u32),
+    bits: u64,
+    word: u32,
+    /// Of [`Classes::words`].
+    words: Stretch,
+    /// Of [`Classes::rules`].
+    rules: Stretch,
+    /// Of [`Classes::groups`].
+    groups: Stretch,
 }
 
-impl Classes {
-    /// A class of values that meet `predicates`, ascending; `triggers` has the rules of each.
-    pub(super) fn add(&mut self, predicates: &[u32], triggers: &[Vec<u32>]) -> ClassId {
-        let mut words: Vec<(u32, u64)> = Vec::new();
+#[derive(Debug, Clone, Copy, Default)]
+struct Stretch {
+    from: u32,
+    to: u32,
+}
+
+impl Stretch {
+    fn new(from: usize, to: usize) -> Self {
+        Self { from: from as u32, to: to as u32 }
+    }
+
+    #[inline]
+    fn of<T>(self, all: &[T]) -> &[T] {
+        &all[self.from as usize..self.to as usize]
+    }
+}
+
+/// Makes classes, each once.
+#[derive(Debug)]
+pub(super) struct ClassBuilder {
+    classes: Classes,
+    known: HashMap<Vec<PredicateId>, ClassId>,
+    /// The rules that each predicate brings up.
+    triggers: Vec<Stretch>,
+}
+
+impl ClassBuilder {
+    /// For predicates that bring up these rules.
+    pub(super) fn new(triggers: &[Vec<u32>]) -> Self {
+        let rules: Vec<u32> = triggers.iter().flatten().copied().collect();
+        let mut from = 0;
+        let stretch = |rules: &Vec<u32>| {
+            from += rules.len();
+            Stretch::new(from - rules.len(), from)
+        };
+        let empty = Stretch::default();
+        let none = Class { bits: 0, word: 0, words: empty, rules: empty, groups: empty };
+        Self {
+            triggers: triggers.iter().map(stretch).collect(),
+            classes: Classes { list: vec![none], words: Vec::new(), groups: Vec::new(), rules },
+            known: HashMap::from([(Vec::new(), ClassId::NONE)]),
+        }
+    }
+
+    /// The class of values that meet these predicates, ascending.
+    pub(super) fn of(&mut self, predicates: &[PredicateId]) -> ClassId {
+        if let Some(class) = self.known.get(predicates) {
+            return *class;
+        }
+        let Classes { list, words, groups, .. } = &mut self.classes;
+        let (first_word, first_group) = (words.len(), groups.len());
         for predicate in predicates {
             let (word, bit) = (predicate / 64, 1 << (predicate % 64));
-            match words.last_mut() {
+            match words[first_word..].last_mut() {
                 Some(last) if last.0 == word => last.1 |= bit,
                 _ => words.push((word, bit)),
             }
+            let rules = self.triggers[*predicate as usize];
+            if rules.from < rules.to {
+                groups.push(rules);
+            }
         }
-        let rules = predicates.iter().flat_map(|predicate| &triggers[*predicate as usize]);
-        let mut rules: Vec<u32> = rules.copied().collect();
-        rules.sort_unstable();
-        rules.dedup();
-        let (first_word, first_rule) = (self.words.len() as u32, self.rules.len() as u32);
-        self.words.extend(words);
-        self.rules.extend(rules);
-        self.classes.push(Class {
-            words: (first_word, self.words.len() as u32),
-            rules: (first_rule, self.rules.len() as u32),
+        let (word, bits) = words[first_word];
+        let rules = groups.get(first_group).copied().unwrap_or_default();
+        list.push(Class {
+            bits,
+            word,
+            words: Stretch::new(first_word + 1, words.len()),
+            rules,
+            groups: Stretch::new((first_group + 1).min(groups.len()), groups.len()),
         });
-        ClassId(self.classes.len() as u32 - 1)
+        let class = ClassId(list.len() as u32 - 1);
+        self.known.insert(predicates.to_vec(), class);
+        class
+    }
+
+    pub(super) fn finish(self) -> Classes {
+        self.classes
     }
 }
 
@@ -89,17 +163,31 @@ impl Truth {
     /// A field has a value of this class.
     #[inline]
     pub(super) fn apply(&mut self, classes: &Classes, class: ClassId) {
-        let class = classes.classes[class.0 as usize];
-        for &(word, bits) in &classes.words[class.words.0 as usize..class.words.1 as usize] {
-            let held = &mut self.bits[word as usize];
-            if *held == 0 {
-                self.touched.push(word);
+        if class == ClassId::NONE {
+            return;
+        }
+        let class = classes.list[class.0 as usize];
+        self.set(class.word, class.bits);
+        for (word, bits) in class.words.of(&classes.words) {
+            self.set(*word, *bits);
+        }
+        for rule in class.rules.of(&classes.rules) {
+            self.consider(*rule);
+        }
+        for group in class.groups.of(&classes.groups) {
+            for rule in group.of(&classes.rules) {
+                self.consider(*rule);
             }
-            *held |= bits;
         }
-        for &rule in &classes.rules[class.rules.0 as usize..class.rules.1 as usize] {
-            self.consider(rule);
+    }
+
+    #[inline]
+    fn set(&mut self, word: u32, bits: u64) {
+        let held = &mut self.bits[word as usize];
+        if *held == 0 {
+            self.touched.push(word);
         }
+        *held |= bits;
     }
 
     /// A rule may hold.
@@ -112,29 +200,25 @@ impl Truth {
         }
     }
 
-    /// Puts the rules that may hold into the order of the set.
+    /// Lets go of rules that cannot hold any more; whether there are any left.
     #[inline]
-    pub(super) fn order_candidates(&mut self) {
+    pub(super) fn keep(&mut self, may_hold: impl Fn(u32, &[u64]) -> bool) -> bool {
+        self.candidates.retain(|rule| may_hold(*rule, &self.bits));
+        !self.candidates.is_empty()
+    }
+
+    /// The rules that may hold, in the order of the set.
+    #[inline]
+    pub(super) fn candidates(&mut self) -> &[u32] {
         if self.candidates.len() > 1 {
             self.candidates.sort_unstable();
         }
-    }
-
-    /// The rules that may hold.
-    #[inline]
-    pub(super) fn candidates(&self) -> &[u32] {
         &self.candidates
     }
 
-    /// Whether no rule may hold so far.
-    #[inline]
-    pub(super) fn is_quiet(&self) -> bool {
-        self.candidates.is_empty()
-    }
-
-    /// A word of bits of the predicates.
-    #[inline]
-    pub(super) fn word(&self, word: u32) -> u64 {
-        self.bits[word as usize]
+    /// A bit for each predicate.
+    #[cfg(test)]
+    pub(super) fn bits(&self) -> &[u64] {
+        &self.bits
     }
 }

@@ -356,7 +356,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..20 {
             let inner = vec![format!("*a{}", level - 1); 10].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{inner}]\n"));
+            bomb = format!("{bomb}a{level}: &a{level} [{inner}]\n");
         }
         assert!(errors(&bomb)[0].contains("nodes"));
         assert!(!errors(&"[".repeat(100_000)).is_empty());

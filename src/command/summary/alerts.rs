@@ -1,6 +1,7 @@
 //! Alerts by rule: how many, since when, from whom to whom.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 
@@ -13,11 +14,14 @@ use crate::event::Event;
 use crate::rule::{Level, Rule};
 use crate::time::Timestamp;
 
+/// Where titles begin: behind the number, and the level or the time.
+const INDENT: usize = 27;
+
 /// The most pairs of ends that are counted for a rule; who comes later is only in its total.
 const MOST_PAIRS: usize = 4096;
 
-/// Sources that are shown for a rule; the others are counted.
-const SOURCES_SHOWN: usize = 3;
+/// Groups of pairs that are shown for a rule; the others are counted.
+const GROUPS_SHOWN: usize = 3;
 
 /// Alerts of a replay.
 #[derive(Debug)]
@@ -52,9 +56,7 @@ impl Alerts {
             alerts.first = context.timestamp;
         }
         alerts.count += 1;
-        let (Some((source, _)), Some((target, _))) = (context.source, context.destination) else {
-            return;
-        };
+        let Some((source, target)) = context.ends() else { return };
         if let Some(count) = alerts.pairs.get_mut(&(source, target)) {
             *count += 1;
         } else if alerts.pairs.len() < MOST_PAIRS {
@@ -68,9 +70,9 @@ impl Alerts {
             return writeln!(out, "\n{HEADING}No alert{HEADING:#}");
         }
         fired.sort_by_key(|alerts| (Reverse(alerts.level), Reverse(alerts.count)));
-        let total = words::counted(fired.iter().map(|alerts| alerts.count).sum(), "alert");
+        let total = words::count(fired.iter().map(|alerts| alerts.count).sum());
         let rules = words::counted(fired.len() as u64, "rule");
-        writeln!(out, "\n{HEADING}{total} by {rules}{HEADING:#}")?;
+        writeln!(out, "\n{HEADING}Alerts: {total} by {rules}{HEADING:#}\n")?;
         fired.iter().try_for_each(|alerts| alerts.show(out))
     }
 }
@@ -91,71 +93,78 @@ impl OfRule {
         let style = style(self.level);
         let (level, count) = (self.level.name(), words::count(self.count));
         let techniques = self.techniques.join(" ");
-        let width = WIDTH - 27 - techniques.len();
+        let width = (WIDTH - INDENT).saturating_sub(techniques.chars().count() + 1);
         let title = words::shortened(&self.title, width);
         writeln!(
             out,
-            "\n{count:>9}  {style}{level:<13}{style:#} {title:<width$} {QUIET}{techniques}{QUIET:#}"
+            "{count:>9}  {style}{level}{style:#}{:gap$}{title:<width$} {QUIET}{techniques}{QUIET:#}",
+            "",
+            gap = (INDENT - 11).saturating_sub(level.len()),
         )?;
-        let first = words::time_of_day(self.first);
-        writeln!(out, "{:25}{QUIET}first at {first}{QUIET:#}", "")?;
-        let sources = self.sources();
-        for source in sources.iter().take(SOURCES_SHOWN) {
-            writeln!(out, "{:25}{}", "", source.line(WIDTH - 25))?;
+        let mut lead = format!("first {}", words::time_of_day(self.first));
+        let groups = self.groups();
+        for group in groups.iter().take(GROUPS_SHOWN) {
+            let ends = group.line(WIDTH - INDENT);
+            writeln!(out, "{:11}{QUIET}{lead:<14}{QUIET:#}  {ends}", "")?;
+            lead.clear();
         }
-        if sources.len() > SOURCES_SHOWN {
-            let more = words::counted((sources.len() - SOURCES_SHOWN) as u64, "more source");
-            writeln!(out, "{:25}{QUIET}and {more}{QUIET:#}", "")?;
+        if groups.len() > GROUPS_SHOWN {
+            lead = format!("and {} more", words::count((groups.len() - GROUPS_SHOWN) as u64));
         }
-        Ok(())
+        if lead.is_empty() {
+            return Ok(());
+        }
+        writeln!(out, "{:11}{QUIET}{lead}{QUIET:#}", "")
     }
 
-    /// Who sent what matched, the busiest first.
-    fn sources(&self) -> Vec<Sender> {
-        let mut pairs: Vec<_> = self.pairs.iter().collect();
-        pairs
-            .sort_unstable_by_key(|((source, target), count)| (*source, Reverse(**count), *target));
-        let senders = pairs.chunk_by(|(one, _), (other, _)| one.0 == other.0);
-        let mut senders: Vec<_> = senders.filter_map(Sender::new).collect();
-        senders.sort_by_key(|sender| Reverse(sender.count));
-        senders
+    /// Pairs by the end that fewer addresses are at, the busiest first: one against many reads
+    /// best in one line, whichever way the messages went.
+    fn groups(&self) -> Vec<Group> {
+        let distinct = |end: fn(&(IpAddr, IpAddr)) -> IpAddr| {
+            self.pairs.keys().map(end).collect::<BTreeSet<_>>().len()
+        };
+        let by_source = distinct(|pair| pair.0) <= distinct(|pair| pair.1);
+        let mut groups: BTreeMap<IpAddr, Group> = BTreeMap::new();
+        for ((source, target), count) in &self.pairs {
+            let (one, other) = if by_source { (*source, *target) } else { (*target, *source) };
+            let group = groups.entry(one).or_insert(Group { one, by_source, others: Vec::new() });
+            group.others.push((other, *count));
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        for group in &mut groups {
+            group.others.sort_unstable_by_key(|(address, count)| (Reverse(*count), *address));
+        }
+        groups.sort_by_key(|group| Reverse(group.count()));
+        groups
     }
 }
 
-/// What one address did.
-struct Sender {
-    address: IpAddr,
-    count: u64,
-    /// To whom, and how often, the most frequent first.
-    targets: Vec<(IpAddr, u64)>,
+/// One address at one end, and those at the other.
+struct Group {
+    one: IpAddr,
+    /// Whether `one` is who sent what matched.
+    by_source: bool,
+    /// How often each, the most frequent first.
+    others: Vec<(IpAddr, u64)>,
 }
 
-impl Sender {
-    fn new(pairs: &[(&(IpAddr, IpAddr), &u64)]) -> Option<Self> {
-        let ((address, _), _) = pairs.first()?;
-        Some(Self {
-            address: *address,
-            count: pairs.iter().map(|(_, count)| **count).sum(),
-            targets: pairs.iter().map(|((_, target), count)| (*target, **count)).collect(),
-        })
+impl Group {
+    fn count(&self) -> u64 {
+        self.others.iter().map(|(_, count)| count).sum()
     }
 
     fn line(&self, width: usize) -> String {
-        let counted = self.targets.len() > 1;
-        let targets: Vec<_> = self
-            .targets
-            .iter()
-            .map(|(target, count)| {
-                if counted {
-                    format!("{target} ({})", words::count(*count))
-                } else {
-                    target.to_string()
-                }
-            })
-            .collect();
-        let from = format!("{} → ", self.address);
-        let targets = words::list(&targets, width.saturating_sub(from.chars().count()));
-        from + &targets
+        let one = self.one.to_string();
+        let others: Vec<_> = match self.others.as_slice() {
+            [(only, _)] => vec![only.to_string()],
+            several => several
+                .iter()
+                .map(|(address, count)| format!("{address} ({})", words::count(*count)))
+                .collect(),
+        };
+        let left = width.saturating_sub(one.len() + " → ".chars().count());
+        let others = words::list(&others, left, 1).concat();
+        if self.by_source { format!("{one} → {others}") } else { format!("{others} → {one}") }
     }
 }
 

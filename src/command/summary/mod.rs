@@ -103,10 +103,10 @@ impl Summary {
 
     fn show_rules(&self, out: &mut dyn Write) -> io::Result<()> {
         let active = (self.alerts.rules() - self.inactive) as u64;
-        row("rules", &words::counted(active, "rule"), out)?;
+        row("rules", &format!("{} in force", words::count(active)), out)?;
         if self.inactive > 0 {
             let inactive = words::count(self.inactive as u64);
-            write!(out, ", {inactive} more not in force: see `gridtap rules list`")?;
+            write!(out, "{QUIET}, {inactive} not: see `gridtap rules list`{QUIET:#}")?;
         }
         writeln!(out)
     }
@@ -135,9 +135,9 @@ fn show_reading(
     }
     writeln!(out)?;
     if let Some((first, last)) = reading.span {
-        row("time", &words::date_and_time(first), out)?;
+        row("time", &words::span(first, last), out)?;
         let span = words::duration(last.since(first));
-        writeln!(out, " to {} UTC{QUIET}, {span}{QUIET:#}", words::date_and_time(last))?;
+        writeln!(out, " UTC{QUIET}, {span}{QUIET:#}")?;
     }
     row("flows", &words::count(stats.flows_created), out)?;
     if stats.gaps > 0 {
@@ -179,8 +179,8 @@ fn show_anomalies(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     anomalies.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), **name));
-    let total = words::counted(stats.anomalies.values().sum(), "violation");
-    writeln!(out, "\n{HEADING}{total} of protocols{HEADING:#}\n")?;
+    let total = words::count(stats.anomalies.values().sum());
+    writeln!(out, "\n{HEADING}Anomalies: {total}{HEADING:#}\n")?;
     for (name, count) in anomalies {
         writeln!(out, "{:>9}  {name}", words::count(*count))?;
     }

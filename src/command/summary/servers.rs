@@ -8,7 +8,7 @@ use super::table::{Cell, Table};
 use super::{HEADING, QUIET};
 use crate::command::words;
 use crate::event::Value;
-use crate::protocol::{Fact, Protocol};
+use crate::protocol::{Fact, Protocol, REGISTRY};
 
 /// The most servers of a protocol that are kept.
 const MOST_SERVERS: usize = 10_000;
@@ -19,7 +19,7 @@ const MOST_MEMBERS: usize = 1000;
 /// Servers of a protocol that are shown; the others are counted.
 const SHOWN: usize = 30;
 
-/// All protocols, in the order in which their first flow ended.
+/// All protocols that told something.
 #[derive(Debug, Default)]
 pub(super) struct Servers(Vec<OfProtocol>);
 
@@ -67,7 +67,8 @@ impl Servers {
     }
 
     pub(super) fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.0.iter().try_for_each(|of_protocol| of_protocol.show(out))
+        let of = |protocol| self.0.iter().find(|of| std::ptr::eq(of.protocol, protocol));
+        REGISTRY.iter().filter_map(|protocol| of(*protocol)).try_for_each(|of| of.show(out))
     }
 }
 
@@ -92,7 +93,7 @@ impl OfProtocol {
 
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let (title, count) = (self.protocol.servers, words::count(self.servers.len() as u64));
-        writeln!(out, "\n{HEADING}{count} {title}{HEADING:#}\n")?;
+        writeln!(out, "\n{HEADING}{title}: {count}{HEADING:#}\n")?;
         let mut table = Table::new(&["address"], &self.columns);
         for (address, row) in self.servers.iter().take(SHOWN) {
             let address = Cell::Text(address.to_string());
@@ -182,7 +183,6 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::REGISTRY;
 
     fn shown(facts: &[(u8, &'static str, Fact<'_>)]) -> String {
         let mut servers = Servers::default();
@@ -208,7 +208,7 @@ mod tests {
             (2, "commands", Fact::Count(1500)),
         ]);
         let expected = "
-2 IEC 104 stations
+IEC 104 stations: 2
 
   address   common address  commands  clients
   10.0.0.1  7

@@ -11,6 +11,9 @@ const SPACE: usize = 2;
 /// The least width that a list is cut to.
 const NARROWEST: usize = 12;
 
+/// Lines that a list may take.
+const LINES: usize = 3;
+
 /// What stands in a row and a column.
 #[derive(Debug)]
 pub(super) enum Cell {
@@ -18,7 +21,7 @@ pub(super) enum Cell {
     Number(u64),
     /// Never cut.
     Text(String),
-    /// Cut where it is wider than the table can be.
+    /// Goes on in lines below, and is cut, where it is wider than the table can be.
     List(Vec<String>),
 }
 
@@ -52,11 +55,7 @@ impl Table {
             }
         });
         writeln!(out, "{QUIET}{}{QUIET:#}", line(head))?;
-        for row in &self.rows {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| cell.aligned(*width));
-            writeln!(out, "{}", line(cells))?;
-        }
-        Ok(())
+        self.rows.iter().try_for_each(|row| show_row(row, &widths, out))
     }
 
     /// A column of numbers is aligned to the right, its head too.
@@ -66,7 +65,7 @@ impl Table {
 
     fn widest_cell(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.text(usize::MAX).chars().count()).max().unwrap_or_default()
+        cells.map(Cell::width).max().unwrap_or_default()
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -95,20 +94,37 @@ fn line(cells: impl Iterator<Item = String>) -> String {
     cells.collect::<String>().trim_end().to_owned()
 }
 
+fn show_row(row: &[Cell], widths: &[usize], out: &mut dyn Write) -> io::Result<()> {
+    let columns: Vec<_> = row.iter().zip(widths).map(|(cell, width)| cell.lines(*width)).collect();
+    let height = columns.iter().map(Vec::len).max().unwrap_or_default();
+    for index in 0..height {
+        let cells = columns.iter().zip(widths).map(|(lines, width)| {
+            let text = lines.get(index).map(String::as_str).unwrap_or_default();
+            format!("{text:<width$}")
+        });
+        writeln!(out, "{}", line(cells))?;
+    }
+    Ok(())
+}
+
 impl Cell {
-    fn text(&self, width: usize) -> String {
-        match self {
-            Self::Number(number) => words::count(*number),
-            Self::Text(text) => text.clone(),
-            Self::List(items) => words::shortened(&words::list(items, width), width),
-        }
+    /// Characters of it in one line.
+    fn width(&self) -> usize {
+        let lines = match self {
+            Self::Number(_) | Self::Text(_) => self.lines(0),
+            Self::List(items) => words::list(items, usize::MAX, 1),
+        };
+        lines.iter().map(|line| line.chars().count()).max().unwrap_or_default()
     }
 
-    fn aligned(&self, width: usize) -> String {
-        let text = self.text(width);
+    fn lines(&self, width: usize) -> Vec<String> {
         match self {
-            Self::Number(_) => format!("{text:>width$}"),
-            Self::Text(_) | Self::List(_) => format!("{text:<width$}"),
+            Self::Number(number) => vec![format!("{:>width$}", words::count(*number))],
+            Self::Text(text) => vec![text.clone()],
+            Self::List(items) => words::list(items, width, LINES)
+                .iter()
+                .map(|line| words::shortened(line, width))
+                .collect(),
         }
     }
 }
@@ -132,10 +148,9 @@ mod tests {
         let text = String::from_utf8(out.into_inner()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert!(lines.iter().all(|line| line.chars().count() <= WIDTH), "{text}");
-        assert!(
-            lines[1].contains("member-0, member-1 ") && lines[1].ends_with("1,000,000"),
-            "{text}"
-        );
-        assert!(lines[1].contains(" +4"), "the cut is marked: {text}");
+        assert_eq!(lines.len(), 1 + LINES, "{text}");
+        assert!(lines[1].contains("member-0, member-1"), "{text}");
+        assert!(lines[1].ends_with("1,000,000"), "{text}");
+        assert!(lines[LINES].contains(" +"), "the cut is marked: {text}");
     }
 }

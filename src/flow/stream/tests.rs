@@ -154,11 +154,10 @@ fn a_sequence_number_that_never_advances_is_one_message_and_one_incident() {
 fn a_hole_becomes_a_gap_100_ms_after_the_receiver_had_it() {
     let mut stream = started(0);
     let mut messages = feed(&mut stream, 0, &[(0, b"\x01a"), (4, b"\x01c")]);
-    stream.acknowledge(6);
-    stream.expire(NOW, &mut messages);
-    stream.expire(NOW + Duration::from_millis(99), &mut messages);
+    stream.expire(NOW, Some(6), &mut messages);
+    stream.expire(NOW + Duration::from_millis(99), Some(6), &mut messages);
     assert!(messages.gaps.is_empty());
-    stream.expire(NOW + Duration::from_millis(100), &mut messages);
+    stream.expire(NOW + Duration::from_millis(100), Some(6), &mut messages);
     assert_eq!(messages.gaps, [2]);
     assert_eq!(messages.read, [b"a".to_vec(), b"c".to_vec()]);
     assert_eq!(stream.counters(), StreamCounters { gaps: 1, missed: 2, retransmissions: 0 });
@@ -168,9 +167,9 @@ fn a_hole_becomes_a_gap_100_ms_after_the_receiver_had_it() {
 fn a_hole_that_nobody_acknowledges_becomes_a_gap_after_2_s() {
     let mut stream = started(0);
     let mut messages = feed(&mut stream, 0, &[(2, b"\x01b")]);
-    stream.expire(NOW + Duration::from_millis(1999), &mut messages);
+    stream.expire(NOW + Duration::from_millis(1999), None, &mut messages);
     assert!(messages.gaps.is_empty());
-    stream.expire(NOW + Duration::from_secs(2), &mut messages);
+    stream.expire(NOW + Duration::from_secs(2), Some(2), &mut messages);
     assert_eq!((messages.gaps, messages.read), (vec![2], vec![b"b".to_vec()]));
 }
 
@@ -264,8 +263,7 @@ proptest! {
         for (n, (sequence, payload, acknowledgment)) in segments.iter().enumerate() {
             let now = NOW + Duration::from_millis(n as u64 * 50);
             stream.segment(now, &segment(*sequence, payload), &mut read);
-            stream.acknowledge(*acknowledgment);
-            stream.expire(now, &mut read);
+            stream.expire(now, Some(*acknowledgment), &mut read);
         }
         stream.flush(&mut read);
         prop_assert!(!stream.has_hole());

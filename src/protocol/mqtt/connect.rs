@@ -141,7 +141,7 @@ fn read_fields<'a>(
     check_flags(flags, reader);
     connect.keep_alive = Some(reader.u16("keep_alive")?);
     if reader.is_v5() {
-        packet.properties = Properties::read(reader, Place::packet(packet.header.kind))?;
+        packet.properties.read(reader, Place::packet(packet.header.kind))?;
     }
     let client_id = reader.text("client_id")?;
     connect.client_id = Some(client_id);
@@ -163,7 +163,7 @@ fn read_fields<'a>(
 
 fn read_will<'a>(connect: &mut Connect<'a>, reader: &mut Reader<'a, '_>) -> Result<(), Stop> {
     if reader.is_v5() {
-        connect.will_properties = Properties::read(reader, Place::WILL)?;
+        connect.will_properties.read(reader, Place::WILL)?;
     }
     let at = reader.at();
     let topic = reader.topic_name("will.topic")?;
@@ -195,7 +195,7 @@ fn check_protocol(name: &[u8], level: u8, reader: &mut Reader<'_, '_>) {
     }
 }
 
-/// [MQTT-3.1.2-3, 3.1.2-11 to 3.1.2-15, 3.1.2-22 of level 4].
+/// [MQTT-3.1.2-3, 3.1.2-11 to 3.1.2-13]; [MQTT-3.1.2-22] of level 4.
 fn check_flags(flags: ConnectFlags, reader: &mut Reader<'_, '_>) {
     let (value, at) = (Value::Integer(flags.0.into()), reader.at() - 1);
     if flags.has(ConnectFlags::RESERVED) {
@@ -247,7 +247,7 @@ pub(super) fn read_acknowledgment<'a>(
     }
     packet.read_code(reader, "return_code")?;
     if reader.is_v5() {
-        packet.properties = Properties::read(reader, Place::packet(packet.header.kind))?;
+        packet.properties.read(reader, Place::packet(packet.header.kind))?;
     }
     reader.end();
     Ok(())

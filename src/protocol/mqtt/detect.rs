@@ -124,7 +124,7 @@ mod tests {
         let v5 = b"\x20\x06\0\0\x03\x22\0\x0a";
         assert_eq!(detect(v5), Detection::Yes(Some(Role::Server)));
         for other in
-            [&b"\x20\x02\0\0GET"[..], b"\x20\x02\0\x06", b"\x20\x02\x02\0", b"\x20\x20\0\0"]
+            [&b"\x20\x02\0\0GET"[..], b"\x20\x02\0\x06", b"\x20\x02\x02\0", b"\x20\x05\0\0\0\0\0"]
         {
             assert_eq!(detect(other), Detection::No, "{other:?}");
         }

@@ -14,6 +14,11 @@ use super::violation::Flawless;
 /// costing more than so many looks an octet.
 const TRIED: usize = 1024;
 
+/// How many octets are tried behind a good fixed header, then four times as many, and so on: most
+/// places are no packet at the first look. It must not be as many as there are, lest the answer
+/// depend on that.
+const FIRST_TRIED: usize = 8;
+
 /// So many octets that hold what the standard demands of them are no accident: a fixed header, a
 /// length and six readable characters happen to random octets once in 2³⁰ times.
 const TELLING: usize = 10;
@@ -47,19 +52,24 @@ pub(super) fn packet(bytes: &[u8], dialect: Option<Dialect>) -> Look {
     if header.kind == PacketType::Reserved || !minimal {
         return Look::Nothing;
     }
-    let total = header.total();
-    let tried = total.min(TRIED);
-    let shown = bytes.get(..tried).unwrap_or(bytes);
     let levels = match dialect {
         Some(dialect) => [Some(dialect), None],
         None => [Some(Dialect::inferred(Level::V4)), Some(Dialect::inferred(Level::V5))],
     };
-    let checked =
-        levels.into_iter().flatten().filter_map(|level| flawless(header, shown, level)).max();
-    match checked {
-        None => Look::Nothing,
-        Some(_) if shown.len() < tried => Look::More(tried),
-        Some(checked) => Look::Packet { kind: header.kind, total, checked },
+    let total = header.total();
+    let most = total.min(TRIED);
+    let mut tried = usize::from(header.length);
+    loop {
+        let Some(shown) = bytes.get(..tried) else { return Look::More(tried) };
+        let checked = levels.into_iter().flatten();
+        let checked = checked.filter_map(|level| flawless(header, shown, level)).max();
+        match checked {
+            None => return Look::Nothing,
+            Some(checked) if tried == most => {
+                return Look::Packet { kind: header.kind, total, checked };
+            }
+            Some(_) => tried = most.min((tried * 4).max(FIRST_TRIED)),
+        }
     }
 }
 
@@ -71,9 +81,11 @@ fn flawless(header: Header, shown: &[u8], dialect: Dialect) -> Option<usize> {
     let mut found = Flawless::default();
     header.check(dialect, &mut found);
     let mut reader = Reader::new(body, length, beyond, dialect, &mut found).readable();
-    let _ = Packet::new(header, Some(dialect), beyond).read_body(&mut reader);
+    let read = Packet::new(header, Some(dialect), beyond).read_body(&mut reader);
     let checked = reader.at();
-    found.holds().then_some(checked)
+    // A field that is longer than what is tried proves nothing.
+    let tells = read.is_ok() || shown.len() < TRIED || checked >= TELLING;
+    (found.holds() && tells).then_some(checked)
 }
 
 /// Whether a place in the stream is a boundary between packets.

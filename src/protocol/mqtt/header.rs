@@ -37,7 +37,8 @@ pub(super) enum PacketType {
 }
 
 impl PacketType {
-    const ALL: [Self; 16] = [
+    /// By number.
+    pub(super) const ALL: [Self; 16] = [
         Self::Reserved,
         Self::Connect,
         Self::Connack,

@@ -11,7 +11,7 @@
 //!
 //! A packet is read once, when its octets are all there, or as many as are kept of it; what it
 //! borrows from the wire is gone when its record is emitted. WebSocket will stand in front of
-//! [`header`], the state of a session behind [`packet`].
+//! `header`, the state of a session behind `packet`.
 
 mod alias;
 mod connect;

@@ -146,7 +146,7 @@ impl<'a> Packet<'a> {
             }
             self.read_code(reader, "reason_code")?;
             if !reader.is_empty() {
-                self.properties = Properties::read(reader, Place::packet(self.header.kind))?;
+                self.properties.read(reader, Place::packet(self.header.kind))?;
             }
         }
         reader.end();

@@ -240,6 +240,22 @@ impl Property {
         panic!("no property has this name")
     }
 
+    /// All there are.
+    #[cfg(test)]
+    pub(super) fn all() -> &'static [Self] {
+        TABLE
+    }
+
+    /// Whether it can stand in this place.
+    pub(super) fn is_allowed(&self, place: Place) -> bool {
+        self.places & 1 << place.0 != 0
+    }
+
+    /// Whether it can stand in this place more than once.
+    fn may_repeat(&self, place: Place) -> bool {
+        self.repeats & 1 << place.0 != 0
+    }
+
     fn by_id(id: u32) -> Option<&'static Self> {
         TABLE.get(usize::from(*BY_ID.get(id as usize)?))
     }
@@ -306,15 +322,15 @@ impl<'a> Properties<'a> {
     /// Reads the properties' length and as many octets. Those that are wrong are reported and
     /// left out.
     #[inline]
-    pub(super) fn read(reader: &mut Reader<'a, '_>, place: Place) -> Result<Self, Stop> {
+    pub(super) fn read(&mut self, reader: &mut Reader<'a, '_>, place: Place) -> Result<(), Stop> {
         if let [0, ..] = reader.rest() {
             reader.u8("property_length")?;
-            return Ok(Self::default());
+            return Ok(());
         }
-        Self::read_some(reader, place)
+        self.read_some(reader, place)
     }
 
-    fn read_some(reader: &mut Reader<'a, '_>, place: Place) -> Result<Self, Stop> {
+    fn read_some(&mut self, reader: &mut Reader<'a, '_>, place: Place) -> Result<(), Stop> {
         let at = reader.at();
         let length = reader.variable_integer("property_length")?;
         if length as usize > reader.left() {
@@ -322,19 +338,20 @@ impl<'a> Properties<'a> {
             reader.report(Violation::PropertyLength, "property_length", value, at);
             return Err(Stop);
         }
-        Ok(Self::read_block(&mut reader.properties(length as usize), place))
+        let block = &mut reader.properties(length as usize);
+        let is_whole = block.beyond() == 0;
+        self.read_block(block, place);
+        if is_whole { Ok(()) } else { Err(Stop) }
     }
 
-    fn read_block(reader: &mut Reader<'a, '_>, place: Place) -> Self {
+    fn read_block(&mut self, reader: &mut Reader<'a, '_>, place: Place) {
         let whole = reader.rest();
-        let mut properties = Self::default();
         while !reader.is_empty() {
-            let Ok(bit) = properties.check_next(reader, place) else { break };
-            properties.present |= bit;
+            let Ok(bit) = self.check_next(reader, place) else { break };
+            self.present |= bit;
             let read = whole.len() - reader.rest().len();
-            properties.block = whole.get(..read).unwrap_or_default();
+            self.block = whole.get(..read).unwrap_or_default();
         }
-        properties
     }
 
     /// Checks one property; its bit, unless it does not belong here.
@@ -348,12 +365,11 @@ impl<'a> Properties<'a> {
         };
         let content = Content::check(reader, property)?;
         let value = content.value(property);
-        let here = 1 << place.0;
-        if property.places & here == 0 {
+        if !property.is_allowed(place) {
             reader.report(Violation::PropertyNotAllowed, property.name, value, at);
             return Ok(0);
         }
-        if self.present & property.bit() != 0 && property.repeats & here == 0 {
+        if self.present & property.bit() != 0 && !property.may_repeat(place) {
             reader.report(Violation::PropertyRepeated, property.name, value, at);
         }
         if let Content::Integer(number) = content

@@ -24,8 +24,8 @@ pub(super) struct Publish<'a> {
     pub(super) payload: Option<&'a [u8]>,
 }
 
-/// How many octets of the packet at the start of `bytes` are looked at; at most what is left when
-/// topic and packet identifier are as long as can be, 131,076.
+/// How many octets of the packet at the start of `bytes` are looked at: header, topic and packet
+/// identifier, and [`KEPT`]; 131,080 at the most.
 #[inline]
 pub(super) fn kept(header: Header, bytes: &[u8]) -> usize {
     let total = header.total();
@@ -64,7 +64,7 @@ fn read_fields<'a>(
         packet.id = Some(reader.packet_id()?);
     }
     if reader.is_v5() {
-        packet.properties = Properties::read(reader, Place::packet(packet.header.kind))?;
+        packet.properties.read(reader, Place::packet(packet.header.kind))?;
     }
     // [MQTT-4.7.3-1]; level 5 allows an alias instead (clause 3.3.2.1).
     if topic.is_empty() && packet.topic_alias().is_none() {

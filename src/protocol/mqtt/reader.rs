@@ -3,6 +3,7 @@
 use std::str;
 
 use super::header::{Dialect, Level, VariableInteger, encoded_length, variable_integer};
+use super::topic;
 use super::violation::{Report, Violation};
 use crate::bytes::Cursor;
 use crate::event::Value;
@@ -192,19 +193,30 @@ impl<'a, 'f> Reader<'a, 'f> {
     #[inline]
     pub(super) fn text(&mut self, field: &'static str) -> Result<&'a [u8], Stop> {
         let text = self.binary(field)?;
-        self.check_text(text, field);
+        if self.readable || !topic::is_plain(text) {
+            self.check_text(text, field);
+        }
         Ok(text)
     }
 
     /// A topic name: text without a wildcard [MQTT-3.3.2-2].
     #[inline]
     pub(super) fn topic_name(&mut self, field: &'static str) -> Result<&'a [u8], Stop> {
-        let topic = self.text(field)?;
-        if let Some(index) = memchr::memchr2(b'+', b'#', topic) {
-            let offset = self.at() - topic.len() + index;
-            self.report(Violation::TopicWildcardInPublish, field, Value::Text(topic), offset);
+        let topic = self.binary(field)?;
+        if self.readable || !topic::is_plain(topic) {
+            self.check_text(topic, field);
+            self.check_wildcards(topic, field);
         }
         Ok(topic)
+    }
+
+    #[cold]
+    fn check_wildcards(&mut self, topic: &[u8], field: &'static str) {
+        if let Some(index) = memchr::memchr2(b'+', b'#', topic) {
+            let offset = self.at() - topic.len() + index;
+            let value = Value::Text(super::packet::head(topic));
+            self.report(Violation::TopicWildcardInPublish, field, value, offset);
+        }
     }
 
     /// A packet identifier, which is never 0 [MQTT-2.2.1-3].
@@ -227,7 +239,7 @@ impl<'a, 'f> Reader<'a, 'f> {
         }
     }
 
-    #[inline]
+    #[cold]
     fn check_text(&mut self, text: &[u8], field: &'static str) {
         let start = self.at() - text.len();
         if let Err(error) = str::from_utf8(text) {

@@ -87,6 +87,35 @@ macro_rules! packets {
             )*
         ];
 
+        /// Asks only for the fields of all packets and those of the packet's own object.
+        #[inline]
+        fn present(packet: &Packet<'_>, visit: &mut dyn FnMut(usize, Value<'_>)) {
+            let mut shown = Shown { next: 0, visit };
+            let $all = packet;
+            $(shown.next($all_get);)*
+            $(
+                if packet.header.kind == PacketType::$kind {
+                    shown.next(Value::Integer(packet.header.qos().into()));
+                    shown.next(Value::Boolean(packet.header.retain()));
+                    shown.next(Value::Boolean(packet.header.dup()));
+                    let $p = packet;
+                    $(shown.next($get);)*
+                    $(
+                        let properties = $properties;
+                        $({
+                            const PROPERTY: &Property = Property::named(stringify!($property));
+                            shown.next(properties.value(PROPERTY));
+                        })*
+                    )*
+                    return;
+                }
+                shown.next += {
+                    const OWN: &[&str] = &[$($name,)* $($(stringify!($property),)*)*];
+                    3 + OWN.len()
+                };
+            )*
+        }
+
         static EACH: &[Each] = &[
             $(
                 $(|p, visit| if p.header.kind == PacketType::$kind {
@@ -100,6 +129,23 @@ macro_rules! packets {
             )*
         ];
     };
+}
+
+/// Fields on their way to who reads all of them.
+struct Shown<'v> {
+    /// The index of the next one.
+    next: usize,
+    visit: &'v mut dyn FnMut(usize, Value<'_>),
+}
+
+impl Shown<'_> {
+    #[inline(always)]
+    fn next(&mut self, value: Value<'_>) {
+        if !matches!(value, Value::Absent) {
+            (self.visit)(self.next, value);
+        }
+        self.next += 1;
+    }
 }
 
 type Get = for<'a> fn(&'a Packet<'a>) -> Value<'a>;
@@ -135,6 +181,10 @@ impl Record for Packet<'_> {
         GET.get(index).map_or(Value::Absent, |get| get(self))
     }
 
+    fn present(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
+        present(self, visit);
+    }
+
     fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record)) {
         if let Some(each) = EACH.get(index) {
             each(self, visit);
@@ -157,8 +207,8 @@ packets! {
             => Value::maybe(p.dialect, |dialect| Value::Boolean(dialect.inferred));
         "length": Kind::Integer, "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
-        "skipped_length": Kind::Integer, "Octets at the packet's end that were not looked at."
-            => skipped(p);
+        "skipped_length": Kind::Integer, "Octets at the end of a packet other than PUBLISH that were not looked at."
+            => if p.header.kind == PacketType::Publish { Value::Absent } else { skipped(p) };
     }
 
     "connect" Connect |p| {

@@ -185,8 +185,8 @@ impl Tally {
             tell("users", Fact::Member(Value::Text(user)));
         }
         tell("subscriptions", Fact::Count(self.subscriptions));
-        tell("received", Fact::Count(self.to_broker));
-        tell("sent", Fact::Count(self.from_broker));
+        tell("messages in", Fact::Count(self.to_broker));
+        tell("messages out", Fact::Count(self.from_broker));
         tell("refused logins", Fact::Count(self.refused));
     }
 }
@@ -206,5 +206,26 @@ impl Names {
         if self.0.len() < Self::MOST && !self.0.iter().any(|known| **known == *name) {
             self.0.push(name.into());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_few_and_short_and_told_once() {
+        let mut names = Names::default();
+        names.add(Some(b"a"));
+        names.add(Some(b"a"));
+        names.add(Some(b""));
+        names.add(None);
+        assert_eq!(names.0, [b"a"[..].into()]);
+        for number in 0..1000 {
+            names.add(Some(format!("{number:01000}").as_bytes()));
+            names.add(Some(format!("{number}").as_bytes()));
+        }
+        assert_eq!(names.0.len(), Names::MOST);
+        assert!(names.0.iter().all(|name| name.len() <= Names::LONGEST));
     }
 }

@@ -162,7 +162,7 @@ impl Parser for Flow {
             let left = left as u64;
             let anomaly = match lost {
                 None if left > 0 => {
-                    let anomaly = Anomaly::in_message("mqtt", violation_name(Violation::Truncated));
+                    let anomaly = Anomaly::in_message("mqtt", Violation::Truncated.name());
                     Anomaly { detail: "the stream ends in this packet", ..anomaly }.at(
                         "",
                         Value::Integer(left as i64),
@@ -170,7 +170,7 @@ impl Parser for Flow {
                     )
                 }
                 Some(lost) if !lost.silent && lost.skipped + left > 0 => {
-                    let anomaly = Anomaly::in_message("mqtt", violation_name(Violation::Resync));
+                    let anomaly = Anomaly::in_message("mqtt", Violation::Resync.name());
                     Anomaly { detail: "no packet until the end of the stream", ..anomaly }.at(
                         "",
                         Value::Integer((lost.skipped + left) as i64),
@@ -186,8 +186,4 @@ impl Parser for Flow {
     fn facts(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {
         self.session.facts(tell);
     }
-}
-
-fn violation_name(violation: Violation) -> &'static str {
-    Violation::NAMES[violation as usize]
 }

@@ -2,7 +2,7 @@
 
 use super::header::PacketType;
 use super::packet::{Body, Packet, head};
-use super::properties::{Place, Properties};
+use super::properties::Place;
 use super::reader::{Reader, Stop};
 use super::reason;
 use super::topic;
@@ -87,7 +87,7 @@ impl<'a> Filters<'a> {
 pub(super) fn read<'a>(packet: &mut Packet<'a>, reader: &mut Reader<'a, '_>) -> Result<(), Stop> {
     packet.id = Some(reader.packet_id()?);
     if reader.is_v5() {
-        packet.properties = Properties::read(reader, Place::packet(packet.header.kind))?;
+        packet.properties.read(reader, Place::packet(packet.header.kind))?;
     }
     let with_options = packet.header.kind == PacketType::Subscribe;
     let mut filters = Filters { block: &[], with_options, v5: reader.is_v5() };
@@ -145,7 +145,7 @@ pub(super) fn read_acknowledgment<'a>(
 ) -> Result<(), Stop> {
     packet.id = Some(reader.packet_id()?);
     if reader.is_v5() {
-        packet.properties = Properties::read(reader, Place::packet(packet.header.kind))?;
+        packet.properties.read(reader, Place::packet(packet.header.kind))?;
     } else if packet.header.kind == PacketType::Unsuback {
         reader.end();
         return Ok(());

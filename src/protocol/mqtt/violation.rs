@@ -13,6 +13,11 @@ macro_rules! violations {
         impl Violation {
             /// Every name, in the order of the variants.
             pub(super) const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name that rules match.
+            pub(super) const fn name(self) -> &'static str {
+                Self::NAMES[self as usize]
+            }
         }
     };
 }
@@ -131,8 +136,8 @@ impl Report for Emit<'_> {
             return;
         }
         self.raised |= bit;
-        let name = Violation::NAMES[violation as usize];
-        self.out.emit(&Anomaly::in_message("mqtt", name).at(field, value, offset as u64));
+        let anomaly = Anomaly::in_message("mqtt", violation.name());
+        self.out.emit(&anomaly.at(field, value, offset as u64));
     }
 }
 
@@ -160,6 +165,6 @@ mod tests {
     #[test]
     fn every_violation_has_its_bit() {
         assert!(Violation::NAMES.len() <= 64);
-        assert_eq!(Violation::NAMES[Violation::AliasUnknown as usize], "alias_unknown");
+        assert_eq!(Violation::AliasUnknown.name(), "alias_unknown");
     }
 }

@@ -3,8 +3,8 @@
 mod points;
 mod texts;
 
-use super::predicate::{AddressPoint, Predicate, PredicateId, Test, point};
-use super::truth::{ClassId, Classes, Truth};
+use super::predicate::{AddressPoint, PredicateId, Test, point};
+use super::truth::{ClassBuilder, ClassId, Classes, Truth};
 use crate::event::{Kind, Value};
 use points::PointIndex;
 pub(super) use texts::Scratch;
@@ -30,34 +30,24 @@ enum By {
     Presence,
 }
 
-/// The predicates of a field with their numbers, and what they bring up.
+/// A predicate of the field that is indexed.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Questions<'p> {
-    /// All predicates of the service.
-    pub(super) predicates: &'p [Predicate],
-    /// The first of the field, and the one behind its last.
-    pub(super) range: (PredicateId, PredicateId),
-    /// The rules that each predicate of the service brings up.
-    pub(super) triggers: &'p [Vec<u32>],
+pub(super) struct Question<'p> {
+    /// The bit of the truth that it is.
+    pub(super) id: PredicateId,
+    /// What it asks.
+    pub(super) test: &'p Test,
 }
 
-impl<'p> Questions<'p> {
-    fn iter(self) -> impl Iterator<Item = (PredicateId, &'p Test)> {
-        let (from, to) = self.range;
-        (from..to).map(move |id| (id, &self.predicates[id as usize].test))
-    }
-
-    /// Those that hold for every value that is there.
-    fn present(self) -> impl Iterator<Item = PredicateId> {
-        self.iter().filter(|(_, test)| matches!(test, Test::Present)).map(|(id, _)| id)
-    }
+/// Those that hold for every value that is there.
+fn present(questions: &[Question<'_>]) -> Vec<PredicateId> {
+    let present = questions.iter().filter(|question| matches!(question.test, Test::Present));
+    present.map(|question| question.id).collect()
 }
 
 impl FieldIndex {
     /// Builds the index of a field whose values are of this kind.
-    pub(super) fn new(kind: Kind, questions: Questions<'_>, classes: &mut Classes) -> Self {
-        let present: Vec<_> = questions.present().collect();
-        let present = classes.add(&present, questions.triggers);
+    pub(super) fn new(kind: Kind, questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let by = match kind {
             Kind::Boolean | Kind::Integer | Kind::Number | Kind::Name(_) => {
                 let index = PointIndex::new(questions, classes, |test| match test {
@@ -79,7 +69,7 @@ impl FieldIndex {
             Kind::Text => By::Texts(TextIndex::new(questions, classes)),
             Kind::Time => By::Presence,
         };
-        Self { present, by }
+        Self { present: classes.of(&present(questions)), by }
     }
 
     /// Notes in `truth` what `value` implies.
@@ -91,22 +81,25 @@ impl FieldIndex {
         truth: &mut Truth,
         scratch: &mut Scratch,
     ) {
-        let class = match (&self.by, value) {
-            (_, Value::Absent) => return,
-            (By::Points(index, fractions), value) => {
-                point(value, *fractions).map_or(self.present, |point| index.class(point))
-            }
+        if matches!(value, Value::Absent) {
+            return;
+        }
+        let mut apply = |class| truth.apply(classes, class);
+        match (&self.by, value) {
+            (By::Points(index, fractions), value) => match point(value, *fractions) {
+                Some(point) => index.look_up(point, apply),
+                None => apply(self.present),
+            },
             (By::Addresses { v4, v6 }, Value::Address(address)) => match address.into() {
-                AddressPoint::V4(point) => v4.class(point),
-                AddressPoint::V6(point) => v6.class(point),
+                AddressPoint::V4(point) => v4.look_up(point, apply),
+                AddressPoint::V6(point) => v6.look_up(point, apply),
             },
             (By::Texts(index), Value::Text(text)) => {
+                apply(self.present);
                 index.look_up(text, classes, truth, scratch);
-                self.present
             }
             // Of a value that is not of the field's kind no more can be said.
-            _ => self.present,
-        };
-        truth.apply(classes, class);
+            _ => apply(self.present),
+        }
     }
 }

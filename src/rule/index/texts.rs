@@ -1,11 +1,11 @@
-//! Text: a hash for whole strings, Aho-Corasick automata for parts of strings, and regular
-//! expressions for what is left.
+//! Text: hashes for whole strings and for their beginnings and ends, an Aho-Corasick automaton
+//! for what is anywhere in them, and regular expressions for what is left.
 //!
 //! Every string pattern has a literal that must be found first; only then is the case compared,
 //! or the whole pattern. Regular expressions of rules stand behind one gate that is all of them
 //! together: text that passes none costs one search.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aho_corasick::automaton::OverlappingState;
 use aho_corasick::{AhoCorasick, Input};
@@ -13,27 +13,30 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use regex::{Regex, RegexBuilder};
 
-use super::Questions;
+use super::Question;
 use crate::rule::compile::REGEX_SIZE;
 use crate::rule::pattern::{Pattern, Piece, Shape};
 use crate::rule::predicate::{Test, TextTest};
-use crate::rule::truth::{ClassId, Classes, Truth};
+use crate::rule::truth::{ClassBuilder, ClassId, Classes, Truth};
+
+/// With more lengths of beginnings or ends than these, one automaton is faster than a hash each.
+const LENGTHS: usize = 12;
 
 /// The index of one text field.
 #[derive(Debug, Clone)]
 pub(super) struct TextIndex {
-    /// Whole strings in lower case.
-    whole: HashMap<Box<[u8]>, Vec<Hit>, RandomState>,
-    /// The length of the longest of them.
-    longest: usize,
-    beginnings: Option<Automaton>,
-    ends: Option<Automaton>,
+    /// Whole strings.
+    whole: Table,
+    beginnings: Edges,
+    ends: Edges,
     parts: Option<Automaton>,
     /// Regular expressions that nothing announces.
     searches: Vec<Hit>,
     /// Finds something whenever one of `searches` does; `None` if it would be too large.
     gate: Option<Regex>,
     regexes: Vec<Regex>,
+    /// Whether anything is looked up in lower case.
+    lowers: bool,
 }
 
 /// A literal was found: what holds, if the rest is right.
@@ -52,10 +55,26 @@ enum Confirm {
     Regex(usize),
 }
 
+/// Strings in lower case, of some lengths.
+#[derive(Debug, Clone)]
+struct Table {
+    lengths: Vec<usize>,
+    hits: HashMap<Box<[u8]>, Vec<Hit>, RandomState>,
+}
+
+/// Beginnings, or ends, of strings.
+#[derive(Debug, Clone)]
+enum Edges {
+    /// Of few lengths.
+    Table(Table),
+    /// Of many.
+    Automaton(Automaton),
+}
+
 /// Finds literals, ASCII letters in either case.
 #[derive(Debug, Clone)]
 struct Automaton {
-    automaton: AhoCorasick,
+    search: AhoCorasick,
     /// By pattern of the automaton.
     hits: Vec<Vec<Hit>>,
     /// The length of the longest literal: a beginning or an end is not looked for elsewhere.
@@ -94,38 +113,63 @@ impl Builder {
     }
 
     fn search(&mut self, source: String, class: ClassId) {
-        self.sources.push(source);
-        let confirm = Confirm::Regex(self.sources.len() - 1);
+        let confirm = self.regex(source);
         self.searches.push(Hit { class, confirm });
+    }
+
+    fn regex(&mut self, source: String) -> Confirm {
+        self.sources.push(source);
+        Confirm::Regex(self.sources.len() - 1)
     }
 
     fn pattern(&mut self, pattern: &Pattern, cased: bool, class: ClassId) {
         // Case beyond ASCII is left to the regular expressions.
-        if !cased && !pattern.is_ascii() {
+        let literal = if cased || pattern.is_ascii() { announcing(pattern) } else { None };
+        let Some((place, text)) = literal else {
             return self.search(pattern.regex(cased), class);
-        }
-        let (literals, text) = match (pattern.shape(), pattern.pieces()) {
-            (Shape::Exact(text), _) => (&mut self.whole, text),
-            (Shape::Prefix(text), _) => (&mut self.beginnings, text),
-            (Shape::Suffix(text), _) => (&mut self.ends, text),
-            (Shape::Contains(text), _) => (&mut self.parts, text),
-            (_, [Piece::Literal(text), ..]) => (&mut self.beginnings, text.as_str()),
-            (_, [.., Piece::Literal(text)]) => (&mut self.ends, text.as_str()),
-            (_, pieces) => match longest_literal(pieces) {
-                Some(text) => (&mut self.parts, text),
-                None => return self.search(pattern.regex(cased), class),
-            },
         };
         let confirm = match (pattern.shape(), cased) {
-            (Shape::Mixed | Shape::Anything, _) => {
-                self.sources.push(pattern.regex(cased));
-                Confirm::Regex(self.sources.len() - 1)
-            }
+            (Shape::Mixed | Shape::Anything, _) => self.regex(pattern.regex(cased)),
             (_, true) => Confirm::Spelling(text.into()),
             (_, false) => Confirm::Nothing,
         };
+        let literals = match place {
+            Place::Whole => &mut self.whole,
+            Place::Beginning => &mut self.beginnings,
+            Place::End => &mut self.ends,
+            Place::Anywhere => &mut self.parts,
+        };
         let key = text.to_ascii_lowercase().into_bytes();
         literals.entry(key).or_default().push(Hit { class, confirm });
+    }
+
+    /// A regular expression that finds something whenever one of the searches does.
+    fn gate(&self) -> Option<Regex> {
+        let sources = self.searches.iter().filter_map(|hit| match hit.confirm {
+            Confirm::Regex(index) => Some(format!("(?:{})", self.sources[index])),
+            _ => None,
+        });
+        let sources: Vec<_> = sources.collect();
+        // With a few, asking each is as fast.
+        if sources.len() > 2 { compiled(&sources.join("|")) } else { None }
+    }
+}
+
+/// Where a literal stands in what a pattern matches.
+enum Place {
+    Whole,
+    Beginning,
+    End,
+    Anywhere,
+}
+
+/// A literal without which the pattern does not match.
+fn announcing(pattern: &Pattern) -> Option<(Place, &str)> {
+    match (pattern.shape(), pattern.pieces()) {
+        (Shape::Exact(text), _) => Some((Place::Whole, text)),
+        (_, [Piece::Literal(text), ..]) => Some((Place::Beginning, text)),
+        (_, [.., Piece::Literal(text)]) => Some((Place::End, text)),
+        (_, pieces) => longest_literal(pieces).map(|text| (Place::Anywhere, text)),
     }
 }
 
@@ -138,28 +182,23 @@ fn longest_literal(pieces: &[Piece]) -> Option<&str> {
 }
 
 impl TextIndex {
-    pub(super) fn new(questions: Questions<'_>, classes: &mut Classes) -> Self {
+    pub(super) fn new(questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let mut builder = Builder::default();
-        for (id, test) in questions.iter() {
-            let Test::Texts(texts) = test else { continue };
-            let class = classes.add(&[id], questions.triggers);
-            texts.iter().for_each(|text| builder.add(text, class));
+        for question in questions {
+            let Test::Texts(texts) = question.test else { continue };
+            let class = classes.of(&[question.id]);
+            for text in texts {
+                builder.add(text, class);
+            }
         }
-        let gate: Vec<_> = builder
-            .searches
-            .iter()
-            .filter_map(|hit| match hit.confirm {
-                Confirm::Regex(index) => Some(format!("(?:{})", builder.sources[index])),
-                _ => None,
-            })
-            .collect();
-        // With a few, asking each is as fast.
-        let gate = (gate.len() > 2).then(|| compiled(&gate.join("|"))).flatten();
+        let gate = builder.gate();
+        let (whole, beginnings) = (Table::new(builder.whole), Edges::new(builder.beginnings));
+        let ends = Edges::new(builder.ends);
         Self {
-            longest: builder.whole.keys().map(Vec::len).max().unwrap_or(0),
-            whole: builder.whole.into_iter().map(|(key, hits)| (key.into(), hits)).collect(),
-            beginnings: Automaton::new(builder.beginnings),
-            ends: Automaton::new(builder.ends),
+            lowers: whole.is_used() || beginnings.is_hashed() || ends.is_hashed(),
+            whole,
+            beginnings,
+            ends,
             parts: Automaton::new(builder.parts),
             searches: builder.searches,
             gate,
@@ -178,46 +217,29 @@ impl TextIndex {
     ) {
         let Scratch { lower, replaced, tried, look_up } = scratch;
         let text = as_written(bytes, replaced);
+        lower.clear();
+        if self.lowers {
+            lower.extend_from_slice(text.as_bytes());
+            lower.make_ascii_lowercase();
+        }
         *look_up += 1;
         if tried.len() < self.regexes.len() {
             tried.resize(self.regexes.len(), 0);
         }
         let mut lookup = LookUp { index: self, text, tried, number: *look_up, classes, truth };
-        self.look_up_whole(text, lower, &mut lookup);
         let length = text.len();
-        if let Some(automaton) = &self.beginnings {
-            let head = &text.as_bytes()[..length.min(automaton.longest)];
-            automaton.find(head, |hit, start, end| {
-                if start == 0 {
-                    lookup.confirm(hit, (start, end));
-                }
-            });
+        if self.whole.longest() >= length {
+            self.whole.find(lower, |hit| lookup.confirm(hit, 0, length));
         }
-        if let Some(automaton) = &self.ends {
-            let skipped = length.saturating_sub(automaton.longest);
-            automaton.find(&text.as_bytes()[skipped..], |hit, start, end| {
-                if skipped + end == length {
-                    lookup.confirm(hit, (skipped + start, length));
-                }
-            });
-        }
-        if let Some(automaton) = &self.parts {
-            automaton.find(text.as_bytes(), |hit, start, end| lookup.confirm(hit, (start, end)));
+        self.beginnings.find_beginnings(text, lower, |hit, end| lookup.confirm(hit, 0, end));
+        self.ends.find_ends(text, lower, |hit, start| lookup.confirm(hit, start, length));
+        if let Some(parts) = &self.parts {
+            parts.find(text.as_bytes(), |hit, start, end| lookup.confirm(hit, start, end));
         }
         if !self.searches.is_empty() && self.gate.as_ref().is_none_or(|gate| gate.is_match(text)) {
-            self.searches.iter().for_each(|hit| lookup.confirm(hit, (0, length)));
-        }
-    }
-
-    fn look_up_whole(&self, text: &str, lower: &mut Vec<u8>, lookup: &mut LookUp<'_, '_>) {
-        if self.whole.is_empty() || text.len() > self.longest {
-            return;
-        }
-        lower.clear();
-        lower.extend_from_slice(text.as_bytes());
-        lower.make_ascii_lowercase();
-        for hit in self.whole.get(lower.as_slice()).into_iter().flatten() {
-            lookup.confirm(hit, (0, text.len()));
+            for hit in &self.searches {
+                lookup.confirm(hit, 0, length);
+            }
         }
     }
 }
@@ -233,7 +255,8 @@ struct LookUp<'i, 't> {
 }
 
 impl LookUp<'_, '_> {
-    fn confirm(&mut self, hit: &Hit, (start, end): (usize, usize)) {
+    /// A literal stands from `start` to `end`.
+    fn confirm(&mut self, hit: &Hit, start: usize, end: usize) {
         let holds = match &hit.confirm {
             Confirm::Nothing => true,
             Confirm::Spelling(literal) => self.text.as_bytes()[start..end] == *literal.as_bytes(),
@@ -253,17 +276,97 @@ impl LookUp<'_, '_> {
     }
 }
 
+impl Table {
+    fn new(literals: Literals) -> Self {
+        let lengths: BTreeSet<usize> = literals.keys().map(Vec::len).collect();
+        Self {
+            lengths: lengths.into_iter().collect(),
+            hits: literals.into_iter().map(|(key, hits)| (key.into(), hits)).collect(),
+        }
+    }
+
+    fn is_used(&self) -> bool {
+        !self.lengths.is_empty()
+    }
+
+    fn longest(&self) -> usize {
+        self.lengths.last().copied().unwrap_or(0)
+    }
+
+    fn find(&self, key: &[u8], mut found: impl FnMut(&Hit)) {
+        if self.is_used() {
+            self.hits.get(key).into_iter().flatten().for_each(&mut found);
+        }
+    }
+}
+
+impl Edges {
+    fn new(literals: Literals) -> Self {
+        let lengths: BTreeSet<usize> = literals.keys().map(Vec::len).collect();
+        if lengths.len() > LENGTHS
+            && let Some(automaton) = Automaton::new(literals.clone())
+        {
+            return Self::Automaton(automaton);
+        }
+        Self::Table(Table::new(literals))
+    }
+
+    fn is_hashed(&self) -> bool {
+        matches!(self, Self::Table(table) if table.is_used())
+    }
+
+    /// Tells of literals that `text` begins with, and where they end.
+    fn find_beginnings(&self, text: &str, lower: &[u8], mut found: impl FnMut(&Hit, usize)) {
+        match self {
+            Self::Table(table) => {
+                for length in table.lengths.iter().copied().take_while(|it| *it <= lower.len()) {
+                    table.find(&lower[..length], |hit| found(hit, length));
+                }
+            }
+            Self::Automaton(automaton) => {
+                let head = &text.as_bytes()[..text.len().min(automaton.longest)];
+                automaton.find(head, |hit, start, end| {
+                    if start == 0 {
+                        found(hit, end);
+                    }
+                });
+            }
+        }
+    }
+
+    /// Tells of literals that `text` ends with, and where they start.
+    fn find_ends(&self, text: &str, lower: &[u8], mut found: impl FnMut(&Hit, usize)) {
+        match self {
+            Self::Table(table) => {
+                for length in table.lengths.iter().copied().take_while(|it| *it <= lower.len()) {
+                    let start = lower.len() - length;
+                    table.find(&lower[start..], |hit| found(hit, start));
+                }
+            }
+            Self::Automaton(automaton) => {
+                let skipped = text.len().saturating_sub(automaton.longest);
+                let tail = &text.as_bytes()[skipped..];
+                automaton.find(tail, |hit, start, end| {
+                    if end == tail.len() {
+                        found(hit, skipped + start);
+                    }
+                });
+            }
+        }
+    }
+}
+
 impl Automaton {
     fn new(literals: Literals) -> Option<Self> {
         let longest = literals.keys().map(Vec::len).max()?;
-        let automaton =
+        let search =
             AhoCorasick::builder().ascii_case_insensitive(true).build(literals.keys()).ok()?;
-        Some(Self { automaton, hits: literals.into_values().collect(), longest })
+        Some(Self { search, hits: literals.into_values().collect(), longest })
     }
 
     fn find(&self, text: &[u8], mut found: impl FnMut(&Hit, usize, usize)) {
         let mut state = OverlappingState::start();
-        while self.automaton.try_find_overlapping(Input::new(text), &mut state).is_ok() {
+        while self.search.try_find_overlapping(Input::new(text), &mut state).is_ok() {
             let Some(place) = state.get_match() else { return };
             for hit in &self.hits[place.pattern().as_usize()] {
                 found(hit, place.start(), place.end());

@@ -1,9 +1,9 @@
 //! Records of no protocol, with a field of each kind, for rules to be tried on.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
-use crate::event::{Context, Event, Kind, Value};
-use crate::flow::Direction;
+use crate::event::{Context, Event, FlowContext, Kind, Value};
+use crate::flow::{FlowKey, Side};
 use crate::record;
 use crate::rule::{Diagnostic, Matcher, Placeholders, RuleSet, Source};
 use crate::time::Timestamp;
@@ -148,19 +148,21 @@ pub(super) fn mistakes(detection: &str) -> Vec<String> {
 
 /// A context from 10.0.0.1:1024 to 10.0.0.2:2404.
 pub(super) fn context() -> Context<'static> {
-    let end = |last, port| Some((IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), Some(port)));
+    let ends = [([10, 0, 0, 1].into(), 1024), ([10, 0, 0, 2].into(), 2404)];
     Context {
         timestamp: Timestamp::from_nanos(1),
-        pcap_cnt: 1,
-        in_iface: None,
-        flow_id: Some(7),
-        community_id: None,
+        number: 1,
+        interface: None,
         vlan: &[3, 4],
-        source: end(1, 1024),
-        destination: end(2, 2404),
-        proto: Some("TCP"),
-        app_proto: Some("thing"),
-        direction: Some(Direction::ToServer),
+        flow: Some(FlowContext {
+            key: Box::leak(Box::new(FlowKey::new(ends, [3, 4], 6))),
+            id: 7,
+            community_id: Box::leak(Box::default()),
+            sender: Side::Lower,
+            client: Side::Lower,
+            directed: true,
+            app_proto: Some("thing"),
+        }),
     }
 }
 

@@ -247,12 +247,17 @@ fn items() -> impl Strategy<Value = String> {
     prop::strategy::Union::new(choices)
 }
 
-/// A selection whose keys, and thereby lists, are apart.
+/// A selection whose keys are apart, and in which no list is named twice.
 fn selections() -> impl Strategy<Value = String> {
-    let map = prop::collection::vec(items(), 1..4).prop_map(|items| {
-        let mut fields = std::collections::HashSet::new();
-        let name = |item: &String| item.split(['|', ':']).next().unwrap_or_default().to_owned();
-        let apart: Vec<_> = items.into_iter().filter(|item| fields.insert(name(item))).collect();
+    let map = prop::collection::vec(items(), 1..5).prop_map(|items| {
+        let mut keys = std::collections::HashSet::new();
+        let key = |item: &String| {
+            let key = item.split(':').next().unwrap_or_default();
+            let is_list =
+                ["thing.objects", "thing.tags", "vlan"].iter().any(|list| key.starts_with(list));
+            key.split(if is_list { '|' } else { ':' }).next().unwrap_or_default().to_owned()
+        };
+        let apart: Vec<_> = items.into_iter().filter(|item| keys.insert(key(item))).collect();
         format!("{{{}}}", apart.join(", "))
     });
     let map = map.boxed();

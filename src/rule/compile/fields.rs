@@ -1,0 +1,132 @@
+//! Which field a name means, and which comparisons mean something for it.
+
+use super::Compiler;
+use crate::event::{CONTEXT, Kind};
+use crate::rule::diagnostic::did_you_mean;
+use crate::rule::modifier::{Comparison, Modifiers};
+use crate::rule::predicate::FieldId;
+use crate::rule::sigma::{Item, Spanned};
+
+impl Compiler<'_, '_> {
+    pub(super) fn field(&mut self, name: &Spanned<String>) -> Option<FieldId> {
+        if let Some(field) = FieldId::resolve(self.schema, &name.value) {
+            return Some(field);
+        }
+        let message = format!("`{}` records have no field `{}`", self.schema.name, name.value);
+        let own: Vec<String> =
+            self.schema.paths().chain(CONTEXT.paths()).map(|(name, ..)| name).collect();
+        let elsewhere = || {
+            let mut services = self.surroundings.services.iter();
+            let owner = services.find(|service| service.resolve(&name.value).is_some())?;
+            Some(format!("it is a field of `service: {}`", owner.name))
+        };
+        let help =
+            elsewhere().or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
+        self.wrong_with(name.span, message, help)
+    }
+
+    /// Two conditions on a list could be met by two different members, so a rule that names two
+    /// fields of one list is refused.
+    pub(super) fn check_list(&mut self, field: FieldId, name: &Spanned<String>) {
+        let Some(list) = field.path.list else { return };
+        let (named, other) = self
+            .list_fields
+            .entry((field.of_context, list))
+            .or_insert_with(|| (field.path.field, name.value.clone()));
+        if *named != field.path.field {
+            let message = format!(
+                "`{other}` and `{}` could be met by two different members of the list",
+                name.value
+            );
+            let help = self.flat_service(list);
+            self.wrong_with::<()>(name.span, message, help);
+        }
+    }
+
+    /// The same within one map: two conditions on one field of a list.
+    pub(super) fn check_lists_within(&mut self, items: &[Item]) {
+        for (index, item) in items.iter().enumerate() {
+            let Some(name) = &item.field else { continue };
+            let list = FieldId::resolve(self.schema, &name.value).and_then(|field| field.path.list);
+            let before = items[..index].iter().filter_map(|item| item.field.as_ref());
+            if let Some(list) = list
+                && before.clone().any(|other| other.value == name.value)
+            {
+                let message = format!(
+                    "two conditions on `{}` could be met by two different members of the list",
+                    name.value
+                );
+                let help = self.flat_service(list);
+                self.wrong_with::<()>(name.span, message, help);
+            }
+        }
+    }
+
+    /// The service that has one flat record for each member of the list, such as
+    /// `iec104_object` for `iec104.objects`.
+    pub(super) fn flat_service(&self, list: u8) -> Option<String> {
+        let list = self.schema.lists.get(list as usize)?;
+        let (_, plural) = list.name.rsplit_once('.')?;
+        let name = format!("{}_{}", self.schema.name, plural.strip_suffix('s')?);
+        let service = self.surroundings.services.iter().find(|service| service.name == name)?;
+        Some(format!("use `service: {}`: one record for each member", service.name))
+    }
+
+    pub(super) fn check_modifiers(
+        &mut self,
+        kind: Kind,
+        modifiers: Modifiers,
+        name: &Spanned<String>,
+    ) -> Option<()> {
+        let (what, right, advice) = match kind {
+            Kind::Text => (
+                "text",
+                is_textual(modifiers.comparison),
+                "text has `contains`, `startswith`, `endswith` and `re`",
+            ),
+            Kind::Name(_) => (
+                "one of a set of names",
+                is_textual(modifiers.comparison),
+                "names have no order; write the names, or use the field with the number",
+            ),
+            Kind::Boolean => (
+                "a flag",
+                modifiers.comparison == Comparison::Equals,
+                "compare it with `true` or `false`",
+            ),
+            Kind::Integer | Kind::Number => (
+                "a number",
+                matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
+                "numbers have `lt`, `lte`, `gt` and `gte`",
+            ),
+            Kind::Address => (
+                "an address",
+                matches!(modifiers.comparison, Comparison::Equals | Comparison::Cidr),
+                "compare it with an address, or with a network by `cidr`",
+            ),
+            Kind::Time => ("a moment", false, "only `exists` has a meaning here"),
+        };
+        if modifiers.cased && !matches!(kind, Kind::Text | Kind::Name(_)) {
+            return self
+                .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
+        }
+        let asks_presence = modifiers.comparison == Comparison::Exists
+            || matches!((kind, modifiers.comparison), (Kind::Time, Comparison::Equals));
+        if right || asks_presence {
+            return Some(());
+        }
+        let message = format!("`{}` is {what}: this comparison means nothing", name.value);
+        self.wrong_with(name.span, message, Some(advice.to_owned()))
+    }
+}
+
+fn is_textual(comparison: Comparison) -> bool {
+    matches!(
+        comparison,
+        Comparison::Equals
+            | Comparison::Contains
+            | Comparison::StartsWith
+            | Comparison::EndsWith
+            | Comparison::Regex(_)
+    )
+}

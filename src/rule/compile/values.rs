@@ -1,0 +1,353 @@
+//! What a rule's words mean for a field of some kind.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{Atom, Compiler, REGEX_SIZE};
+use crate::event::Kind;
+use crate::rule::diagnostic::did_you_mean;
+use crate::rule::modifier::{Comparison, Modifiers, Order, RegexFlags};
+use crate::rule::pattern::{Pattern, Shape};
+use crate::rule::predicate::{Ranges, Test, TextTest, flag_point, number_point};
+use crate::rule::sigma::{Item, Spanned};
+use crate::rule::yaml::{Meaning, Scalar, Span};
+
+/// Whole numbers up to here are exact as floating point numbers.
+const EXACT: i64 = 1 << 53;
+/// Floating point numbers from here on are no whole number of 64 bits.
+const LARGEST: f64 = 9_223_372_036_854_775_808.0;
+
+impl Compiler<'_, '_> {
+    pub(super) fn atoms(
+        &mut self,
+        kind: Kind,
+        modifiers: Modifiers,
+        item: &Item,
+        name: &Spanned<String>,
+    ) -> Option<Vec<Atom>> {
+        let mut atoms = Vec::with_capacity(item.values.len());
+        let mut right = true;
+        for value in &item.values {
+            for value in self.expanded(value, modifiers)? {
+                match self.value(kind, modifiers, &value, name) {
+                    Some(atom) => atoms.push(atom),
+                    None => right = false,
+                }
+            }
+        }
+        right.then_some(atoms)
+    }
+
+    pub(super) fn value(
+        &mut self,
+        kind: Kind,
+        modifiers: Modifiers,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Atom> {
+        let Spanned { value: scalar, span } = value;
+        match (modifiers.comparison, scalar.meaning) {
+            (Comparison::Exists, Meaning::Boolean(true)) => return Some(Atom::Present),
+            (Comparison::Exists, Meaning::Boolean(false)) | (Comparison::Equals, Meaning::Null) => {
+                return Some(Atom::Absent);
+            }
+            (Comparison::Exists, _) => return self.wrong(*span, "`exists` is `true` or `false`"),
+            (_, Meaning::Null) => {
+                return self
+                    .wrong(*span, "nothing to compare with: a plain `null` asks for absence");
+            }
+            _ => {}
+        }
+        let is_text = matches!(scalar.meaning, Meaning::Plain | Meaning::Quoted);
+        let is_regex = matches!(modifiers.comparison, Comparison::Regex(_));
+        if is_text && !is_regex && Pattern::parse(&scalar.text).shape() == Shape::Anything {
+            return Some(Atom::Present);
+        }
+        let test = match kind {
+            Kind::Text => {
+                let scalar = self.word(value)?;
+                Test::Texts(vec![self.text_test(scalar, modifiers, *span)?])
+            }
+            Kind::Name(table) => Test::Points(self.codes(table, modifiers, value, name)?),
+            Kind::Boolean => match scalar.meaning {
+                Meaning::Boolean(flag) => Test::Points(Ranges::point(flag.into())),
+                _ => return self.mistaken(value, name, "a flag", "`true` or `false`"),
+            },
+            Kind::Integer => match integers(modifiers.comparison, scalar) {
+                Some(ranges) => Test::Points(ranges),
+                None => return self.mistaken(value, name, "a whole number", "a whole number"),
+            },
+            Kind::Number => match numbers(modifiers.comparison, scalar) {
+                Some(ranges) => Test::Points(ranges),
+                None => return self.mistaken(value, name, "a number", "a number"),
+            },
+            Kind::Address => self.addresses(modifiers, value, name)?,
+            Kind::Time => {
+                return self
+                    .wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
+            }
+        };
+        Some(Atom::Test(test))
+    }
+
+    pub(super) fn mistaken<T>(
+        &mut self,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+        is: &str,
+        expected: &str,
+    ) -> Option<T> {
+        let message = format!("`{}` is {is}, and this is {}", name.value, value.value.what());
+        self.wrong_with(value.span, message, Some(format!("{expected} stands here")))
+    }
+
+    /// Text as other tools read it too.
+    pub(super) fn word<'v>(&mut self, value: &'v Spanned<Scalar>) -> Option<&'v Scalar> {
+        let scalar = &value.value;
+        let lower = scalar.text.to_ascii_lowercase();
+        let ambiguous = scalar.meaning == Meaning::Plain
+            && matches!(lower.as_str(), "yes" | "no" | "on" | "off");
+        if ambiguous || matches!(scalar.meaning, Meaning::Boolean(_)) {
+            let message = format!("`{}` without quotes is a boolean to many tools", scalar.text);
+            return self.wrong_with(value.span, message, Some(format!("write '{}'", scalar.text)));
+        }
+        Some(scalar)
+    }
+
+    pub(super) fn text_test(
+        &mut self,
+        scalar: &Scalar,
+        modifiers: Modifiers,
+        span: Span,
+    ) -> Option<TextTest> {
+        if let Comparison::Regex(flags) = modifiers.comparison {
+            return self.regex(&scalar.text, flags, span).map(TextTest::Regex);
+        }
+        let pattern = pattern(&scalar.text, modifiers.comparison);
+        if regex::RegexBuilder::new(&pattern.regex(modifiers.cased))
+            .size_limit(REGEX_SIZE)
+            .build()
+            .is_err()
+        {
+            return self.wrong(span, "the pattern is too large");
+        }
+        Some(TextTest::Pattern { pattern, cased: modifiers.cased })
+    }
+
+    pub(super) fn regex(&mut self, text: &str, flags: RegexFlags, span: Span) -> Option<String> {
+        let letters: String =
+            [(flags.ignore_case, 'i'), (flags.multi_line, 'm'), (flags.dot_all, 's')]
+                .into_iter()
+                .filter_map(|(set, letter)| set.then_some(letter))
+                .collect();
+        let regex =
+            if letters.is_empty() { text.to_owned() } else { format!("(?{letters}){text}") };
+        match regex::RegexBuilder::new(&regex).size_limit(REGEX_SIZE).build() {
+            Ok(_) => Some(regex),
+            Err(regex::Error::CompiledTooBig(_)) => {
+                self.wrong(span, "the regular expression takes too much memory")
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                let reason =
+                    reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                self.wrong(span, format!("the regular expression cannot be used: {reason}"))
+            }
+        }
+    }
+
+    /// The codes whose names the value means.
+    pub(super) fn codes(
+        &mut self,
+        table: &'static [&'static str],
+        modifiers: Modifiers,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        let scalar = &value.value;
+        let is_named = |code: i64| {
+            usize::try_from(code)
+                .ok()
+                .and_then(|code| table.get(code))
+                .is_some_and(|name| !name.is_empty())
+        };
+        if modifiers.comparison == Comparison::Equals
+            && let Some(code) = whole(scalar)
+        {
+            if is_named(code) {
+                return Some(Ranges::point(code));
+            }
+            let message = format!("`{}` has no name for {code}", name.value);
+            return self.wrong(value.span, message);
+        }
+        let scalar = self.word(value)?;
+        let codes = match self.text_test(scalar, modifiers, value.span)? {
+            TextTest::Pattern { pattern, cased: false } if pattern.literal().is_some() => {
+                let literal = pattern.literal().unwrap_or_default().to_owned();
+                matching(table, |name| name.eq_ignore_ascii_case(&literal))
+            }
+            TextTest::Pattern { pattern, cased } => {
+                let regex = regex::Regex::new(&pattern.regex(cased)).ok()?;
+                matching(table, |name| regex.is_match(name))
+            }
+            TextTest::Regex(regex) => {
+                let regex = regex::Regex::new(&regex).ok()?;
+                matching(table, |name| regex.is_match(name))
+            }
+        };
+        if codes.iter().next().is_some() {
+            return Some(codes);
+        }
+        let message = format!("`{}` is never `{}`", name.value, scalar.text);
+        self.wrong_with(value.span, message, did_you_mean(&scalar.text, table.iter().copied()))
+    }
+
+    pub(super) fn addresses(
+        &mut self,
+        modifiers: Modifiers,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Test> {
+        // Who fills a placeholder may write networks where the rule's author thought of addresses.
+        let takes_networks = modifiers.comparison == Comparison::Cidr || modifiers.expand;
+        let text = value.value.text.as_str();
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(network(IpNet::from(address)));
+        }
+        let Ok(net) = text.parse::<IpNet>() else {
+            let help = if takes_networks {
+                "as in 10.20.0.0/16 or 2001:db8::/32"
+            } else if text.contains(['*', '?']) {
+                "addresses have no wildcards: write a network, and `cidr` behind the field"
+            } else {
+                "as in 10.20.0.10 or 2001:db8::1"
+            };
+            let expected = if takes_networks { "network" } else { "address" };
+            let message = format!("`{text}` is no {expected}");
+            return self.wrong_with(value.span, message, Some(help.to_owned()));
+        };
+        if !takes_networks {
+            let help = Some(format!("write `{}|cidr`", name.value));
+            return self.wrong_with(value.span, format!("`{text}` is a network"), help);
+        }
+        if net.trunc() != net {
+            let help = Some(format!("the network is {}", net.trunc()));
+            return self.wrong_with(
+                value.span,
+                format!("`{text}` has bits beyond its prefix"),
+                help,
+            );
+        }
+        Some(network(net))
+    }
+}
+
+fn pattern(text: &str, comparison: Comparison) -> Pattern {
+    let pattern = Pattern::parse(text);
+    match comparison {
+        Comparison::Contains => pattern.open(true, true),
+        Comparison::StartsWith => pattern.open(false, true),
+        Comparison::EndsWith => pattern.open(true, false),
+        _ => pattern,
+    }
+}
+
+fn matching(table: &[&str], matches: impl Fn(&str) -> bool) -> Ranges<i64> {
+    let codes = table.iter().enumerate().filter(|(_, name)| !name.is_empty() && matches(name));
+    Ranges::any(codes.map(|(code, _)| Ranges::point(code as i64)).collect())
+}
+
+/// The whole number that a scalar is, in quotes or not.
+fn whole(scalar: &Scalar) -> Option<i64> {
+    match scalar.meaning {
+        Meaning::Integer(number) => Some(number),
+        Meaning::Quoted => scalar.text.parse().ok(),
+        Meaning::Float(number) if number.fract() == 0.0 && number.abs() < LARGEST => {
+            Some(number as i64)
+        }
+        _ => None,
+    }
+}
+
+/// The number that a scalar is, in quotes or not.
+fn number(scalar: &Scalar) -> Option<f64> {
+    let number = match scalar.meaning {
+        Meaning::Integer(number) if number.abs() <= EXACT => number as f64,
+        Meaning::Float(number) => number,
+        Meaning::Quoted => scalar.text.parse().ok()?,
+        _ => return None,
+    };
+    (!number.is_nan()).then_some(number)
+}
+
+fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
+    let Comparison::Order(order) = comparison else {
+        return whole(scalar).map(Ranges::point);
+    };
+    if let Some(limit) = whole(scalar) {
+        return Some(match order {
+            Order::Less => limit
+                .checked_sub(1)
+                .map_or_else(Ranges::default, |last| Ranges::new(i64::MIN, last)),
+            Order::LessOrEqual => Ranges::new(i64::MIN, limit),
+            Order::Greater => limit
+                .checked_add(1)
+                .map_or_else(Ranges::default, |first| Ranges::new(first, i64::MAX)),
+            Order::GreaterOrEqual => Ranges::new(limit, i64::MAX),
+        });
+    }
+    let limit = number(scalar)?;
+    Some(match order {
+        Order::Less | Order::LessOrEqual => Ranges::new(i64::MIN, limit.floor() as i64),
+        Order::Greater | Order::GreaterOrEqual => Ranges::new(limit.ceil() as i64, i64::MAX),
+    })
+}
+
+fn numbers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
+    let lowest = number_point(f64::NEG_INFINITY)?;
+    let highest = number_point(f64::INFINITY)?;
+    if let (Comparison::Equals, Meaning::Boolean(flag)) = (comparison, scalar.meaning) {
+        return Some(Ranges::point(flag_point(flag)));
+    }
+    let limit = number_point(number(scalar)?)?;
+    Some(match comparison {
+        Comparison::Order(Order::Less) => Ranges::new(lowest, limit - 1),
+        Comparison::Order(Order::LessOrEqual) => Ranges::new(lowest, limit),
+        Comparison::Order(Order::Greater) => Ranges::new(limit + 1, highest),
+        Comparison::Order(Order::GreaterOrEqual) => Ranges::new(limit, highest),
+        _ => Ranges::point(limit),
+    })
+}
+
+fn network(net: IpNet) -> Test {
+    match net {
+        IpNet::V4(net) => Test::Addresses {
+            v4: Ranges::new(net.network().to_bits(), net.broadcast().to_bits()),
+            v6: Ranges::default(),
+        },
+        IpNet::V6(net) => Test::Addresses {
+            v4: Ranges::default(),
+            v6: Ranges::new(net.network().to_bits(), net.broadcast().to_bits()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions_bound_whole_numbers() {
+        let ranges = |order, text: &str| {
+            let meaning = text.parse().map_or(Meaning::Quoted, Meaning::Float);
+            let scalar = Scalar { text: text.to_owned(), meaning };
+            integers(Comparison::Order(order), &scalar)
+                .map(|ranges| ranges.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(ranges(Order::Less, "0.5"), Some(vec![(i64::MIN, 0)]));
+        assert_eq!(ranges(Order::Greater, "-0.5"), Some(vec![(0, i64::MAX)]));
+        assert_eq!(ranges(Order::Less, "2.0"), Some(vec![(i64::MIN, 1)]));
+        assert_eq!(ranges(Order::Less, "two"), None);
+    }
+}
