@@ -1,0 +1,217 @@
+//! The whole way of the data in one thread, over a capture in memory: what each stage adds, and
+//! what rules cost in the whole.
+//!
+//! The capture is of a single protocol, so that the two do not hide each other; benches/README.md
+//! says what is in it.
+
+mod generate;
+mod multiplier;
+
+use std::env;
+use std::hint::black_box;
+use std::io::{self, Cursor, Write};
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{
+    BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
+};
+use gridtap::capture::{Capture, PcapWriter, Source};
+use gridtap::engine::{Engine, Limits, Sink};
+use gridtap::event::{Event, Schema};
+use gridtap::output::{Eve, Types};
+use gridtap::packet::{self, LinkType};
+use gridtap::protocol::{self, Fact, Protocol};
+use gridtap::rule::{self, Placeholders, Rule, RuleSet};
+use gridtap::time::Timestamp;
+use multiplier::{Flows, Plan};
+
+/// Packet time between two looks at the timers, as in `gridtap replay`.
+const TICK: Duration = Duration::from_millis(100);
+/// Nanoseconds between packets: a million take 100 s, in which closed flows expire.
+const SPACING: u64 = 100_000;
+
+criterion_group!(benches, iec104, mqtt);
+criterion_main!(benches);
+
+fn iec104(criterion: &mut Criterion) {
+    measure(criterion, "iec104", 2404);
+}
+
+fn mqtt(criterion: &mut Criterion) {
+    measure(criterion, "mqtt", 1883);
+}
+
+fn measure(criterion: &mut Criterion, protocol: &str, port: u16) {
+    let scale = Scale::asked_for();
+    let file = MemoryCapture::multiplied(port, &scale);
+    stages(criterion, protocol, &file);
+    rules(criterion, protocol, &file, scale.rules);
+}
+
+/// Each stage with all that come before it.
+fn stages(criterion: &mut Criterion, protocol: &str, file: &MemoryCapture) {
+    let mut group = criterion.benchmark_group(format!("pipeline/{protocol}"));
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements(file.packets));
+    group.bench_function("1 read", |bencher| bencher.iter(|| read(file)));
+    group.bench_function("2 and decode", |bencher| bencher.iter(|| decode(file)));
+
+    let none = Arc::new(RuleSet::default());
+    let pack = Arc::new(load(&RuleSet::builtin_sources()));
+    let nothing = Types::none();
+    let alerts: Types = "alert".parse().expect("a record type");
+    let everything = Types::default();
+    for (name, rules, types) in [
+        ("3 and follow, parse", &none, nothing),
+        ("4 and match, write alerts", &pack, alerts),
+        ("4 and match, write every record", &pack, everything),
+    ] {
+        group.bench_function(name, |bencher| bencher.iter(|| replay(file, rules, &types)));
+    }
+    group.finish();
+}
+
+/// The whole with few rules and with many of the same kinds. Alerts are not written: how many
+/// there are depends on the rules, not on their number.
+fn rules(criterion: &mut Criterion, protocol: &str, file: &MemoryCapture, counts: &[usize]) {
+    let mut group = criterion.benchmark_group(format!("pipeline/{protocol}/rules"));
+    group.sample_size(10).sampling_mode(SamplingMode::Flat);
+    group.throughput(Throughput::Elements(file.packets));
+    for &count in counts {
+        let sources: Vec<_> =
+            generate::rules(count).map(|(name, text)| rule::Source { name, text }).collect();
+        let rules = Arc::new(load(&sources));
+        group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
+            bencher.iter(|| replay(file, &rules, &Types::none()));
+        });
+    }
+    group.finish();
+}
+
+fn load(sources: &[rule::Source]) -> RuleSet {
+    let services: Vec<_> = protocol::services().collect();
+    RuleSet::load(sources, &services, &Placeholders::new())
+        .unwrap_or_else(|mistakes| panic!("{}", mistakes[0].render(false)))
+}
+
+fn read(file: &MemoryCapture) -> usize {
+    let mut source = file.open();
+    let mut octets = 0;
+    while let Some(frame) = source.next().expect("a sound capture") {
+        octets += black_box(frame.data).len();
+    }
+    octets
+}
+
+fn decode(file: &MemoryCapture) -> usize {
+    let mut source = file.open();
+    let mut decoded = 0;
+    while let Some(frame) = source.next().expect("a sound capture") {
+        decoded += usize::from(black_box(packet::decode(frame.link, frame.data)).is_ok());
+    }
+    decoded
+}
+
+/// What `gridtap replay` does with a capture, but for the summary.
+fn replay(file: &MemoryCapture, rules: &Arc<RuleSet>, types: &Types) -> u64 {
+    let mut written = Counter::default();
+    let mut sink = EveSink(Eve::new(&mut written, types.clone(), &rules.rules, None));
+    let mut engine = Engine::new(Arc::clone(rules), Limits::default(), &sink);
+    let mut source = file.open();
+    let mut next_tick = Timestamp::ZERO;
+    while let Some(frame) = source.next().expect("a sound capture") {
+        if frame.timestamp >= next_tick {
+            engine.tick(frame.timestamp, &mut sink);
+            next_tick = frame.timestamp + TICK;
+        }
+        engine.handle(&frame, &mut sink);
+    }
+    engine.finish(&mut sink);
+    sink.0.finish().expect("counting does not fail");
+    written.octets
+}
+
+/// A pcap file in memory.
+struct MemoryCapture {
+    octets: Arc<[u8]>,
+    packets: u64,
+}
+
+impl MemoryCapture {
+    /// The flows of the demo to or from `port`, multiplied.
+    fn multiplied(port: u16, scale: &Scale) -> Self {
+        let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("pcaps/demo.pcap");
+        let mut source = Source::open(&[demo]).expect("the demo is there");
+        let flows = Flows::read(&mut source, &[port]).expect("it has flows of this port");
+        let plan = Plan { packets: scale.packets, concurrent: scale.concurrent, spacing: SPACING };
+        let mut file = PcapWriter::new(Vec::new(), LinkType::Ethernet).expect("memory");
+        let made = flows
+            .multiply(plan, |time, frame| file.write(time, frame.len() as u32, frame))
+            .expect("memory does not fail");
+        Self { octets: file.finish().expect("memory").into(), packets: made.packets }
+    }
+
+    fn open(&self) -> Source {
+        let reader = Box::new(Cursor::new(Arc::clone(&self.octets)));
+        Source::new(vec![Capture::from_reader("multiplied", reader).expect("a capture")])
+    }
+}
+
+struct Scale {
+    packets: u64,
+    concurrent: usize,
+    rules: &'static [usize],
+}
+
+impl Scale {
+    /// A flow table that no cache holds, to measure with; little, if all is only to be run once.
+    fn asked_for() -> Self {
+        // What cargo bench passes, and cargo test does not.
+        if env::args().any(|argument| argument == "--bench") {
+            Self { packets: 1_000_000, concurrent: 8_000, rules: &[12, 1_000, 10_000] }
+        } else {
+            Self { packets: 2_000, concurrent: 50, rules: &[12, 100] }
+        }
+    }
+}
+
+/// Writes records and alerts, as a replay does.
+struct EveSink<'w>(Eve<&'w mut Counter>);
+
+impl Sink for EveSink<'_> {
+    fn record(&mut self, event: &Event<'_>) {
+        self.0.record(event);
+    }
+
+    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
+        self.0.alert(event, rule);
+    }
+
+    fn wants(&self, schema: &'static Schema) -> bool {
+        self.0.types().records(schema)
+    }
+
+    fn fact(&mut self, _: IpAddr, _: &'static Protocol, _: &'static str, fact: Fact<'_>) {
+        black_box(fact);
+    }
+}
+
+/// Takes what is written and counts its octets.
+#[derive(Default)]
+struct Counter {
+    octets: u64,
+}
+
+impl Write for Counter {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.octets += black_box(octets).len() as u64;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
