@@ -60,6 +60,15 @@ impl Json {
         }
     }
 
+    /// Ends an object or an array, empty or not, that something may follow.
+    #[inline]
+    pub(crate) fn end(&mut self, bracket: u8) {
+        if self.as_bytes().ends_with(b",") {
+            self.length -= 1;
+        }
+        self.write(0, |pen, _| pen.fixed(&[bracket, b','], 2));
+    }
+
     /// The key, and the bracket that opens its object or array.
     #[inline]
     pub(crate) fn open(&mut self, key: &Key, bracket: u8) {
@@ -107,13 +116,10 @@ impl Json {
         });
     }
 
-    /// A name that was made when the layout was.
+    /// A key and a value that were made when the layout was.
     #[inline]
-    pub(crate) fn name(&mut self, key: &Key, name: &Name) {
-        self.write(key.0.length + name.0.length, |pen, _| {
-            pen.key(key);
-            pen.token(&name.0, name.0.length);
-        });
+    pub(crate) fn member(&mut self, member: &Member) {
+        self.write(member.0.length, |pen, _| pen.token(&member.0, member.0.length));
     }
 
     /// Text from the wire. Bytes that are not UTF-8 become U+FFFD.
@@ -176,7 +182,7 @@ impl Json {
 
 /// Enough for the widths that [`Pen::fixed`] copies to cut them, for any number, address or moment,
 /// and for the punctuation.
-const ROOM: usize = 2 * Token::WIDTH + 64;
+const ROOM: usize = 128;
 
 /// A control character as `\u001f`.
 const LONGEST_ESCAPE: usize = 6;
@@ -225,8 +231,8 @@ impl Pen<'_> {
     }
 
     #[inline(always)]
-    fn token(&mut self, token: &Token, length: usize) {
-        if length > Token::WIDTH {
+    fn token<const WIDTH: usize>(&mut self, token: &Token<WIDTH>, length: usize) {
+        if length > WIDTH {
             self.copy(token.long.get(..length).unwrap_or_default());
         } else {
             self.fixed(&token.padded, length);
@@ -352,11 +358,15 @@ fn longest_run_of_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
 
 /// `"key":"`, made beforehand; the quote at the end is for values that are quoted.
 #[derive(Debug)]
-pub(crate) struct Key(Token);
+pub(crate) struct Key(Token<32>);
 
 impl Key {
     pub(crate) fn new(key: &str) -> Self {
-        Self(Token::quoted(key, b":\""))
+        let mut json = Json::default();
+        json.text(&Self::none(), key.as_bytes());
+        json.close(b':');
+        json.raw(b"\"");
+        Self(Token::new(json.as_bytes()))
     }
 
     /// For the elements of an array, which have no key.
@@ -365,41 +375,50 @@ impl Key {
     }
 }
 
-/// `"name",`, made beforehand.
+/// `"key":value,`, made beforehand.
 #[derive(Debug)]
-pub(crate) struct Name(Token);
+pub(crate) struct Member(Token<48>);
 
-impl Name {
-    pub(crate) fn new(name: &str) -> Self {
-        Self(Token::quoted(name, b","))
+impl Member {
+    /// With a flag as the value; without a key as an element of an array.
+    pub(crate) fn flag(key: Option<&str>, flag: bool) -> Self {
+        Self::new(key, if flag { b"true," } else { b"false," })
+    }
+
+    /// With a name as the value; without a key as an element of an array.
+    pub(crate) fn name(key: Option<&str>, name: &str) -> Self {
+        let mut json = Json::default();
+        json.text(&Key::none(), name.as_bytes());
+        Self::new(key, json.as_bytes())
+    }
+
+    fn new(key: Option<&str>, value: &[u8]) -> Self {
+        let mut json = Json::default();
+        if let Some(key) = key {
+            json.text(&Key::none(), key.as_bytes());
+            json.close(b':');
+        }
+        json.raw(value);
+        Self(Token::new(json.as_bytes()))
     }
 }
 
+/// Text that is written again and again.
 #[derive(Debug)]
-struct Token {
+struct Token<const WIDTH: usize> {
     /// The text and some zeros; of long texts, which are rare, only the beginning.
-    padded: [u8; Self::WIDTH],
+    padded: [u8; WIDTH],
     length: usize,
     /// The whole text where it is longer than that.
     long: Box<[u8]>,
 }
 
-impl Token {
-    const WIDTH: usize = 32;
-
-    fn quoted(text: &str, end: &[u8]) -> Self {
-        let mut json = Json::default();
-        json.text(&Key::none(), text.as_bytes());
-        json.truncate(json.len() - 1);
-        json.raw(end);
-        Self::new(json.as_bytes())
-    }
-
+impl<const WIDTH: usize> Token<WIDTH> {
     fn new(text: &[u8]) -> Self {
-        let mut padded = [0; Self::WIDTH];
-        let short = text.len().min(Self::WIDTH);
+        let mut padded = [0; WIDTH];
+        let short = text.len().min(WIDTH);
         padded[..short].copy_from_slice(&text[..short]);
-        let long = if text.len() > Self::WIDTH { text.into() } else { Box::default() };
+        let long = if text.len() > WIDTH { text.into() } else { Box::default() };
         Self { padded, length: text.len(), long }
     }
 }
@@ -603,10 +622,10 @@ mod tests {
     }
 
     #[test]
-    fn long_keys_and_names_are_written_whole() {
+    fn long_keys_and_members_are_written_whole() {
         for length in (0..40).chain([200]) {
             let text = "x".repeat(length);
-            let member = written(|json| json.name(&Key::new(&text), &Name::new(&text)));
+            let member = written(|json| json.member(&Member::name(Some(&text), &text)));
             assert_eq!(member, format!("\"{text}\":\"{text}\""));
             let member = written(|json| json.text(&Key::new(&text), text.as_bytes()));
             assert_eq!(member, format!("\"{text}\":\"{text}\""));

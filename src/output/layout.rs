@@ -6,7 +6,7 @@
 //! the way is written when its object is closed: lists, for they come after the fields, and
 //! fields that stand apart from the others of their object. So every key is there once.
 
-use super::json::{Json, Key, Name};
+use super::json::{Json, Key, Member};
 use crate::event::{Field, Kind, Record, Schema, Value};
 
 /// How to write records of one type.
@@ -25,14 +25,15 @@ struct Slot {
     /// An index of [`Layout::objects`], or [`LATE`].
     object: usize,
     key: Key,
-    names: Names,
+    known: Known,
 }
 
 /// Instead of an object: the field is not written on the way, but when its object is closed.
 const LATE: usize = usize::MAX;
 
-/// The quoted names of a field's codes; none if it has no codes, `None` for a code without a name.
-type Names = Box<[Option<Name>]>;
+/// Members that are known beforehand: of a field with names one for each code, `None` for a code
+/// without a name; of a flag those for false and true; of other fields none.
+type Known = Box<[Option<Member>]>;
 
 #[derive(Debug)]
 struct ListSlot {
@@ -45,7 +46,7 @@ enum Element {
     /// The elements' only field has no name: they are plain values.
     Plain {
         key: Key,
-        names: Names,
+        known: Known,
     },
     Object(Layout),
 }
@@ -105,7 +106,7 @@ impl Layout {
             layout.fields.push(Slot {
                 object: if is_late { LATE } else { object },
                 key: Key::new(key),
-                names: names_of(field),
+                known: known_members(field, Some(key)),
             });
         }
         for list in schema.lists {
@@ -114,7 +115,7 @@ impl Layout {
             layout.note_late(object);
             let element = match list.element.fields {
                 [field] if field.name.is_empty() => {
-                    Element::Plain { key: Key::none(), names: names_of(field) }
+                    Element::Plain { key: Key::none(), known: known_members(field, None) }
                 }
                 _ => Element::Object(Self::new(list.element)),
             };
@@ -194,9 +195,15 @@ impl Layout {
     }
 }
 
-fn names_of(field: &Field) -> Names {
-    let Kind::Name(names) = field.kind else { return Box::default() };
-    names.iter().map(|name| (!name.is_empty()).then(|| Name::new(name))).collect()
+fn known_members(field: &Field, key: Option<&str>) -> Known {
+    match field.kind {
+        Kind::Boolean => [false, true].map(|flag| Some(Member::flag(key, flag))).into(),
+        Kind::Name(names) => {
+            let member = |name: &&str| (!name.is_empty()).then(|| Member::name(key, name));
+            names.iter().map(member).collect()
+        }
+        _ => Box::default(),
+    }
 }
 
 /// A record on its way.
@@ -222,12 +229,12 @@ impl Writing<'_> {
             self.interlude();
         }
         if slot.object != self.current {
-            if slot.object == LATE || !has_text(value, &slot.names) {
+            if slot.object == LATE || !has_text(value, &slot.known) {
                 return;
             }
             self.enter(slot.object);
         }
-        write_value(value, &slot.key, &slot.names, self.json);
+        write_value(value, &slot.key, &slot.known, self.json);
     }
 
     fn interlude(&mut self) {
@@ -256,8 +263,7 @@ impl Writing<'_> {
 
     fn close(&mut self) {
         self.late();
-        self.json.close(b'}');
-        self.json.raw(b",");
+        self.json.end(b'}');
         self.current = self.layout.objects[self.current].parent;
     }
 
@@ -277,8 +283,8 @@ impl Writing<'_> {
         for index in &object.late_fields {
             let slot = &layout.fields[*index];
             let value = self.record.value(*index);
-            if has_text(value, &slot.names) {
-                write_value(value, &slot.key, &slot.names, self.json);
+            if has_text(value, &slot.known) {
+                write_value(value, &slot.key, &slot.known, self.json);
             }
         }
         for index in &object.lists {
@@ -304,8 +310,7 @@ impl Writing<'_> {
         if self.json.len() == empty {
             self.json.truncate(before);
         } else {
-            self.json.close(b'}');
-            self.json.raw(b",");
+            self.json.end(b'}');
         }
         self.current = parent;
     }
@@ -313,25 +318,28 @@ impl Writing<'_> {
 
 /// Whether there is anything to write.
 #[inline]
-fn has_text(value: Value<'_>, names: &Names) -> bool {
+fn has_text(value: Value<'_>, known: &[Option<Member>]) -> bool {
     match value {
         Value::Absent => false,
-        Value::Code(code) => matches!(names.get(usize::from(code)), Some(Some(_))),
+        Value::Code(code) => matches!(known.get(usize::from(code)), Some(Some(_))),
         _ => true,
     }
 }
 
 #[inline]
-fn write_value(value: Value<'_>, key: &Key, names: &Names, json: &mut Json) {
+fn write_value(value: Value<'_>, key: &Key, known: &[Option<Member>], json: &mut Json) {
     match value {
         Value::Absent => {}
-        Value::Boolean(flag) => json.boolean(key, flag),
+        Value::Boolean(flag) => match known.get(usize::from(flag)) {
+            Some(Some(member)) => json.member(member),
+            Some(None) | None => json.boolean(key, flag),
+        },
         Value::Integer(number) => json.integer(key, number),
         Value::Single(number) => json.single(key, number),
         Value::Double(number) => json.double(key, number),
         Value::Code(code) => {
-            if let Some(Some(name)) = names.get(usize::from(code)) {
-                json.name(key, name);
+            if let Some(Some(member)) = known.get(usize::from(code)) {
+                json.member(member);
             }
         }
         Value::Text(text) => json.text(key, text),
@@ -341,29 +349,26 @@ fn write_value(value: Value<'_>, key: &Key, names: &Names, json: &mut Json) {
 }
 
 fn write_list(list: &ListSlot, index: usize, record: &dyn Record, json: &mut Json) {
-    let before = json.len();
-    json.open(&list.key, b'[');
-    let empty = json.len();
-    record.each(index, &mut |element| write_element(&list.element, element, json));
-    if json.len() == empty {
-        json.truncate(before);
-    } else {
-        json.close(b']');
-        json.raw(b",");
+    let mut is_open = false;
+    record.each(index, &mut |element| {
+        if !is_open {
+            json.open(&list.key, b'[');
+            is_open = true;
+        }
+        write_element(&list.element, element, json);
+    });
+    if is_open {
+        json.end(b']');
     }
 }
 
 fn write_element(element: &Element, record: &dyn Record, json: &mut Json) {
     match element {
-        Element::Plain { key, names } => write_value(record.value(0), key, names, json),
+        Element::Plain { key, known } => write_value(record.value(0), key, known, json),
         Element::Object(layout) => {
             json.raw(b"{");
-            let empty = json.len();
             layout.write(record, json);
-            if json.len() > empty {
-                json.truncate(json.len() - 1);
-            }
-            json.raw(b"},");
+            json.end(b'}');
         }
     }
 }
