@@ -357,10 +357,13 @@ impl Stream {
     fn keep(&mut self, mut kept: Box<Vec<u8>>, progress: Progress, reader: &mut impl Reader) {
         let length = kept.len();
         self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
+
         if length > 0 && (progress.wanted <= length || progress.wanted > reader.max_kept()) {
             reader.gap(length as u64);
             kept.clear();
             self.wanted = 0;
+        } else if length > 0 {
+            kept.reserve_exact(progress.wanted.min(SPARE).saturating_sub(length));
         }
         // The room that one large message needed is given back.
         self.kept = Some(kept).filter(|kept| !kept.is_empty() || kept.capacity() <= SPARE);

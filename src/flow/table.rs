@@ -1,8 +1,8 @@
 //! The flows that are alive, found by key, ended by packet time or for want of room.
 //!
 //! Flows of one [`Lifetime`] stand in a list, the one seen longest ago first. To keep a packet
-//! cheap, a flow moves to the end of its list at most once a second ([`RELIST`]): the lists are in
-//! order to within a second, which is how exact "least recently" is. Deadlines are exact all the
+//! cheap, a flow moves to the end of its list only now and then ([`RELIST`]): the lists are in
+//! order to within a few seconds, which is how exact "least recently" is. Deadlines are exact all the
 //! same: [`FlowTable::find`] decides them when a packet comes.
 
 use std::hash::BuildHasher;
@@ -39,15 +39,40 @@ impl Default for Timeouts {
     }
 }
 
-const RELIST: Duration = Duration::from_secs(1);
 const NONE: u32 = u32::MAX;
+
+/// When a flow was put at the end of its list, in steps of 2^30 ns, about a second: fine enough
+/// for [`RELIST`], and cheap to come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Listed(u32);
+
+/// A flow moves to the end of its list once in about four seconds.
+const RELIST: u32 = 4;
+
+impl Listed {
+    const SHIFT: u32 = 30;
+
+    #[inline]
+    const fn at(time: Timestamp) -> Self {
+        Self((time.as_nanos() >> Self::SHIFT) as u32)
+    }
+
+    /// The end of the step: never before the moment that it was made of.
+    const fn end(self) -> Timestamp {
+        Timestamp::from_nanos((self.0 as u64 + 1) << Self::SHIFT)
+    }
+
+    #[inline]
+    const fn is_long_ago(self, now: Timestamp) -> bool {
+        Self::at(now).0 >= self.0.saturating_add(RELIST)
+    }
+}
 
 /// Where a flow stands in its list.
 #[derive(Debug, Clone, Copy)]
 struct Links {
     previous: u32,
     next: u32,
-    lifetime: Lifetime,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +91,11 @@ pub struct Flow<A> {
     /// Time of the last packet.
     pub last_seen: Timestamp,
     /// When it was put at the end of its list.
-    listed: Timestamp,
+    listed: Listed,
+    /// Which list that is.
+    lifetime: Lifetime,
+    /// The end that opened it, or is taken for it.
+    pub client: Side,
     /// For TCP.
     pub connection: Connection,
     /// What the application layer keeps.
@@ -82,8 +111,6 @@ pub struct Flow<A> {
     pub first_seen: Timestamp,
     /// The name of the flow in other tools.
     pub community_id: CommunityId,
-    /// The end that opened it, or is taken for it.
-    pub client: Side,
 }
 
 /// What [`FlowTable::find`] found.
@@ -176,8 +203,9 @@ impl<A> FlowTable<A> {
             app,
             id: flow_id(&key, now),
             community_id: CommunityId::default(),
-            listed: now,
-            links: Links { previous: NONE, next: NONE, lifetime },
+            listed: Listed::at(now),
+            lifetime,
+            links: Links { previous: NONE, next: NONE },
         };
         let index = self.free.pop().unwrap_or_else(|| {
             self.flows.push(None);
@@ -201,7 +229,7 @@ impl<A> FlowTable<A> {
     pub fn touch(&mut self, index: u32, now: Timestamp, lifetime: Lifetime) {
         let Some(flow) = self.get_mut(index) else { return };
         flow.last_seen = flow.last_seen.max(now);
-        if flow.links.lifetime != lifetime || flow.listed + RELIST <= now {
+        if flow.lifetime != lifetime || flow.listed.is_long_ago(now) {
             self.unlink(index);
             self.append(index, lifetime, now);
         }
@@ -225,11 +253,11 @@ impl<A> FlowTable<A> {
                 if self.deadline(first) <= now {
                     return Some(self.lists[list].first);
                 }
-                let lifetime = first.links.lifetime;
-                if first.listed + self.timeouts.0[list] > now {
+                let lifetime = first.lifetime;
+                if first.listed.end() + self.timeouts.0[list] > now {
                     break;
                 }
-                // Seen again within a second of being listed: its turn is later.
+                // Seen again since it was listed: its turn is later.
                 let (index, seen) = (self.lists[list].first, first.last_seen);
                 self.unlink(index);
                 self.append(index, lifetime, seen);
@@ -264,7 +292,7 @@ impl<A> FlowTable<A> {
 
     #[inline]
     fn deadline(&self, flow: &Flow<A>) -> Timestamp {
-        flow.last_seen + self.timeouts.0[flow.links.lifetime as usize]
+        flow.last_seen + self.timeouts.0[flow.lifetime as usize]
     }
 
     fn links_mut(&mut self, index: u32) -> Option<&mut Links> {
@@ -272,9 +300,8 @@ impl<A> FlowTable<A> {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Some(Links { previous, next, lifetime }) = self.links_mut(index).copied() else {
-            return;
-        };
+        let Some(flow) = self.get_mut(index) else { return };
+        let (Links { previous, next }, lifetime) = (flow.links, flow.lifetime);
         match self.links_mut(previous) {
             Some(links) => links.next = next,
             None => self.lists[lifetime as usize].first = next,
@@ -288,8 +315,8 @@ impl<A> FlowTable<A> {
     fn append(&mut self, index: u32, lifetime: Lifetime, now: Timestamp) {
         let last = std::mem::replace(&mut self.lists[lifetime as usize].last, index);
         if let Some(flow) = self.get_mut(index) {
-            flow.links = Links { previous: last, next: NONE, lifetime };
-            flow.listed = now;
+            flow.links = Links { previous: last, next: NONE };
+            (flow.lifetime, flow.listed) = (lifetime, Listed::at(now));
         }
         match self.links_mut(last) {
             Some(links) => links.next = index,
