@@ -266,7 +266,7 @@ packets! {
         "return_code": Kind::Integer, "Return code (levels 3 and 4) or reason code."
             => integer(p.code);
         "reason": Kind::Name(&reason::CONNACK), "The code's name."
-            => code(p);
+            => named(&reason::CONNACK, p.code);
         properties "properties" (p.properties) [
             session_expiry_interval receive_maximum maximum_qos retain_available
             maximum_packet_size assigned_client_identifier topic_alias_maximum reason_string
@@ -307,28 +307,32 @@ packets! {
     "puback" Puback |p| {
         "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
         "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
-        "reason": Kind::Name(&reason::RECEIVED), "The code's name." => code(p);
+        "reason": Kind::Name(&reason::RECEIVED), "The code's name."
+            => named(&reason::RECEIVED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "pubrec" Pubrec |p| {
         "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
         "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
-        "reason": Kind::Name(&reason::RECEIVED), "The code's name." => code(p);
+        "reason": Kind::Name(&reason::RECEIVED), "The code's name."
+            => named(&reason::RECEIVED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "pubrel" Pubrel |p| {
         "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
         "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
-        "reason": Kind::Name(&reason::RELEASED), "The code's name." => code(p);
+        "reason": Kind::Name(&reason::RELEASED), "The code's name."
+            => named(&reason::RELEASED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "pubcomp" Pubcomp |p| {
         "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
         "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
-        "reason": Kind::Name(&reason::RELEASED), "The code's name." => code(p);
+        "reason": Kind::Name(&reason::RELEASED), "The code's name."
+            => named(&reason::RELEASED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
@@ -370,7 +374,8 @@ packets! {
 
     "disconnect" Disconnect |p| {
         "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
-        "reason": Kind::Name(&reason::DISCONNECT), "The code's name." => code(p);
+        "reason": Kind::Name(&reason::DISCONNECT), "The code's name."
+            => named(&reason::DISCONNECT, p.code);
         properties "properties" (p.properties) [
             session_expiry_interval reason_string server_reference
         ];
@@ -378,7 +383,8 @@ packets! {
 
     "auth" Auth |p| {
         "reason_code": Kind::Integer, "Reason code." => integer(p.code);
-        "reason": Kind::Name(&reason::AUTH), "The code's name." => code(p);
+        "reason": Kind::Name(&reason::AUTH), "The code's name."
+            => named(&reason::AUTH, p.code);
         properties "properties" (p.properties) [
             authentication_method authentication_data_length reason_string
         ];
@@ -393,8 +399,10 @@ fn integer<'a>(number: Option<impl Into<i64>>) -> Value<'a> {
     Value::maybe(number, |number| Value::Integer(number.into()))
 }
 
-fn code<'a>(packet: &Packet<'_>) -> Value<'a> {
-    Value::maybe(packet.code, Value::Code)
+/// The name of a code, where it has one.
+fn named(names: &[&str], code: Option<u8>) -> Value<'static> {
+    let known = |code: &u8| names.get(usize::from(*code)).is_some_and(|name| !name.is_empty());
+    Value::maybe(code.filter(known), Value::Code)
 }
 
 fn skipped<'a>(packet: &Packet<'_>) -> Value<'a> {
@@ -432,7 +440,8 @@ record! {
     /// What became of a topic filter.
     static SUBACK_REASON: SubackReason = "reason";
     fields {
-        "": Kind::Name(&reason::SUBACK), "The code's name." => |r| Value::Code(r.0);
+        "": Kind::Name(&reason::SUBACK), "The code's name."
+            => |r| named(&reason::SUBACK, Some(r.0));
     }
 }
 
@@ -440,7 +449,8 @@ record! {
     /// What became of a topic filter.
     static UNSUBACK_REASON: UnsubackReason = "reason";
     fields {
-        "": Kind::Name(&reason::UNSUBACK), "The code's name." => |r| Value::Code(r.0);
+        "": Kind::Name(&reason::UNSUBACK), "The code's name."
+            => |r| named(&reason::UNSUBACK, Some(r.0));
     }
 }
 

@@ -136,9 +136,19 @@ impl Report for Emit<'_> {
             return;
         }
         self.raised |= bit;
-        let anomaly = Anomaly::in_message("mqtt", violation.name());
+        // A value is a number: people plot it, and stores that index records insist on it.
+        let (value, detail) = match value {
+            Value::Text(text) => (Value::Absent, readable(text)),
+            value => (value, ""),
+        };
+        let anomaly = Anomaly { detail, ..Anomaly::in_message("mqtt", violation.name()) };
         self.out.emit(&anomaly.at(field, value, offset as u64));
     }
+}
+
+/// As much of a text as is UTF-8.
+fn readable(text: &[u8]) -> &str {
+    text.utf8_chunks().next().map_or("", |chunk| chunk.valid())
 }
 
 /// Only tells whether there was one: for trying what octets could be.

@@ -255,7 +255,7 @@ fn topic_wildcard_in_publish() {
 #[test]
 fn topic_filter_invalid() {
     assert_eq!(wrong(4, b"\x82\x07\0\x01\0\x02a#\0"), ["topic_filter_invalid topics.topic=a# @6"]);
-    assert_eq!(wrong(4, b"\xa2\x04\0\x01\0\0"), ["topic_filter_invalid topics.topic= @6"]);
+    assert_eq!(wrong(4, b"\xa2\x04\0\x01\0\0"), ["topic_filter_invalid topics.topic @6"]);
     assert_eq!(
         wrong(5, b"\x82\x0e\0\x01\0\0\x08$share/g\0"),
         ["topic_filter_invalid topics.topic=$share/g @7"]

@@ -48,7 +48,8 @@ impl Records for Lines {
 fn anomaly_line(record: &dyn Record) -> String {
     let get = |name| show(&ANOMALY, record, ANOMALY.resolve(name).unwrap().field.into());
     let mut line = format!("! {}", get("anomaly.event").unwrap());
-    let value = get("anomaly.value");
+    // Text stands in the detail: a value is a number.
+    let value = get("anomaly.value").or_else(|| get("anomaly.detail"));
     match (get("anomaly.field"), value) {
         (Some(field), Some(value)) => write!(line, " {field}={value}").unwrap(),
         (Some(text), None) | (None, Some(text)) => write!(line, " {text}").unwrap(),
