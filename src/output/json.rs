@@ -91,7 +91,6 @@ impl Json {
         self.write(key.0.length, |pen, _| {
             pen.key(key);
             pen.integer(number);
-            pen.fixed(b",", 1);
         });
     }
 
@@ -250,10 +249,11 @@ impl Pen<'_> {
         self.token(&key.0, key.0.length);
     }
 
+    /// With a comma behind it.
     #[inline(always)]
     fn integer(&mut self, number: i64) {
         match u32::try_from(number) {
-            Ok(number @ 0..256) => self.octet(number as u8),
+            Ok(number @ 0..256) => return self.octet(number as u8, &BEFORE_COMMA),
             Ok(number @ 256..10_000) => self.up_to_four_digits(number),
             Ok(number @ 10_000..100_000_000) => {
                 self.up_to_four_digits(number / 10_000);
@@ -261,6 +261,7 @@ impl Pen<'_> {
             }
             _ => self.copy(itoa::Buffer::new().format(number).as_bytes()),
         }
+        self.fixed(b",", 1);
     }
 
     #[inline(always)]
@@ -272,19 +273,15 @@ impl Pen<'_> {
     }
 
     #[inline(always)]
-    fn octet(&mut self, octet: u8) {
-        let (digits, count) = &DECIMAL[usize::from(octet)];
-        self.fixed(digits, usize::from(*count));
+    fn octet(&mut self, octet: u8, decimals: &Decimals) {
+        let (text, length) = &decimals[usize::from(octet)];
+        self.fixed(text, usize::from(*length));
     }
 
     #[inline(always)]
     fn ipv4(&mut self, address: Ipv4Addr) {
-        let [a, b, c, d] = address.octets();
-        self.octet(a);
-        for octet in [b, c, d] {
-            self.fixed(b".", 1);
-            self.octet(octet);
-        }
+        address.octets().iter().for_each(|octet| self.octet(*octet, &BEFORE_POINT));
+        self.at -= 1;
     }
 
     /// RFC 5952: lower case, no leading zeros, the first of the longest runs of zeros shortened if
@@ -490,25 +487,28 @@ fn four_digits(number: u32) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// Digits of an octet in decimal, and how many they are.
-static DECIMAL: [([u8; 3], u8); 256] = {
-    let mut table = [([0; 3], 0); 256];
+/// An octet in decimal with a separator behind it, and how many characters that is.
+type Decimals = [([u8; 4], u8); 256];
+
+static BEFORE_COMMA: Decimals = decimals(b',');
+static BEFORE_POINT: Decimals = decimals(b'.');
+
+const fn decimals(separator: u8) -> Decimals {
+    let mut table = [([separator; 4], 0); 256];
     let mut number = 0;
     while number < 256 {
-        let (hundreds, tens, ones) = (
-            b'0' + (number / 100) as u8,
-            b'0' + (number / 10 % 10) as u8,
-            b'0' + (number % 10) as u8,
-        );
+        let hundreds = b'0' + (number / 100) as u8;
+        let tens = b'0' + (number / 10 % 10) as u8;
+        let ones = b'0' + (number % 10) as u8;
         table[number] = match number {
-            0..10 => ([ones, 0, 0], 1),
-            10..100 => ([tens, ones, 0], 2),
-            _ => ([hundreds, tens, ones], 3),
+            0..10 => ([ones, separator, 0, 0], 2),
+            10..100 => ([tens, ones, separator, 0], 3),
+            _ => ([hundreds, tens, ones, separator], 4),
         };
         number += 1;
     }
     table
-};
+}
 
 const PLAIN: u8 = 0;
 const CONTROL: u8 = 1;
