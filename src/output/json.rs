@@ -45,7 +45,6 @@ impl Json {
     }
 
     /// Text that is JSON already.
-    #[inline]
     pub(crate) fn raw(&mut self, json: &[u8]) {
         self.write(json.len(), |pen, _| pen.copy(json));
     }
@@ -60,13 +59,30 @@ impl Json {
         }
     }
 
+    /// Begins an object without a key: a record, or an element of an array.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.write(0, |pen, _| pen.fixed(b"{", 1));
+    }
+
     /// Ends an object or an array, empty or not, that something may follow.
     #[inline]
     pub(crate) fn end(&mut self, bracket: u8) {
+        self.end_with([bracket, b',']);
+    }
+
+    /// Ends a record.
+    #[inline]
+    pub(crate) fn end_line(&mut self) {
+        self.end_with(*b"}\n");
+    }
+
+    #[inline]
+    fn end_with(&mut self, end: [u8; 2]) {
         if self.as_bytes().ends_with(b",") {
             self.length -= 1;
         }
-        self.write(0, |pen, _| pen.fixed(&[bracket, b','], 2));
+        self.write(0, |pen, _| pen.fixed(&end, 2));
     }
 
     /// The key, and the bracket that opens its object or array.
@@ -86,7 +102,7 @@ impl Json {
         });
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn integer(&mut self, key: &Key, number: i64) {
         self.write(key.0.length, |pen, _| {
             pen.key(key);
@@ -106,7 +122,7 @@ impl Json {
         self.float(key, number.is_finite(), ryu::Buffer::new().format(number));
     }
 
-    #[inline]
+    #[inline(never)]
     fn float(&mut self, key: &Key, finite: bool, decimal: &str) {
         self.write(key.0.length, |pen, _| {
             pen.key(key);
@@ -122,7 +138,7 @@ impl Json {
     }
 
     /// Text from the wire. Bytes that are not UTF-8 become U+FFFD.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn text(&mut self, key: &Key, text: &[u8]) {
         self.write(key.0.length + text.len() * LONGEST_ESCAPE, |pen, _| {
             pen.key_and_quote(key);
@@ -136,7 +152,7 @@ impl Json {
     }
 
     /// `"2026-11-23T04:55:59.123456+0000"`, as Suricata writes moments.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn time(&mut self, key: &Key, time: Timestamp) {
         self.write(key.0.length, |pen, clock| {
             pen.key_and_quote(key);
@@ -149,7 +165,7 @@ impl Json {
         });
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn address(&mut self, key: &Key, address: IpAddr) {
         self.write(key.0.length, |pen, _| {
             pen.key_and_quote(key);
@@ -252,16 +268,31 @@ impl Pen<'_> {
     /// With a comma behind it.
     #[inline(always)]
     fn integer(&mut self, number: i64) {
-        match u32::try_from(number) {
+        const FOUR_DIGITS: u64 = 10_000;
+        const EIGHT_DIGITS: u64 = FOUR_DIGITS * FOUR_DIGITS;
+        const SIXTEEN_DIGITS: u64 = EIGHT_DIGITS * EIGHT_DIGITS;
+        match u64::try_from(number) {
             Ok(number @ 0..256) => return self.octet(number as u8, &BEFORE_COMMA),
-            Ok(number @ 256..10_000) => self.up_to_four_digits(number),
-            Ok(number @ 10_000..100_000_000) => {
-                self.up_to_four_digits(number / 10_000);
-                self.fixed(&four_digits(number % 10_000), 4);
+            Ok(number @ 256..EIGHT_DIGITS) => self.up_to_eight_digits(number as u32),
+            Ok(number @ EIGHT_DIGITS..SIXTEEN_DIGITS) => {
+                self.up_to_eight_digits((number / EIGHT_DIGITS) as u32);
+                let rest = (number % EIGHT_DIGITS) as u32;
+                self.fixed(&four_digits(rest / 10_000), 4);
+                self.fixed(&four_digits(rest % 10_000), 4);
             }
             _ => self.copy(itoa::Buffer::new().format(number).as_bytes()),
         }
         self.fixed(b",", 1);
+    }
+
+    #[inline(always)]
+    fn up_to_eight_digits(&mut self, number: u32) {
+        if number < 10_000 {
+            self.up_to_four_digits(number);
+        } else {
+            self.up_to_four_digits(number / 10_000);
+            self.fixed(&four_digits(number % 10_000), 4);
+        }
     }
 
     #[inline(always)]
@@ -477,7 +508,16 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// Two decimal digits of a number below 100.
 #[inline]
 fn two_digits(number: u32) -> [u8; 2] {
-    [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
+    static PAIRS: [[u8; 2]; 100] = {
+        let mut pairs = [[0; 2]; 100];
+        let mut number = 0;
+        while number < 100 {
+            pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+            number += 1;
+        }
+        pairs
+    };
+    PAIRS.get(number as usize).copied().unwrap_or_default()
 }
 
 /// Four decimal digits of a number below 10,000.

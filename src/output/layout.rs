@@ -228,24 +228,20 @@ impl Values {
 
     #[inline]
     fn write(&self, value: Value<'_>, json: &mut Json) {
-        match self.known(value) {
-            Some(member) => json.member(member),
-            None => self.write_unknown(value, json),
-        }
-    }
-
-    #[inline(never)]
-    fn write_unknown(&self, value: Value<'_>, json: &mut Json) {
         let key = &self.key;
         match value {
-            Value::Boolean(flag) => json.boolean(key, flag),
+            Value::Absent => {}
+            Value::Boolean(flag) => match self.known(value) {
+                Some(member) => json.member(member),
+                None => json.boolean(key, flag),
+            },
             Value::Integer(number) => json.integer(key, number),
             Value::Single(number) => json.single(key, number),
             Value::Double(number) => json.double(key, number),
+            Value::Code(_) => self.known(value).into_iter().for_each(|member| json.member(member)),
             Value::Text(text) => json.text(key, text),
             Value::Address(address) => json.address(key, address),
             Value::Time(time) => json.time(key, time),
-            Value::Code(_) | Value::Absent => {}
         }
     }
 }
@@ -374,7 +370,7 @@ fn write_element(element: &Element, record: &dyn Record, json: &mut Json) {
     match element {
         Element::Plain(values) => values.write(record.value(0), json),
         Element::Object(layout) => {
-            json.raw(b"{");
+            json.begin();
             layout.write(record, json);
             json.end(b'}');
         }
