@@ -46,7 +46,26 @@ impl Json {
 
     /// Text that is JSON already.
     pub(crate) fn raw(&mut self, json: &[u8]) {
-        self.write(json.len(), |pen, _| pen.copy(json));
+        let end = self.length + json.len();
+        if self.octets.len() < end {
+            self.grow(end);
+        }
+        if let Some(place) = self.octets.get_mut(self.length..end) {
+            place.copy_from_slice(json);
+            self.length = end;
+        }
+    }
+
+    /// Begins an object without a key: a record, or an element of an array.
+    #[inline]
+    pub(crate) fn begin(&mut self) {
+        self.write(|pen, _| pen.put(b"{", 1));
+    }
+
+    /// The key, and the bracket that opens its object or array.
+    #[inline]
+    pub(crate) fn open(&mut self, key: &Key, bracket: u8) {
+        self.with_key(key, |pen, _| pen.put(&[bracket], 1));
     }
 
     /// Ends an object or an array that is not empty: the comma after its last member becomes
@@ -57,12 +76,6 @@ impl Json {
         if let Some(last) = last {
             *last = bracket;
         }
-    }
-
-    /// Begins an object without a key: a record, or an element of an array.
-    #[inline]
-    pub(crate) fn begin(&mut self) {
-        self.write(0, |pen, _| pen.fixed(b"{", 1));
     }
 
     /// Ends an object or an array, empty or not, that something may follow.
@@ -82,32 +95,27 @@ impl Json {
         if self.as_bytes().ends_with(b",") {
             self.length -= 1;
         }
-        self.write(0, |pen, _| pen.fixed(&end, 2));
+        self.write(|pen, _| pen.put(&end, 2));
     }
 
-    /// The key, and the bracket that opens its object or array.
+    /// A key and a value that were made when the layout was.
     #[inline]
-    pub(crate) fn open(&mut self, key: &Key, bracket: u8) {
-        self.write(key.0.length, |pen, _| {
-            pen.key(key);
-            pen.fixed(&[bracket], 1);
-        });
+    pub(crate) fn member(&mut self, member: &Member) {
+        match member.0.short() {
+            Some((text, length)) => self.write(|pen, _| pen.put(text, length)),
+            None => self.raw(&member.0.long),
+        }
     }
 
     #[inline]
     pub(crate) fn boolean(&mut self, key: &Key, flag: bool) {
-        self.write(key.0.length, |pen, _| {
-            pen.key(key);
-            pen.fixed(if flag { b"true, " } else { b"false," }, 6 - usize::from(flag));
-        });
+        let text = if flag { b"true, " } else { b"false," };
+        self.with_key(key, |pen, _| pen.put(text, 6 - usize::from(flag)));
     }
 
     #[inline(never)]
     pub(crate) fn integer(&mut self, key: &Key, number: i64) {
-        self.write(key.0.length, |pen, _| {
-            pen.key(key);
-            pen.integer(number);
-        });
+        self.with_key(key, |pen, _| pen.integer(number));
     }
 
     /// The shortest decimal that reads back to the same single; `null` for what JSON cannot say.
@@ -124,69 +132,125 @@ impl Json {
 
     #[inline(never)]
     fn float(&mut self, key: &Key, finite: bool, decimal: &str) {
-        self.write(key.0.length, |pen, _| {
-            pen.key(key);
-            pen.copy(if finite { decimal.as_bytes() } else { b"null" });
-            pen.fixed(b",", 1);
+        self.with_key(key, |pen, _| {
+            pen.short(if finite { decimal.as_bytes() } else { b"null" });
+            pen.put(b",", 1);
         });
-    }
-
-    /// A key and a value that were made when the layout was.
-    #[inline]
-    pub(crate) fn member(&mut self, member: &Member) {
-        self.write(member.0.length, |pen, _| pen.token(&member.0, member.0.length));
     }
 
     /// Text from the wire. Bytes that are not UTF-8 become U+FFFD.
     #[inline(never)]
     pub(crate) fn text(&mut self, key: &Key, text: &[u8]) {
-        self.write(key.0.length + text.len() * LONGEST_ESCAPE, |pen, _| {
-            pen.key_and_quote(key);
-            if is_plain(text) {
-                pen.copy(text);
-            } else {
-                pen.escaped(text);
+        let is_plain = is_plain(text);
+        if is_plain && text.len() < SHORT {
+            return self.with_quote(key, |pen, _| {
+                pen.short(text);
+                pen.put(b"\",", 2);
+            });
+        }
+        self.with_quote(key, |_, _| {});
+        if is_plain {
+            self.raw(text);
+        } else {
+            self.escaped(text);
+        }
+        self.raw(b"\",");
+    }
+
+    fn escaped(&mut self, text: &[u8]) {
+        for chunk in text.utf8_chunks() {
+            self.escaped_utf8(chunk.valid().as_bytes());
+            if !chunk.invalid().is_empty() {
+                self.raw("\u{FFFD}".as_bytes());
             }
-            pen.fixed(b"\",", 2);
-        });
+        }
+    }
+
+    fn escaped_utf8(&mut self, text: &[u8]) {
+        let mut rest = text;
+        while let Some(at) = rest.iter().position(|octet| needs_escape(*octet)) {
+            let (plain, escaped) = rest.split_at(at);
+            self.raw(plain);
+            let Some((octet, after)) = escaped.split_first() else { return };
+            self.write(|pen, _| pen.escape(*octet));
+            rest = after;
+        }
+        self.raw(rest);
     }
 
     /// `"2026-11-23T04:55:59.123456+0000"`, as Suricata writes moments.
     #[inline(never)]
     pub(crate) fn time(&mut self, key: &Key, time: Timestamp) {
-        self.write(key.0.length, |pen, clock| {
-            pen.key_and_quote(key);
-            pen.fixed(clock.second(time.as_secs()), 19);
-            pen.fixed(b".", 1);
+        self.with_quote(key, |pen, clock| {
+            pen.put(clock.second(time.as_secs()), 19);
+            pen.put(b".", 1);
             let micros = time.subsec_nanos() / 1000;
-            pen.fixed(&two_digits(micros / 10_000), 2);
-            pen.fixed(&four_digits(micros % 10_000), 4);
-            pen.fixed(b"+0000\",", 7);
+            pen.put(&two_digits(micros / 10_000), 2);
+            pen.put(&four_digits(micros % 10_000), 4);
+            pen.put(b"+0000\",", 7);
         });
     }
 
     #[inline(never)]
     pub(crate) fn address(&mut self, key: &Key, address: IpAddr) {
-        self.write(key.0.length, |pen, _| {
-            pen.key_and_quote(key);
-            match address {
-                IpAddr::V4(v4) => pen.ipv4(v4),
-                IpAddr::V6(v6) => pen.ipv6(v6),
+        match address {
+            IpAddr::V4(v4) => self.with_quote(key, |pen, _| {
+                pen.ipv4(v4);
+                pen.put(b"\",", 2);
+            }),
+            IpAddr::V6(v6) => {
+                self.with_quote(key, |_, _| {});
+                self.write(|pen, _| {
+                    pen.ipv6(v6);
+                    pen.put(b"\",", 2);
+                });
             }
-            pen.fixed(b"\",", 2);
+        }
+    }
+
+    /// Writes a key, and lets `write` write what comes after it.
+    #[inline(always)]
+    fn with_key(&mut self, key: &Key, write: impl FnOnce(&mut Pen<'_>, &mut Clock)) {
+        self.with_token(&key.0, key.0.length - 1, write);
+    }
+
+    /// The same after the quote that opens the value.
+    #[inline(always)]
+    fn with_quote(&mut self, key: &Key, write: impl FnOnce(&mut Pen<'_>, &mut Clock)) {
+        self.with_token(&key.0, key.0.length, write);
+    }
+
+    #[inline(always)]
+    fn with_token(
+        &mut self,
+        token: &Token<SHORT>,
+        length: usize,
+        write: impl FnOnce(&mut Pen<'_>, &mut Clock),
+    ) {
+        let mut length = length;
+        if length > SHORT {
+            self.raw(token.long.get(..length).unwrap_or_default());
+            length = 0;
+        }
+        self.write(|pen, clock| {
+            pen.put(&token.padded, length);
+            write(pen, clock);
         });
     }
 
-    /// Lets `write` write at the end: `length` octets at the most, besides what [`ROOM`] is for.
-    #[inline]
-    fn write(&mut self, length: usize, write: impl FnOnce(&mut Pen<'_>, &mut Clock)) {
-        let wanted = self.length + length + ROOM;
+    /// Lets `write` write a little at the end: less than [`Pen::REACH`] and a last piece.
+    #[inline(always)]
+    fn write(&mut self, write: impl FnOnce(&mut Pen<'_>, &mut Clock)) {
+        let wanted = self.length + Pen::WINDOW;
         if self.octets.len() < wanted {
             self.grow(wanted);
         }
-        let mut pen = Pen { octets: &mut self.octets, at: self.length };
-        write(&mut pen, &mut self.clock);
-        self.length = pen.at;
+        let rest = self.octets.get_mut(self.length..);
+        if let Some(window) = rest.and_then(|rest| rest.first_chunk_mut()) {
+            let mut pen = Pen { window, at: 0 };
+            write(&mut pen, &mut self.clock);
+            self.length += pen.at;
+        }
     }
 
     #[cold]
@@ -195,74 +259,52 @@ impl Json {
     }
 }
 
-/// Enough for the widths that [`Pen::fixed`] copies to cut them, for any number, address or moment,
-/// and for the punctuation.
-const ROOM: usize = 128;
+/// Texts below this length, and keys up to it, are copied without a call.
+const SHORT: usize = 32;
 
-/// A control character as `\u001f`.
-const LONGEST_ESCAPE: usize = 6;
-
-/// Where the next octet goes. Lives in registers while one member is written: with the length of
-/// a `Vec` in memory, each piece would wait for the one before it.
+/// Where the next octet goes, in a window at the end of what was written.
+///
+/// It lives in registers while one member is written: with the length of a `Vec` in memory, each
+/// piece would wait for the one before it. And no piece needs a check of bounds: it begins within
+/// the window's first half, and is no longer than the second.
 struct Pen<'a> {
-    octets: &'a mut [u8],
+    window: &'a mut [u8; Pen::WINDOW],
     at: usize,
 }
 
 impl Pen<'_> {
+    const WINDOW: usize = 2 * Self::REACH;
+    /// Pieces begin before this.
+    const REACH: usize = 64;
+
     /// The first `length` octets of `text`. Copying a width known at compile time and cutting it
     /// is cheaper than a call to copy a few octets.
     #[inline(always)]
-    fn fixed<const WIDTH: usize>(&mut self, text: &[u8; WIDTH], length: usize) {
-        if let Some(place) = self.octets.get_mut(self.at..self.at + WIDTH) {
-            place.copy_from_slice(text);
-            self.at += length;
-        }
+    fn put<const WIDTH: usize>(&mut self, text: &[u8; WIDTH], length: usize) {
+        const { assert!(WIDTH <= Self::REACH, "it would not fit behind the last place to begin") }
+        debug_assert!(self.at < Self::REACH);
+        let start = self.at % Self::REACH;
+        self.window[start..start + WIDTH].copy_from_slice(text);
+        self.at = start + length;
     }
 
-    /// A text of any length; short ones as two pieces that may overlap.
+    /// A text shorter than [`SHORT`], as two pieces that may overlap.
     #[inline(always)]
-    fn copy(&mut self, text: &[u8]) {
+    fn short(&mut self, text: &[u8]) {
         match text.len() {
-            0..4 => text.iter().for_each(|octet| self.fixed(&[*octet], 1)),
-            4..8 => self.copy_ends::<4>(text),
-            8..16 => self.copy_ends::<8>(text),
-            16..32 => self.copy_ends::<16>(text),
-            length => {
-                if let Some(place) = self.octets.get_mut(self.at..self.at + length) {
-                    place.copy_from_slice(text);
-                    self.at += length;
-                }
-            }
+            0..4 => text.iter().for_each(|octet| self.put(&[*octet], 1)),
+            4..8 => self.ends::<4>(text),
+            8..16 => self.ends::<8>(text),
+            _ => self.ends::<16>(text),
         }
     }
 
     #[inline(always)]
-    fn copy_ends<const WIDTH: usize>(&mut self, text: &[u8]) {
+    fn ends<const WIDTH: usize>(&mut self, text: &[u8]) {
         if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
-            self.fixed::<WIDTH>(first, text.len() - WIDTH);
-            self.fixed::<WIDTH>(last, WIDTH);
+            self.put::<WIDTH>(first, text.len() - WIDTH);
+            self.put::<WIDTH>(last, WIDTH);
         }
-    }
-
-    #[inline(always)]
-    fn token<const WIDTH: usize>(&mut self, token: &Token<WIDTH>, length: usize) {
-        if length > WIDTH {
-            self.copy(token.long.get(..length).unwrap_or_default());
-        } else {
-            self.fixed(&token.padded, length);
-        }
-    }
-
-    #[inline(always)]
-    fn key(&mut self, key: &Key) {
-        self.token(&key.0, key.0.length.saturating_sub(1));
-    }
-
-    /// The key, and the quote that opens its value.
-    #[inline(always)]
-    fn key_and_quote(&mut self, key: &Key) {
-        self.token(&key.0, key.0.length);
     }
 
     /// With a comma behind it.
@@ -277,12 +319,12 @@ impl Pen<'_> {
             Ok(number @ EIGHT_DIGITS..SIXTEEN_DIGITS) => {
                 self.up_to_eight_digits((number / EIGHT_DIGITS) as u32);
                 let rest = (number % EIGHT_DIGITS) as u32;
-                self.fixed(&four_digits(rest / 10_000), 4);
-                self.fixed(&four_digits(rest % 10_000), 4);
+                self.put(&four_digits(rest / 10_000), 4);
+                self.put(&four_digits(rest % 10_000), 4);
             }
-            _ => self.copy(itoa::Buffer::new().format(number).as_bytes()),
+            _ => self.short(itoa::Buffer::new().format(number).as_bytes()),
         }
-        self.fixed(b",", 1);
+        self.put(b",", 1);
     }
 
     #[inline(always)]
@@ -291,7 +333,7 @@ impl Pen<'_> {
             self.up_to_four_digits(number);
         } else {
             self.up_to_four_digits(number / 10_000);
-            self.fixed(&four_digits(number % 10_000), 4);
+            self.put(&four_digits(number % 10_000), 4);
         }
     }
 
@@ -300,13 +342,13 @@ impl Pen<'_> {
         let zeros =
             usize::from(number < 1000) + usize::from(number < 100) + usize::from(number < 10);
         let digits = u32::from_le_bytes(four_digits(number)) >> (8 * zeros);
-        self.fixed(&digits.to_le_bytes(), 4 - zeros);
+        self.put(&digits.to_le_bytes(), 4 - zeros);
     }
 
     #[inline(always)]
     fn octet(&mut self, octet: u8, decimals: &Decimals) {
         let (text, length) = &decimals[usize::from(octet)];
-        self.fixed(text, usize::from(*length));
+        self.put(text, usize::from(*length));
     }
 
     #[inline(always)]
@@ -319,7 +361,7 @@ impl Pen<'_> {
     /// it has two groups or more, an IPv4-mapped address with its last part dotted.
     fn ipv6(&mut self, address: Ipv6Addr) {
         if let Some(mapped) = address.to_ipv4_mapped() {
-            self.fixed(b"::ffff:", 7);
+            self.put(b"::ffff:", 7);
             self.ipv4(mapped);
             return;
         }
@@ -328,12 +370,12 @@ impl Pen<'_> {
         for (position, group) in groups.iter().enumerate() {
             if zeros.contains(&position) {
                 if position == zeros.start {
-                    self.fixed(b"::", 2);
+                    self.put(b"::", 2);
                 }
                 continue;
             }
             if position > 0 && position != zeros.end {
-                self.fixed(b":", 1);
+                self.put(b":", 1);
             }
             self.hexadecimal(*group);
         }
@@ -344,28 +386,18 @@ impl Pen<'_> {
         let leading_zeros = (group.leading_zeros() / 4).min(3) as usize;
         let digits = u32::from(group) << (leading_zeros * 4);
         let digits = [12, 8, 4, 0].map(|shift| HEX[(digits >> shift & 0x0F) as usize]);
-        self.fixed(&digits, 4 - leading_zeros);
+        self.put(&digits, 4 - leading_zeros);
     }
 
-    #[cold]
-    fn escaped(&mut self, text: &[u8]) {
-        for chunk in text.utf8_chunks() {
-            chunk.valid().bytes().for_each(|octet| self.escaped_octet(octet));
-            if !chunk.invalid().is_empty() {
-                self.copy("\u{FFFD}".as_bytes());
-            }
-        }
-    }
-
-    fn escaped_octet(&mut self, octet: u8) {
+    fn escape(&mut self, octet: u8) {
         match escape_of(octet) {
-            PLAIN | NOT_ASCII => self.fixed(&[octet], 1),
+            PLAIN | NOT_ASCII => self.put(&[octet], 1),
             CONTROL => {
                 let digits = [HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0x0F)]];
-                self.fixed(b"\\u00", 4);
-                self.fixed(&digits, 2);
+                self.put(b"\\u00", 4);
+                self.put(&digits, 2);
             }
-            letter => self.fixed(&[b'\\', letter], 2),
+            letter => self.put(&[b'\\', letter], 2),
         }
     }
 }
@@ -386,7 +418,7 @@ fn longest_run_of_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
 
 /// `"key":"`, made beforehand; the quote at the end is for values that are quoted.
 #[derive(Debug)]
-pub(crate) struct Key(Token<32>);
+pub(crate) struct Key(Token<SHORT>);
 
 impl Key {
     pub(crate) fn new(key: &str) -> Self {
@@ -448,6 +480,12 @@ impl<const WIDTH: usize> Token<WIDTH> {
         padded[..short].copy_from_slice(&text[..short]);
         let long = if text.len() > WIDTH { text.into() } else { Box::default() };
         Self { padded, length: text.len(), long }
+    }
+
+    /// The padded text and its length, if it is all of the text.
+    #[inline(always)]
+    fn short(&self) -> Option<(&[u8; WIDTH], usize)> {
+        (self.length <= WIDTH).then_some((&self.padded, self.length))
     }
 }
 
@@ -553,6 +591,12 @@ const fn decimals(separator: u8) -> Decimals {
 const PLAIN: u8 = 0;
 const CONTROL: u8 = 1;
 const NOT_ASCII: u8 = 2;
+
+/// Whether JSON does not take an octet of UTF-8 as it is.
+#[inline]
+fn needs_escape(octet: u8) -> bool {
+    !matches!(escape_of(octet), PLAIN | NOT_ASCII)
+}
 
 /// Whether JSON takes a text as it is. Looks at eight octets at once.
 #[inline]
