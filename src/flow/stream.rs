@@ -54,8 +54,8 @@ pub enum Incident {
 const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
 /// … or so long after it showed: nobody may see the acknowledgments.
 const AFTER_SEEN: Duration = Duration::from_secs(2);
-/// Room for a tail that a stream may hold on to: a message of IEC 104, and most of MQTT.
-const SPARE: usize = 512;
+/// Room for a tail that a stream may hold on to: what one segment leaves of a message, twice over.
+const SPARE: usize = 4096;
 /// So many different segments under the first sequence number are no accident.
 const FROZEN: u8 = 3;
 
