@@ -187,7 +187,7 @@ fn output_that_cannot_be_created_is_73() {
 fn output_that_cannot_be_written_is_74() {
     let full = Path::new("/dev/full");
     if !full.exists() {
-        println!("skipped: there is no /dev/full");
+        writeln!(std::io::stdout(), "skipped: there is no /dev/full").unwrap();
         return;
     }
     for option in ["--eve", "--metrics"] {

@@ -4,7 +4,7 @@
 mod common;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::{Collected, file, files, frames, shared};
@@ -49,7 +49,7 @@ fn captures() -> Vec<PathBuf> {
 }
 
 /// The lines that are written for a capture, and the naive records.
-fn both(capture: &PathBuf) -> (Vec<Json>, Vec<Json>) {
+fn both(capture: &Path) -> (Vec<Json>, Vec<Json>) {
     let schemas: Vec<_> = services().collect();
     let rules = RuleSet::load(&RuleSet::builtin_sources(), &schemas, &Placeholders::new()).unwrap();
     let rules = Arc::new(rules);

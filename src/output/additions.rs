@@ -43,11 +43,11 @@ pub const ADDITIONS: &[&str] = &[
 
 /// Whether the field with this dotted name, or an object that it is in, is one of [`ADDITIONS`].
 pub fn is_addition(name: &str) -> bool {
-    let covers = |addition: &&str| {
-        let mut parts = name.split('.');
-        addition
-            .split('.')
-            .all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
-    };
-    ADDITIONS.iter().any(|addition| covers(&addition))
+    ADDITIONS.iter().any(|addition| covers(addition, name))
+}
+
+fn covers(addition: &str, name: &str) -> bool {
+    let mut parts = name.split('.');
+    let mut is_part = |wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part);
+    addition.split('.').all(&mut is_part)
 }

@@ -100,7 +100,7 @@ impl<W: Write> Eve<W> {
             return;
         }
         let lines = &mut self.lines;
-        lines.raw(b"{");
+        lines.begin();
         let event_type = Interlude { before: self.type_before, text: &shape.event_type };
         self.context.write_with(event_type, event.context, lines);
         shape.layout.write(event.record, lines);
@@ -114,7 +114,7 @@ impl<W: Write> Eve<W> {
         }
         let schema = event.record.schema();
         let lines = &mut self.lines;
-        lines.raw(b"{");
+        lines.begin();
         let event_type = Interlude { before: self.type_before, text: &self.alert_type };
         self.context.write_with(event_type, event.context, lines);
         match self.rules.get(rule.index) {
@@ -132,7 +132,7 @@ impl<W: Write> Eve<W> {
         if !self.types.stats() {
             return;
         }
-        self.lines.raw(b"{");
+        self.lines.begin();
         self.lines.time(&Key::new("timestamp"), now);
         self.lines.raw(&self.stats_type);
         self.lines.raw(b"\"stats\":");
@@ -143,8 +143,7 @@ impl<W: Write> Eve<W> {
 
     #[inline]
     fn end_line(&mut self) {
-        self.lines.close(b'}');
-        self.lines.raw(b"\n");
+        self.lines.end_line();
         self.written += 1;
         if self.lines.len() >= BATCH {
             self.write_out();

@@ -24,16 +24,20 @@ pub(crate) struct Layout {
 struct Slot {
     /// An index of [`Layout::objects`], or [`LATE`].
     object: usize,
-    key: Key,
-    known: Known,
+    values: Values,
 }
 
 /// Instead of an object: the field is not written on the way, but when its object is closed.
 const LATE: usize = usize::MAX;
 
-/// Members that are known beforehand: of a field with names one for each code, `None` for a code
-/// without a name; of a flag those for false and true; of other fields none.
-type Known = Box<[Option<Member>]>;
+/// How the values of a field are written.
+#[derive(Debug)]
+struct Values {
+    key: Key,
+    /// Members that are known beforehand: of a field with names one for each code, `None` for a
+    /// code without a name; of a flag those for false and true; of other fields none.
+    known: Box<[Option<Member>]>,
+}
 
 #[derive(Debug)]
 struct ListSlot {
@@ -44,10 +48,7 @@ struct ListSlot {
 #[derive(Debug)]
 enum Element {
     /// The elements' only field has no name: they are plain values.
-    Plain {
-        key: Key,
-        known: Known,
-    },
+    Plain(Values),
     Object(Layout),
 }
 
@@ -105,8 +106,7 @@ impl Layout {
             }
             layout.fields.push(Slot {
                 object: if is_late { LATE } else { object },
-                key: Key::new(key),
-                known: known_members(field, Some(key)),
+                values: Values::new(field, Some(key)),
             });
         }
         for list in schema.lists {
@@ -114,9 +114,7 @@ impl Layout {
             layout.objects[object].lists.push(layout.lists.len());
             layout.note_late(object);
             let element = match list.element.fields {
-                [field] if field.name.is_empty() => {
-                    Element::Plain { key: Key::none(), known: known_members(field, None) }
-                }
+                [field] if field.name.is_empty() => Element::Plain(Values::new(field, None)),
                 _ => Element::Object(Self::new(list.element)),
             };
             layout.lists.push(ListSlot { key: Key::new(key), element });
@@ -195,14 +193,56 @@ impl Layout {
     }
 }
 
-fn known_members(field: &Field, key: Option<&str>) -> Known {
-    match field.kind {
-        Kind::Boolean => [false, true].map(|flag| Some(Member::flag(key, flag))).into(),
-        Kind::Name(names) => {
-            let member = |name: &&str| (!name.is_empty()).then(|| Member::name(key, name));
-            names.iter().map(member).collect()
+impl Values {
+    /// Of a field with this key, or of elements of an array.
+    fn new(field: &Field, key: Option<&str>) -> Self {
+        let known = match field.kind {
+            Kind::Boolean => [false, true].map(|flag| Some(Member::flag(key, flag))).into(),
+            Kind::Name(names) => {
+                let member = |name: &&str| (!name.is_empty()).then(|| Member::name(key, name));
+                names.iter().map(member).collect()
+            }
+            _ => Box::default(),
+        };
+        Self { key: key.map_or_else(Key::none, Key::new), known }
+    }
+
+    #[inline]
+    fn known(&self, value: Value<'_>) -> Option<&Member> {
+        let place = match value {
+            Value::Boolean(flag) => usize::from(flag),
+            Value::Code(code) => usize::from(code),
+            _ => return None,
+        };
+        self.known.get(place)?.as_ref()
+    }
+
+    /// Whether there is anything to write.
+    fn has_text(&self, value: Value<'_>) -> bool {
+        match value {
+            Value::Absent => false,
+            Value::Code(_) => self.known(value).is_some(),
+            _ => true,
         }
-        _ => Box::default(),
+    }
+
+    #[inline]
+    fn write(&self, value: Value<'_>, json: &mut Json) {
+        let key = &self.key;
+        match value {
+            Value::Absent => {}
+            Value::Boolean(flag) => match self.known(value) {
+                Some(member) => json.member(member),
+                None => json.boolean(key, flag),
+            },
+            Value::Integer(number) => json.integer(key, number),
+            Value::Single(number) => json.single(key, number),
+            Value::Double(number) => json.double(key, number),
+            Value::Code(_) => self.known(value).into_iter().for_each(|member| json.member(member)),
+            Value::Text(text) => json.text(key, text),
+            Value::Address(address) => json.address(key, address),
+            Value::Time(time) => json.time(key, time),
+        }
     }
 }
 
@@ -229,12 +269,12 @@ impl Writing<'_> {
             self.interlude();
         }
         if slot.object != self.current {
-            if slot.object == LATE || !has_text(value, &slot.known) {
+            if slot.object == LATE || !slot.values.has_text(value) {
                 return;
             }
             self.enter(slot.object);
         }
-        write_value(value, &slot.key, &slot.known, self.json);
+        slot.values.write(value, self.json);
     }
 
     fn interlude(&mut self) {
@@ -281,11 +321,7 @@ impl Writing<'_> {
         let layout = self.layout;
         let object = &layout.objects[self.current];
         for index in &object.late_fields {
-            let slot = &layout.fields[*index];
-            let value = self.record.value(*index);
-            if has_text(value, &slot.known) {
-                write_value(value, &slot.key, &slot.known, self.json);
-            }
+            layout.fields[*index].values.write(self.record.value(*index), self.json);
         }
         for index in &object.lists {
             write_list(&layout.lists[*index], *index, self.record, self.json);
@@ -316,38 +352,6 @@ impl Writing<'_> {
     }
 }
 
-/// Whether there is anything to write.
-#[inline]
-fn has_text(value: Value<'_>, known: &[Option<Member>]) -> bool {
-    match value {
-        Value::Absent => false,
-        Value::Code(code) => matches!(known.get(usize::from(code)), Some(Some(_))),
-        _ => true,
-    }
-}
-
-#[inline]
-fn write_value(value: Value<'_>, key: &Key, known: &[Option<Member>], json: &mut Json) {
-    match value {
-        Value::Absent => {}
-        Value::Boolean(flag) => match known.get(usize::from(flag)) {
-            Some(Some(member)) => json.member(member),
-            Some(None) | None => json.boolean(key, flag),
-        },
-        Value::Integer(number) => json.integer(key, number),
-        Value::Single(number) => json.single(key, number),
-        Value::Double(number) => json.double(key, number),
-        Value::Code(code) => {
-            if let Some(Some(member)) = known.get(usize::from(code)) {
-                json.member(member);
-            }
-        }
-        Value::Text(text) => json.text(key, text),
-        Value::Address(address) => json.address(key, address),
-        Value::Time(time) => json.time(key, time),
-    }
-}
-
 fn write_list(list: &ListSlot, index: usize, record: &dyn Record, json: &mut Json) {
     let mut is_open = false;
     record.each(index, &mut |element| {
@@ -364,9 +368,9 @@ fn write_list(list: &ListSlot, index: usize, record: &dyn Record, json: &mut Jso
 
 fn write_element(element: &Element, record: &dyn Record, json: &mut Json) {
     match element {
-        Element::Plain { key, known } => write_value(record.value(0), key, known, json),
+        Element::Plain(values) => values.write(record.value(0), json),
         Element::Object(layout) => {
-            json.raw(b"{");
+            json.begin();
             layout.write(record, json);
             json.end(b'}');
         }

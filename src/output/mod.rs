@@ -1,9 +1,12 @@
 //! Where events go: EVE JSON.
 
 mod additions;
+mod clock;
+mod escape;
 mod eve;
 mod json;
 mod layout;
+mod pen;
 #[cfg(test)]
 mod tests;
 mod types;

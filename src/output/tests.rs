@@ -75,7 +75,7 @@ record! {
 
 fn written(record: &dyn Record) -> String {
     let mut json = Json::default();
-    json.raw(b"{");
+    json.begin();
     Layout::new(record.schema()).write(record, &mut json);
     json.close(b'}');
     String::from_utf8(json.as_bytes().to_vec()).unwrap()

@@ -89,6 +89,7 @@ macro_rules! packets {
 
         /// Asks only for the fields of all packets and those of the packet's own object.
         #[inline]
+        #[allow(unused_variables, reason = "some packet types have no fields of their own")]
         fn present(packet: &Packet<'_>, visit: &mut dyn FnMut(usize, Value<'_>)) {
             let mut shown = Shown { next: 0, visit };
             let $all = packet;
