@@ -153,7 +153,9 @@ pub(crate) fn rules(octets: &[u8]) {
         }
         Err(diagnostics) => {
             assert!(!diagnostics.is_empty(), "refused without a word");
-            diagnostics.iter().for_each(|diagnostic| points_into(text, diagnostic));
+            for diagnostic in &diagnostics {
+                points_into(text, diagnostic);
+            }
         }
     }
 }

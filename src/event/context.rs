@@ -57,6 +57,10 @@ impl FlowContext<'_> {
         Direction::of(self.sender, self.client)
     }
 
+    fn directed_to(&self) -> Value<'static> {
+        if self.directed { Value::Code(self.direction() as u8) } else { Value::Absent }
+    }
+
     fn port(&self, side: Side) -> Value<'static> {
         if self.key.has_ports() {
             Value::Integer(self.key.port(side).into())
@@ -131,10 +135,7 @@ record! {
         "app_proto": Kind::Text, "The application protocol."
             => |c| of_flow(c, |flow| Value::maybe(flow.app_proto, Value::text));
         "direction": Kind::Name(Direction::NAMES), "to_server from the end that opened the flow, else to_client."
-            => |c| of_flow(c, |flow| match flow.directed {
-                true => Value::Code(flow.direction() as u8),
-                false => Value::Absent,
-            });
+            => |c| of_flow(c, FlowContext::directed_to);
         "community_id": Kind::Text, "Community ID v1 of the flow."
             => |c| of_flow(c, |flow| Value::text(flow.community_id.get(flow.key)));
     }

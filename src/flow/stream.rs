@@ -88,8 +88,7 @@ pub struct Stream {
     /// Sequence number of FIN, once it came.
     end: u32,
     /// The tail of a message that is not whole yet, and its room for the next one.
-    #[allow(clippy::box_collection, reason = "few streams keep anything: a third of the space")]
-    kept: Option<Box<Vec<u8>>>,
+    kept: Option<Kept>,
     /// What few streams have.
     rare: Option<Box<Rare>>,
     /// Segments delivered, up to 2.
@@ -103,6 +102,10 @@ pub struct Stream {
     /// Whether there is a hole, with something behind it.
     holed: bool,
 }
+
+/// Few streams keep anything: behind a pointer it takes a third of the space.
+#[allow(clippy::box_collection, reason = "see above")]
+type Kept = Box<Vec<u8>>;
 
 /// What a stream has once it is not in order.
 #[derive(Debug, Default)]
@@ -354,7 +357,7 @@ impl Stream {
     /// Keeps octets until there are as many as the reader waits for. A reader that wants no more
     /// than it has would be asked forever, and one that wants more than it may would never be
     /// served: both lose what is kept.
-    fn keep(&mut self, mut kept: Box<Vec<u8>>, progress: Progress, reader: &mut impl Reader) {
+    fn keep(&mut self, mut kept: Kept, progress: Progress, reader: &mut impl Reader) {
         let length = kept.len();
         self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
 

@@ -413,7 +413,7 @@ mod tests {
                 assert!(seen + 60 <= now, "{} ended {} s early", flow.app, seen + 60 - now);
             }
             match table.find(&key(n), at(now)) {
-                Found::Alive(index) if random & 7 == 0 => {
+                Found::Alive(index) if random.is_multiple_of(8) => {
                     table.remove(index);
                     model.remove(&n);
                 }

@@ -104,7 +104,7 @@ mod tests {
         let tag = |id: u8| [0x81, 0x00, 0xe0, id];
         let stack = |ids: &[u8]| {
             let mut bytes = vec![0; 12];
-            ids.iter().for_each(|id| bytes.extend(tag(*id)));
+            bytes.extend(ids.iter().copied().flat_map(tag));
             bytes.extend([8, 0]);
             frame(&bytes)
         };

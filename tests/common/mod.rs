@@ -4,6 +4,7 @@
 //! the other.
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -42,8 +42,8 @@ impl Facts {
             return;
         }
         match sender(asdu) {
-            // Nobody has this address: the answer says just that.
-            Some(Role::Server) if asdu.cause == cause::UNKNOWN_COMMON_ADDRESS => {}
+            // Nobody may have this address: the answer says no, or just that.
+            Some(Role::Server) if asdu.negative || asdu.cause == cause::UNKNOWN_COMMON_ADDRESS => {}
             Some(Role::Server) => self.speaking.insert(asdu.common_address),
             _ => self.addressed.insert(asdu.common_address),
         }
