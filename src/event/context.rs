@@ -57,10 +57,6 @@ impl FlowContext<'_> {
         Direction::of(self.sender, self.client)
     }
 
-    fn directed_to(&self) -> Value<'static> {
-        if self.directed { Value::Code(self.direction() as u8) } else { Value::Absent }
-    }
-
     fn port(&self, side: Side) -> Value<'static> {
         if self.key.has_ports() {
             Value::Integer(self.key.port(side).into())
@@ -135,7 +131,10 @@ record! {
         "app_proto": Kind::Text, "The application protocol."
             => |c| of_flow(c, |flow| Value::maybe(flow.app_proto, Value::text));
         "direction": Kind::Name(Direction::NAMES), "to_server from the end that opened the flow, else to_client."
-            => |c| of_flow(c, FlowContext::directed_to);
+            => |c| of_flow(c, |flow| {
+                let direction = flow.directed.then(|| flow.direction());
+                Value::maybe(direction, |direction| Value::Code(direction as u8))
+            });
         "community_id": Kind::Text, "Community ID v1 of the flow."
             => |c| of_flow(c, |flow| Value::text(flow.community_id.get(flow.key)));
     }
