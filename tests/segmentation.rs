@@ -18,7 +18,7 @@ use gridtap::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 
-const CAPTURES: &[&str] = &["pcaps/demo.pcap", "pcaps/clean.pcap"];
+const CAPTURES: &[&str] = &["pcaps/demo.pcap", "pcaps/clean.pcap", "pcaps/injection.pcap"];
 
 /// The frames of one connection.
 type Connection = Vec<OwnedFrame>;

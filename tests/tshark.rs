@@ -79,7 +79,8 @@ fn dissect(capture: &Path, filter: &str) -> Option<Vec<Layer>> {
     Some(layers)
 }
 
-/// The project's captures, and those beside it where they are.
+/// The project's captures, and those beside it where they are. Not `injection.pcap`: of messages
+/// that break their standard each decoder makes something else.
 fn captures(folder: &str) -> Vec<PathBuf> {
     let mut captures = vec![file("pcaps/demo.pcap"), file("pcaps/clean.pcap")];
     captures.extend(shared(&format!("pcaps/{folder}")).iter().flat_map(|folder| files(folder)));

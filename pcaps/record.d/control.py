@@ -1,7 +1,7 @@
-"""The control centre: `control.py main|standby SECONDS`.
+"""The control centre: `control.py main|standby|hand SECONDS`.
 
 `main` is the controlling station; `standby` holds a link to one station that was never started and is
-only tested (TESTFR), as a redundant centre does.
+only tested (TESTFR), as a redundant centre does; `hand` is an operator who switches one point on and off.
 """
 
 import sys
@@ -124,6 +124,21 @@ def run_standby(seconds: float) -> None:
     client.stop()
 
 
+def run_hand(seconds: float) -> None:
+    client = c104.Client(tick_rate_ms=50, command_timeout_ms=5000)
+    link = plan.connect_muted(client, plan.STATIONS["north"][0])
+    point = link.add_station(11).add_point(5001, T.C_SC_NA_1)
+    client.start()
+    wait_until(lambda: link.is_connected, "the link")
+    start(link)
+    for state in (True, False, True):
+        time.sleep(seconds / 4)
+        point.value = state
+        check(point.transmit(c104.Cot.ACTIVATION), "the operator's command")
+    time.sleep(seconds / 4)
+    client.stop()
+
+
 if __name__ == "__main__":
     plan.go_first()
-    {"main": run_main, "standby": run_standby}[sys.argv[1]](float(sys.argv[2]))
+    {"main": run_main, "standby": run_standby, "hand": run_hand}[sys.argv[1]](float(sys.argv[2]))

@@ -21,19 +21,20 @@ pub(super) struct RuleFiles {
 impl RuleFiles {
     /// Loads them; on mistakes shows each of them, and fails.
     pub(super) fn load(&self) -> Result<RuleSet, Failure> {
-        let (set, mistakes) = self.try_load()?;
-        show(&mistakes)?;
-        if mistakes.is_empty() { Ok(set) } else { Err(Failure::Rules { mistakes: mistakes.len() }) }
+        // Nobody can fill placeholders yet: rules that have some are loaded, but inactive.
+        self.load_with(&Placeholders::new())
     }
 
-    /// Loads them. The set is empty if there are mistakes.
-    fn try_load(&self) -> Result<(RuleSet, Vec<Diagnostic>), Failure> {
+    /// The same, with `placeholders` filled.
+    pub(super) fn load_with(&self, placeholders: &Placeholders) -> Result<RuleSet, Failure> {
         let sources = self.sources()?;
         let services: Vec<_> = protocol::services().collect();
-        // Nobody can fill placeholders yet: rules that have some are loaded, but inactive.
-        match RuleSet::load(&sources, &services, &Placeholders::new()) {
-            Ok(set) => Ok((set, Vec::new())),
-            Err(mistakes) => Ok((RuleSet::default(), mistakes)),
+        match RuleSet::load(&sources, &services, placeholders) {
+            Ok(set) => Ok(set),
+            Err(mistakes) => {
+                show(&mistakes)?;
+                Err(Failure::Rules { mistakes: mistakes.len() })
+            }
         }
     }
 

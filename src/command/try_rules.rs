@@ -16,7 +16,7 @@ use crate::capture::Source;
 use crate::engine::{Engine, Limits, Sink};
 use crate::event::{Event, Schema};
 use crate::protocol::{Fact, Protocol};
-use crate::rule::{Rule, RuleSet};
+use crate::rule::{Example, Placeholders, Rule, RuleSet};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -27,28 +27,24 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     const GOOD: Style = AnsiColor::Green.on_default();
     const BAD: Style = AnsiColor::Red.on_default().bold();
-    let set = Arc::new(arguments.rules.load()?);
-    let mut counts: BTreeMap<PathBuf, Vec<u64>> = BTreeMap::new();
+    let set = arguments.rules.load()?;
+    let mut trials =
+        Trials { rules: &arguments.rules, sets: BTreeMap::new(), alerts: BTreeMap::new() };
     let (mut passed, mut failed) = (0, 0);
     let mut out = super::stdout();
     for rule in &set.rules {
         for example in &rule.examples {
-            let path = find(&example.capture, &rule.file);
-            if !counts.contains_key(&path) {
-                counts.insert(path.clone(), alerts_by_rule(&set, &path)?);
-            }
-            let alerts = counts.get(&path).and_then(|counts| counts.get(rule.index));
-            let alerts = alerts.copied().unwrap_or_default();
-            let what = format!("{}  {}", rule.title, example.capture);
-            if alerts == example.alerts {
+            let outcome = trials.outcome(rule, example)?;
+            let told = outcome.told(example.alerts);
+            let (style, word) = if outcome == Outcome::Alerts(example.alerts) {
                 passed += 1;
-                writeln!(out, "{GOOD}pass{GOOD:#}  {what}: {}", words::counted(alerts, "alert"))?;
+                (GOOD, "pass")
             } else {
                 failed += 1;
-                let expected = words::count(example.alerts);
-                let alerts = words::counted(alerts, "alert");
-                writeln!(out, "{BAD}FAIL{BAD:#}  {what}: {alerts}, {expected} expected")?;
-            }
+                (BAD, "FAIL")
+            };
+            let (title, capture) = (&rule.title, &example.capture);
+            writeln!(out, "{style}{word}{style:#}  {title}  {capture}: {told}")?;
         }
         if rule.examples.is_empty() {
             writeln!(out, "none  {}: no example", rule.title)?;
@@ -56,6 +52,65 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     writeln!(out, "\n{} passed, {failed} failed", words::counted(passed, "example"))?;
     Ok(if failed == 0 { Exit::Done } else { Exit::BadData })
+}
+
+/// What an example came to.
+#[derive(PartialEq, Eq)]
+enum Outcome {
+    Alerts(u64),
+    /// The rule has a placeholder that the example does not fill. It fires on nothing, and an
+    /// example that wants no alert must not pass for that.
+    NotInForce(String),
+}
+
+impl Outcome {
+    fn told(&self, expected: u64) -> String {
+        match self {
+            Self::Alerts(alerts) if *alerts == expected => words::counted(expected, "alert"),
+            Self::Alerts(alerts) => {
+                let expected = words::count(expected);
+                format!("{}, {expected} expected", words::counted(*alerts, "alert"))
+            }
+            Self::NotInForce(placeholder) => {
+                format!("not in force, the example has no `placeholders` for %{placeholder}%")
+            }
+        }
+    }
+}
+
+/// Runs each capture once for all the rules that name it with the same placeholders.
+struct Trials<'r> {
+    rules: &'r RuleFiles,
+    sets: BTreeMap<Placeholders, Arc<RuleSet>>,
+    /// By the place of the rule.
+    alerts: BTreeMap<(Placeholders, PathBuf), Vec<u64>>,
+}
+
+impl Trials<'_> {
+    fn outcome(&mut self, rule: &Rule, example: &Example) -> Result<Outcome, Failure> {
+        let set = self.set(&example.placeholders)?;
+        let filled = set.rules.get(rule.index);
+        if let Some(placeholder) = filled.and_then(|rule| rule.inactive.clone()) {
+            return Ok(Outcome::NotInForce(placeholder));
+        }
+        let trial = (example.placeholders.clone(), find(&example.capture, &rule.file));
+        if !self.alerts.contains_key(&trial) {
+            let alerts = alerts_by_rule(&set, &trial.1)?;
+            self.alerts.insert(trial.clone(), alerts);
+        }
+        let alerts = self.alerts.get(&trial).and_then(|alerts| alerts.get(rule.index));
+        Ok(Outcome::Alerts(alerts.copied().unwrap_or_default()))
+    }
+
+    /// The rules with `placeholders` filled: the same rules in the same places.
+    fn set(&mut self, placeholders: &Placeholders) -> Result<Arc<RuleSet>, Failure> {
+        if let Some(set) = self.sets.get(placeholders) {
+            return Ok(Arc::clone(set));
+        }
+        let set = Arc::new(self.rules.load_with(placeholders)?);
+        self.sets.insert(placeholders.clone(), Arc::clone(&set));
+        Ok(set)
+    }
 }
 
 /// Where an example's capture is: from here, or from a folder above its rule.

@@ -131,6 +131,8 @@ pub struct Example {
     pub capture: String,
     /// How many alerts it gives.
     pub alerts: u64,
+    /// What stands for the rule's `%name%` while the example is run.
+    pub placeholders: Placeholders,
 }
 
 /// One detection rule, as far as an alert tells of it.

@@ -12,7 +12,7 @@ use super::condition::Condition;
 use super::diagnostic::{Reporter, did_you_mean, nearest};
 use super::modifier::Modifiers;
 use super::yaml::{Content, Entry, Meaning, Node, Scalar, Span};
-use super::{Example, Level, Status};
+use super::{Example, Level, Placeholders, Status};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +48,13 @@ pub(super) struct Detection {
     pub(super) condition: Option<Spanned<Condition>>,
 }
 
+impl Detection {
+    /// Every `%name%` that is to be filled.
+    fn placeholders(&self) -> Vec<&str> {
+        self.selections.iter().flat_map(Selection::placeholders).collect()
+    }
+}
+
 /// A search identifier's content.
 #[derive(Debug)]
 pub(super) enum Selection {
@@ -59,6 +66,16 @@ pub(super) enum Selection {
     Keyword(Spanned<Scalar>),
 }
 
+impl Selection {
+    fn placeholders(&self) -> Vec<&str> {
+        match self {
+            Self::All(items) => items.iter().flat_map(Item::placeholders).collect(),
+            Self::Any(members) => members.iter().flat_map(Self::placeholders).collect(),
+            Self::Keyword(_) => Vec::new(),
+        }
+    }
+}
+
 /// A field and what it is compared with.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -67,6 +84,15 @@ pub(super) struct Item {
     /// `None` if they were wrong.
     pub(super) modifiers: Option<Modifiers>,
     pub(super) values: Vec<Spanned<Scalar>>,
+}
+
+impl Item {
+    fn placeholders(&self) -> Vec<&str> {
+        if !self.modifiers.as_ref().is_some_and(|modifiers| modifiers.expand) {
+            return Vec::new();
+        }
+        self.values.iter().flat_map(|value| placeholders_in(&value.value.text)).collect()
+    }
 }
 
 /// Keys of a detection rule, and `examples`, which is ours.
@@ -165,6 +191,7 @@ impl Reader<'_, '_> {
         };
         let (title, id) = (required("title"), required("id"));
         let (logsource, detection) = (required("logsource"), required("detection"));
+        let detection = detection.and_then(|entry| self.detection(entry)).unwrap_or_default();
         let text = |reader: &mut Self, key| find(key).and_then(|entry| reader.text(entry));
         let texts = |reader: &mut Self, key| find(key).map(|entry| reader.texts(&entry.value));
         Document {
@@ -180,9 +207,11 @@ impl Reader<'_, '_> {
             tags: find("tags").map(|entry| self.tags(entry)).unwrap_or_default(),
             references: texts(self, "references").unwrap_or_default(),
             falsepositives: texts(self, "falsepositives").unwrap_or_default(),
-            examples: find("examples").map(|entry| self.examples(entry)).unwrap_or_default(),
+            examples: find("examples")
+                .map(|entry| self.examples(entry, &detection))
+                .unwrap_or_default(),
             service: logsource.and_then(|entry| self.service(entry)),
-            detection: detection.and_then(|entry| self.detection(entry)).unwrap_or_default(),
+            detection,
         }
     }
 
@@ -409,23 +438,24 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn examples(&mut self, entry: &Entry) -> Vec<Example> {
+    fn examples(&mut self, entry: &Entry, detection: &Detection) -> Vec<Example> {
         let items = self.list(&entry.value).iter();
-        items.filter_map(|item| self.example(item)).collect()
+        items.filter_map(|item| self.example(item, detection)).collect()
     }
 
-    fn example(&mut self, node: &Node) -> Option<Example> {
+    fn example(&mut self, node: &Node, detection: &Detection) -> Option<Example> {
         const FORM: &str = "an example is `{capture: FILE, alerts: NUMBER}`";
         let Content::Map(entries) = &node.content else {
             return self.wrong(node.span, FORM);
         };
-        let (mut capture, mut alerts) = (None, None);
+        let (mut capture, mut alerts, mut placeholders) = (None, None, Placeholders::new());
         for inner in entries {
             match (inner.key.as_str(), &inner.value.content) {
                 ("capture", _) => capture = self.text(inner),
                 ("alerts", Content::Scalar(Scalar { meaning: Meaning::Integer(count), .. })) => {
                     alerts = u64::try_from(*count).ok();
                 }
+                ("placeholders", _) => placeholders = self.placeholders(inner, detection)?,
                 _ => return self.wrong(inner.key_span, FORM),
             }
         }
@@ -436,7 +466,30 @@ impl Reader<'_, '_> {
         {
             return self.wrong(node.span, "the capture's path is one inside of the project");
         }
-        Some(Example { capture, alerts })
+        Some(Example { capture, alerts, placeholders })
+    }
+
+    /// What an example fills the rule's placeholders with.
+    fn placeholders(&mut self, entry: &Entry, detection: &Detection) -> Option<Placeholders> {
+        const FORM: &str = "`placeholders` is a map of names and lists: `{masters: [10.0.0.1]}`";
+        let Content::Map(entries) = &entry.value.content else {
+            return self.wrong(entry.value.span, FORM);
+        };
+        let known = detection.placeholders();
+        let mut filled = Placeholders::new();
+        for inner in entries {
+            let name = inner.key.as_str();
+            if !known.contains(&name) {
+                let help = did_you_mean(name, known.iter().copied());
+                let message = format!("the rule has no placeholder `%{name}%`");
+                self.reporter.error_with(inner.key_span, message, help);
+            } else if matches!(&inner.value.content, Content::List(values) if values.is_empty()) {
+                self.wrong::<()>(inner.value.span, "a placeholder without a value");
+            } else {
+                filled.insert(inner.key.clone(), self.texts(&inner.value));
+            }
+        }
+        Some(filled)
     }
 }
 
@@ -460,4 +513,34 @@ fn spanned_words(key: &str, span: Span) -> Vec<(&str, Span)> {
             (word, place)
         })
         .collect()
+}
+
+/// Names between percent signs, each once.
+pub(super) fn placeholders_in(text: &str) -> Vec<&str> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut parts = text.split('%').skip(1).peekable();
+    while let Some(part) = parts.next() {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let closed = parts.peek().is_some();
+        if closed && !part.is_empty() && part.chars().all(is_name) {
+            parts.next();
+            if !names.contains(&part) {
+                names.push(part);
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_stand_between_percent_signs() {
+        assert_eq!(placeholders_in("%a%"), ["a"]);
+        assert_eq!(placeholders_in("x-%a%-%b%-%a%"), ["a", "b"]);
+        assert!(placeholders_in("100%").is_empty());
+        assert!(placeholders_in("5 % of 7 %").is_empty());
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::rule::modifier::Modifiers;
-use crate::rule::sigma::Spanned;
+use crate::rule::sigma::{Spanned, placeholders_in};
 use crate::rule::yaml::{Meaning, Scalar};
 
 /// The most values that one value with placeholders may become.
@@ -46,35 +46,5 @@ impl Compiler<'_, '_> {
                 .map(|text| Spanned { value: scalar(text), span: value.span })
                 .collect(),
         )
-    }
-}
-
-/// Names between percent signs, each once.
-fn placeholders_in(text: &str) -> Vec<&str> {
-    let mut names: Vec<&str> = Vec::new();
-    let mut parts = text.split('%').skip(1).peekable();
-    while let Some(part) = parts.next() {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let closed = parts.peek().is_some();
-        if closed && !part.is_empty() && part.chars().all(is_name) {
-            parts.next();
-            if !names.contains(&part) {
-                names.push(part);
-            }
-        }
-    }
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_stand_between_percent_signs() {
-        assert_eq!(placeholders_in("%a%"), ["a"]);
-        assert_eq!(placeholders_in("x-%a%-%b%-%a%"), ["a", "b"]);
-        assert!(placeholders_in("100%").is_empty());
-        assert!(placeholders_in("5 % of 7 %").is_empty());
     }
 }

@@ -138,6 +138,16 @@ fn mistakes_in_the_head() {
         ),
         (
             "title: Rule 1",
+            "title: x\nexamples: [{capture: x, alerts: 1, placeholders: [a]}]",
+            "`placeholders` is a map of names and lists: `{masters: [10.0.0.1]}`",
+        ),
+        (
+            "title: Rule 1",
+            "title: x\nexamples: [{capture: x, alerts: 1, placeholders: {masters: [10.0.0.1]}}]",
+            "the rule has no placeholder `%masters%`",
+        ),
+        (
+            "title: Rule 1",
             "title: x\ncorrelation: {}",
             "`correlation` documents are not supported yet",
         ),
@@ -206,5 +216,32 @@ fn no_text_panics() {
         bytes[cut] = b"{}[]:|*&!%\n"[cut % 11];
         let text = String::from_utf8_lossy(&bytes).into_owned();
         _ = load(&[Source { name: String::new(), text }]);
+    }
+}
+
+#[test]
+fn mistakes_in_the_placeholders_of_an_example() {
+    let head = rule(1, &item("thing.peer|expand: '%masters%'")).text;
+    let told = |placeholders: &str| {
+        let examples =
+            format!("examples: [{{capture: x, alerts: 1, placeholders: {placeholders}}}]");
+        let text = format!("{head}\n{examples}\n");
+        let found = load(&[Source { name: "x.yml".to_owned(), text }]);
+        let found = found.err().unwrap_or_default();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let line = head.lines().count() + 2;
+    assert_eq!(told("{masters: [10.0.0.1, 10.0.0.2]}"), Vec::<String>::new());
+    for (placeholders, column, message) in [
+        (
+            "{mastres: [10.0.0.1]}",
+            51,
+            "the rule has no placeholder `%mastres%` (did you mean `masters`?)",
+        ),
+        ("{masters: []}", 60, "a placeholder without a value"),
+        ("{masters: 10.0.0.1}", 60, "a list stands here, not text"),
+        ("{masters: [{}]}", 61, "`an entry of this list` is text, and this is a map"),
+    ] {
+        assert_eq!(told(placeholders), [format!("x.yml:{line}:{column}: {message}")]);
     }
 }

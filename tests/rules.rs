@@ -1,0 +1,168 @@
+//! The rule pack: valid for other tools of Sigma, and tried on captures, each rule both ways.
+
+#![allow(clippy::print_stdout, reason = "says what it skips")]
+
+mod common;
+#[path = "../benches/generate/mod.rs"]
+mod generate;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+use std::{env, fs};
+
+use common::{file, frames, shared};
+use gridtap::protocol;
+use gridtap::rule::{Placeholders, RuleSet, Source};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+const GENERATED: usize = 300;
+
+fn pack(placeholders: &Placeholders) -> RuleSet {
+    let services: Vec<_> = protocol::services().collect();
+    RuleSet::load(&RuleSet::builtin_sources(), &services, placeholders).unwrap()
+}
+
+fn gridtap(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments);
+    command.env_remove("CLICOLOR_FORCE").output().unwrap()
+}
+
+fn text(octets: &[u8]) -> String {
+    String::from_utf8(octets.to_vec()).unwrap()
+}
+
+#[test]
+fn rules_are_valid_by_the_schema_of_sigma() {
+    let Some(path) = shared("sigma/sigma-detection-rule-schema.json") else { return };
+    let schema: Json = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let validator =
+        jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
+    let generated = generate::rules(GENERATED).map(|(name, text)| Source { name, text });
+    let mut rules = 0;
+    for source in RuleSet::builtin_sources().into_iter().chain(generated) {
+        let rule: Json = serde_yaml::from_str(&source.text).unwrap();
+        let errors: Vec<_> = validator
+            .iter_errors(&rule)
+            .map(|error| format!("{}: {}: {error}", source.name, error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}", errors.join("\n"));
+        rules += 1;
+    }
+    assert!(rules > GENERATED, "the pack is empty");
+
+    let nameless = serde_json::json!({"logsource": {}, "detection": {"condition": "s"}});
+    assert!(!validator.is_valid(&nameless), "the schema accepts anything");
+}
+
+/// `sigma`, where `tests/run` installed it.
+fn sigma() -> Option<PathBuf> {
+    let python = env::var_os("GRIDTAP_PYTHON").map(PathBuf::from);
+    let found = python.map(|python| python.with_file_name("sigma")).filter(|sigma| sigma.exists());
+    if found.is_none() {
+        println!("skipped: no `sigma` beside $GRIDTAP_PYTHON; tests/run installs it");
+    }
+    found
+}
+
+#[test]
+fn rules_are_right_for_the_tools_of_sigma() {
+    let Some(sigma) = sigma() else { return };
+    let generated = TempDir::new().unwrap();
+    for (name, text) in generate::rules(GENERATED) {
+        let path = generated.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let check = |folder: &Path| {
+        // Those two fetch the techniques that there are from the network.
+        let exclusions = ["-x", "attacktag", "-x", "d3_fendtag"];
+        let mut command = Command::new(&sigma);
+        command.args(["check", "--fail-on-error", "--fail-on-issues"]).args(exclusions);
+        command.arg(folder).output().unwrap()
+    };
+    for folder in [&file("rules"), generated.path()] {
+        let output = check(folder);
+        let said = text(&output.stdout) + &text(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", folder.display());
+    }
+
+    let wrong = TempDir::new().unwrap();
+    fs::write(wrong.path().join("wrong.yml"), "title: No detection\nlogsource: {}\n").unwrap();
+    assert!(!check(wrong.path()).status.success(), "sigma accepts anything");
+}
+
+#[test]
+fn every_rule_has_an_example_that_fires_and_one_that_does_not() {
+    for rule in &pack(&Placeholders::new()).rules {
+        let fires = rule.examples.iter().any(|example| example.alerts > 0);
+        let silent = rule.examples.iter().any(|example| example.alerts == 0);
+        assert!(fires && silent, "{}: fires {fires}, silent {silent}", rule.file);
+    }
+}
+
+#[test]
+fn every_rule_does_what_its_examples_say() {
+    let output = gridtap(&["rules", "test"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{said}{}", text(&output.stderr));
+    assert!(said.ends_with(" passed, 0 failed\n"), "{said}");
+}
+
+#[test]
+fn normal_life_raises_no_alert_of_any_rule() {
+    let masters = ["10.20.0.10", "10.20.0.11"].map(str::to_owned).to_vec();
+    let rules = pack(&Placeholders::from([("masters".to_owned(), masters)]));
+    let inactive = rules.rules.iter().find(|rule| rule.inactive.is_some());
+    assert!(inactive.is_none(), "a placeholder that this test does not fill: {inactive:?}");
+    let collected = common::run(&frames(&file("pcaps/clean.pcap")), Arc::new(rules));
+    assert_eq!(collected.alerts, Vec::<String>::new());
+}
+
+const STRANGER: &str = "\
+title: A stranger
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f10
+logsource: {product: gridtap, service: iec104}
+detection:
+  reset: {iec104.type: C_RP_NA_1, iec104.cause: activation}
+  known: {src_ip|expand: '%masters%'}
+  condition: reset and not known
+";
+
+/// Runs `gridtap rules test` on STRANGER with one example.
+fn tried(example: &str) -> (i32, String) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("stranger.yml");
+    fs::write(&path, format!("{STRANGER}examples:\n  - {{{example}}}\n")).unwrap();
+    let output = gridtap(&["rules", "test", "--rules", path.to_str().unwrap()]);
+    (output.status.code().unwrap(), text(&output.stdout) + &text(&output.stderr))
+}
+
+#[test]
+fn an_example_fills_placeholders() {
+    for (masters, alerts) in [("10.20.0.10", 3), ("10.20.0.66", 0)] {
+        let placeholders = format!("placeholders: {{masters: [{masters}]}}");
+        let example = format!("capture: pcaps/demo.pcap, alerts: {alerts}, {placeholders}");
+        let (code, said) = tried(&example);
+        assert_eq!(code, 0, "{said}");
+    }
+}
+
+#[test]
+fn an_example_of_a_rule_that_is_not_in_force_says_nothing_and_fails() {
+    let (code, said) = tried("capture: pcaps/clean.pcap, alerts: 0");
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("not in force") && said.contains("%masters%"), "{said}");
+}
+
+#[test]
+fn a_mistake_in_the_placeholders_of_an_example_is_shown_where_it_is() {
+    let (code, said) = tried("capture: pcaps/demo.pcap, alerts: 3, placeholders: {mastres: [x]}");
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("stranger.yml:9:") && said.contains("`masters`"), "{said}");
+    let (code, said) = tried("capture: pcaps/demo.pcap, alerts: 3, placeholders: {masters: [x]}");
+    assert_eq!(code, 78, "{said}");
+    assert!(said.contains("stranger.yml:6:") && said.contains("`x` is no network"), "{said}");
+}
