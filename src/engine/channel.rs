@@ -147,18 +147,28 @@ impl<'e> Channel<'e> {
         let App::Detecting { tries } = *self.app else {
             return Progress::all(bytes.len());
         };
-        let mut undecided = false;
+        let hinted = self.hinted();
+        let (mut undecided, mut hint_holds) = (false, true);
         for protocol in REGISTRY {
             match (protocol.detect)(bytes) {
                 Detection::Yes(role) => return self.start(protocol, role, bytes),
-                Detection::More => undecided = true,
+                Detection::More => {
+                    let is_hinted = hinted.is_some_and(|hinted| std::ptr::eq(hinted, *protocol));
+                    (undecided, hint_holds) = (true, hint_holds && is_hinted);
+                }
                 Detection::No => {}
             }
+        }
+        // A port decides where nobody else may still claim the octets: its parser can wait as well.
+        if let Some(protocol) = hinted
+            && hint_holds
+        {
+            return self.start(protocol, None, bytes);
         }
         if undecided && bytes.len() < MAX_DETECTION {
             return Progress::need(0, bytes.len() + 1);
         }
-        if let Some(protocol) = self.hinted() {
+        if let Some(protocol) = hinted {
             return self.start(protocol, None, bytes);
         }
         *self.app = match tries + 1 {
