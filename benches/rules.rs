@@ -119,12 +119,9 @@ record! {
 
 static SERVICES: &[&Schema] = &[&IEC104, &MQTT, &ANOMALY];
 
-/// The pack, and generated rules up to `count` in all.
+/// Generated rules, of the kinds that the pack has.
 fn sources(count: usize) -> Vec<Source> {
-    let mut sources = RuleSet::builtin_sources();
-    let missing = count.saturating_sub(sources.len());
-    sources.extend(generate::rules(missing).map(|(name, text)| Source { name, text }));
-    sources
+    generate::rules(count).map(|(name, text)| Source { name, text }).collect()
 }
 
 fn load(count: usize) -> RuleSet {

@@ -282,3 +282,20 @@ fn fields_have_a_kind_and_a_meaning() {
         }
     }
 }
+
+#[test]
+fn an_output_never_overwrites_what_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("day.pcap");
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/pcaps/clean.pcap"), &capture).unwrap();
+    let before = std::fs::read(&capture).unwrap();
+    let capture = capture.to_str().unwrap();
+    for output in ["--eve", "--metrics"] {
+        let done = std::process::Command::new(env!("CARGO_BIN_EXE_gridtap"))
+            .args(["replay", capture, output, capture])
+            .output()
+            .unwrap();
+        assert_eq!(done.status.code(), Some(64), "{output}");
+        assert_eq!(std::fs::read(capture).unwrap(), before, "{output}");
+    }
+}

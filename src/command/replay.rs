@@ -44,11 +44,37 @@ pub(super) struct Arguments {
     metrics: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// Whether writing would destroy a capture that is read, or one output the other.
+    fn overwrites(&self) -> bool {
+        let identity = |path: &Path| {
+            let known = std::fs::canonicalize(path).ok();
+            known.filter(|known| known.is_file()).or_else(|| Some(path.to_owned()))
+        };
+        let outputs = [&self.eve, &self.metrics]
+            .map(|output| output.as_deref().filter(|path| !is_dash(path)).and_then(identity));
+        let inputs: Vec<_> = self.files.iter().filter_map(|path| identity(path)).collect();
+        let [eve, metrics] = &outputs;
+        outputs.iter().flatten().any(|output| inputs.contains(output))
+            || eve.is_some()
+                && eve == metrics
+                && eve.as_deref().is_some_and(|path| !is_device(path))
+    }
+}
+
+/// Such as `/dev/null`, which several may write to.
+fn is_device(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file())
+}
+
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let takes_stdout = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_dash);
     let takers = [&arguments.eve, &arguments.metrics].map(takes_stdout);
     if takers == [true; 2] {
         return Err(Failure::Usage("--eve and --metrics cannot both go to standard output"));
+    }
+    if arguments.overwrites() {
+        return Err(Failure::Usage("an output is one of the inputs, or both outputs are one file"));
     }
     let rules = Arc::new(arguments.rules.load()?);
     let source = Source::open(&arguments.files)?;

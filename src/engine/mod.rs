@@ -52,7 +52,7 @@ pub struct Limits {
     /// How long flows may be silent.
     pub timeouts: Timeouts,
     /// Octets for streams out of order and unfinished messages, of all flows together; beyond it
-    /// the holes of the flow that holds most are given up.
+    /// the flows that hold most give up what they hold.
     pub stream_memory: usize,
 }
 
@@ -62,12 +62,15 @@ impl Default for Limits {
     }
 }
 
+/// A flow that holds no more than this is not worth being made to give it up.
+const HELD: usize = 8192;
+
 /// The whole way of the data for one thread.
 pub struct Engine {
     outlet: Outlet,
     flows: FlowTable<AppState>,
     limits: Limits,
-    /// Flows that may have a hole: the tick looks after them.
+    /// Flows that may have a hole or hold much: the tick looks after them.
     holed: Vec<u32>,
     /// Octets kept by all streams.
     memory: usize,
@@ -241,33 +244,45 @@ impl Engine {
         let Some(flow) = self.flows.get_mut(index) else { return };
         self.memory = self.memory - flow.app.memory + memory;
         flow.app.memory = memory;
-        if has_hole && !flow.app.holed {
+        if (has_hole || memory > HELD) && !flow.app.holed {
             flow.app.holed = true;
             self.holed.push(index);
         }
-        while self.memory > self.limits.stream_memory {
-            let holds = |index: &u32, flows: &mut FlowTable<AppState>| {
-                flows.get_mut(*index).map_or(0, |flow| flow.app.memory)
-            };
-            let flows = &mut self.flows;
-            let Some(most) = self.holed.iter().copied().max_by_key(|index| holds(index, flows))
-            else {
-                return;
-            };
-            self.with_connection(most, sink, |_, connection, channel| connection.flush(channel));
-            self.holed.retain(|index| *index != most);
+        if self.memory > self.limits.stream_memory {
+            self.give_up_most(sink);
         }
     }
 
-    /// Gives up the holes of a flow that are due. False if it has none any more.
+    /// Makes room: those that hold most give up first, until an eighth of the limit is free, so
+    /// that this is rare however much comes.
+    #[cold]
+    fn give_up_most(&mut self, sink: &mut dyn Sink) {
+        let flows = &mut self.flows;
+        let mut held: Vec<(usize, u32)> = self
+            .holed
+            .iter()
+            .map(|index| (flows.get_mut(*index).map_or(0, |flow| flow.app.memory), *index))
+            .collect();
+        held.sort_unstable_by(|one, two| two.cmp(one));
+        for (_, index) in held {
+            if self.memory <= self.limits.stream_memory / 8 * 7 {
+                break;
+            }
+            self.with_connection(index, sink, |_, connection, channel| connection.give_up(channel));
+        }
+        let flows = &mut self.flows;
+        self.holed.retain(|index| flows.get_mut(*index).is_some_and(|flow| flow.app.holed));
+    }
+
+    /// Gives up the holes of a flow that are due. False if it holds nothing of note any more.
     fn expire_holes(&mut self, index: u32, sink: &mut dyn Sink) -> bool {
         self.with_connection(index, sink, |now, connection, channel| {
             connection.expire(now, channel);
         })
     }
 
-    /// Does something with a flow's streams outside of a packet of theirs. Says whether they have
-    /// holes then.
+    /// Does something with a flow's streams outside of a packet of theirs. Says whether they hold
+    /// anything of note then.
     fn with_connection(
         &mut self,
         index: u32,
@@ -284,8 +299,8 @@ impl Engine {
         let (memory, has_hole) = (connection.memory(), connection.has_hole());
         self.memory = self.memory - flow.app.memory + memory;
         flow.app.memory = memory;
-        flow.app.holed = has_hole;
-        has_hole
+        flow.app.holed = has_hole || memory > HELD;
+        flow.app.holed
     }
 
     /// Takes a flow out and tells what it was.

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 pub struct FlowRecord {
     /// Packets by [`Direction`](crate::flow::Direction).
     pub packets: [u64; 2],
-    /// Bytes on the wire, from the network layer up, by direction.
+    /// Octets on the wire, frames whole, by direction.
     pub bytes: [u64; 2],
     /// Time of the first packet.
     pub start: Timestamp,
@@ -17,11 +17,11 @@ pub struct FlowRecord {
     pub end: Timestamp,
     /// `new`, `established` or `closed`, as Suricata calls them.
     pub state: &'static str,
-    /// Why it ended: `timeout`, `closed`, `evicted`, `shutdown`, `reused`.
+    /// Why it ended: `timeout`, `evicted`, `reused`, `shutdown`.
     pub reason: &'static str,
     /// Whether a rule fired in it.
     pub alerted: bool,
-    /// Whether we saw it begin.
+    /// Whether it had begun before we saw it.
     pub joined: bool,
     /// Holes in its streams that never came, by direction.
     pub gaps: [u64; 2],
@@ -51,7 +51,7 @@ record! {
             => |f| Value::Integer(f.end.since(f.start).as_secs() as i64);
         "flow.state": Kind::Text, "new, established or closed."
             => |f| Value::text(f.state);
-        "flow.reason": Kind::Text, "Why it ended: closed, timeout, evicted, reused or shutdown."
+        "flow.reason": Kind::Text, "Why it ended: timeout, evicted, reused or shutdown."
             => |f| Value::text(f.reason);
         "flow.alerted": Kind::Boolean, "Whether a rule fired in it."
             => |f| Value::Boolean(f.alerted);

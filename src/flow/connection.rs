@@ -139,6 +139,14 @@ impl Connection {
         }
     }
 
+    /// Gives up all that is held.
+    pub fn give_up(&mut self, reader: &mut impl Reader) {
+        for side in [Side::Lower, Side::Upper] {
+            reader.turn_to(side);
+            self.with_stream(side, |stream| stream.give_up(reader));
+        }
+    }
+
     /// Shows the reader what is kept of the stream that `side` sends: somebody else reads now.
     pub fn read_kept(&mut self, side: Side, reader: &mut impl Reader) {
         reader.turn_to(side);
@@ -181,9 +189,11 @@ impl Connection {
         Outcome::Taken
     }
 
-    /// A reset counts where its sender's stream is; others are forged (RFC 5961, 3.2).
+    /// A reset counts if it has the number that its receiver expects, to the octet; to any other the
+    /// receiver does nothing, or asks back (RFC 5961, 3.2).
     fn reset(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) -> Outcome {
-        if !self.streams[from.index()].is_near(tcp.sequence) {
+        let expected = self.acknowledged[from.opposite().index()] == Some(tcp.sequence);
+        if !expected && !self.streams[from.index()].is_next(tcp.sequence) {
             return Outcome::Taken;
         }
         self.flush(reader);

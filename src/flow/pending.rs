@@ -30,6 +30,8 @@ pub(super) struct Pending {
     octets: usize,
     /// When the receiver was first known to have what is in the first hole.
     acknowledged: Option<Timestamp>,
+    /// Whether the receiver was known to wait for what is in the first hole.
+    awaited: bool,
 }
 
 impl Pending {
@@ -49,6 +51,18 @@ impl Pending {
         self.runs.is_empty()
     }
 
+    /// Whether the receiver was known to wait for what is in the first hole.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.awaited
+    }
+
+    /// Drops what is farthest ahead.
+    pub(super) fn drop_last(&mut self) {
+        if let Some((_, run)) = self.runs.pop_last() {
+            self.octets -= run.bytes.len();
+        }
+    }
+
     /// Where the first hole ends.
     pub(super) fn first(&self) -> Option<u64> {
         self.runs.keys().next().copied()
@@ -59,16 +73,22 @@ impl Pending {
         self.acknowledged = None;
     }
 
-    /// Whether the first hole is to be given up.
+    /// Whether the first hole is to be given up: `acknowledged` is whether the receiver has what is
+    /// in it, if anybody saw. One that still waits for it shows that what lies behind is forged, or
+    /// that the network lost what is to come again.
     pub(super) fn is_due(
         &mut self,
         now: Timestamp,
-        acknowledged: bool,
+        acknowledged: Option<bool>,
         after_acknowledged: Duration,
         after_seen: Duration,
     ) -> bool {
         let Some(first) = self.runs.values().next() else { return true };
-        if acknowledged {
+        self.awaited = acknowledged == Some(false);
+        if self.awaited {
+            return false;
+        }
+        if acknowledged == Some(true) {
             let since = *self.acknowledged.get_or_insert(now.max(first.since));
             if since + after_acknowledged <= now {
                 return true;

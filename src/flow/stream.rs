@@ -52,7 +52,7 @@ pub enum Incident {
 
 /// A hole is given up so long after the receiver acknowledged what was in it …
 const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
-/// … or so long after it showed: nobody may see the acknowledgments.
+/// … or so long after it showed, where nobody sees what the receiver acknowledges.
 const AFTER_SEEN: Duration = Duration::from_secs(2);
 /// Room for a tail that a stream may hold on to: what one segment leaves of a message, twice over.
 const SPARE: usize = 4096;
@@ -139,10 +139,9 @@ impl Stream {
         !self.joined && self.next.wrapping_sub(self.offset as u32) == sequence
     }
 
-    /// Whether `sequence` is one that the receiver may expect about now: within one window without
-    /// scaling of the next octet.
-    pub fn is_near(&self, sequence: u32) -> bool {
-        !self.started || (-1..=0xffff).contains(&distance(sequence, self.next))
+    /// Whether the next octet, as far as is known, has this number.
+    pub const fn is_next(&self, sequence: u32) -> bool {
+        !self.started || self.next == sequence
     }
 
     /// Whether everything up to FIN was delivered.
@@ -200,7 +199,7 @@ impl Stream {
     /// said it expects, if it said anything.
     pub fn expire(&mut self, now: Timestamp, acknowledged: Option<u32>, reader: &mut impl Reader) {
         while let Some(rare) = self.rare.as_mut().filter(|_| self.holed) {
-            let beyond = acknowledged.is_some_and(|number| distance(number, self.next) > 0);
+            let beyond = acknowledged.map(|number| distance(number, self.next) > 0);
             if !rare.pending.is_due(now, beyond, AFTER_ACKNOWLEDGED, AFTER_SEEN) {
                 return;
             }
@@ -385,7 +384,23 @@ impl Stream {
             reader.incident(Incident::OverlapDiffers { offset: at });
         }
         while self.holed && self.rare().pending.is_full() {
-            self.give_up_hole(reader);
+            if self.rare().pending.is_awaited() {
+                self.rare().pending.drop_last();
+                self.holed = !self.rare().pending.is_empty();
+            } else {
+                self.give_up_hole(reader);
+            }
+        }
+    }
+
+    /// Gives up what is held: every hole, and a message that is not whole.
+    pub fn give_up(&mut self, reader: &mut impl Reader) {
+        self.flush(reader);
+        if self.wanted > 0 {
+            self.wanted = 0;
+            if let Some(kept) = self.kept.take() {
+                reader.gap(kept.len() as u64);
+            }
         }
     }
 

@@ -54,12 +54,17 @@ impl Listed {
 
     #[inline]
     const fn at(time: Timestamp) -> Self {
-        Self((time.as_nanos() >> Self::SHIFT) as u32)
+        let steps = time.as_nanos() >> Self::SHIFT;
+        Self(if steps < u32::MAX as u64 { steps as u32 } else { u32::MAX })
     }
 
     /// The end of the step: never before the moment that it was made of.
     const fn end(self) -> Timestamp {
-        Timestamp::from_nanos((self.0 as u64 + 1) << Self::SHIFT)
+        match self.0 {
+            // Beyond the year 2116 all moments are in one step.
+            u32::MAX => Timestamp::NEVER,
+            steps => Timestamp::from_nanos((steps as u64 + 1) << Self::SHIFT),
+        }
     }
 
     #[inline]
@@ -373,6 +378,17 @@ mod tests {
         table.remove(early);
         assert_eq!(table.expired(at(160)), None);
         assert_eq!(table.expired(at(161)), Some(late));
+    }
+
+    #[test]
+    fn moments_of_the_far_future_expire_too() {
+        let mut table = table(10);
+        let flow = insert(&mut table, 1, 1_700_000_000, Lifetime::HalfOpen);
+        let late = 5_700_000_000;
+        assert_eq!(table.expired(at(late)), Some(flow));
+        table.touch(flow, at(late), Lifetime::HalfOpen);
+        assert_eq!(table.expired(at(late + 1)), None);
+        assert_eq!(table.find(&key(1), at(late + 60)), Found::Expired(flow));
     }
 
     #[test]

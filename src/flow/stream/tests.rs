@@ -174,6 +174,16 @@ fn a_hole_that_nobody_acknowledges_becomes_a_gap_after_2_s() {
 }
 
 #[test]
+fn a_hole_that_the_receiver_waits_for_is_not_given_up_for_a_forged_segment() {
+    let mut stream = started(0);
+    let mut messages = feed(&mut stream, 0, &[(0, b"\x01a"), (40_000, b"\x01X")]);
+    stream.expire(NOW + Duration::from_secs(3600), Some(2), &mut messages);
+    let late = feed(&mut stream, 0, &[(2, b"\x01b"), (4, b"\x01c")]);
+    assert!(messages.gaps.is_empty());
+    assert_eq!(late.read, [b"b".to_vec(), b"c".to_vec()]);
+}
+
+#[test]
 fn a_hole_in_what_nobody_wants_is_no_gap_for_the_reader() {
     let message = vec![0x55; 250];
     let bytes = encode(&[message, b"z".to_vec()]);
