@@ -291,7 +291,7 @@ fn an_output_never_overwrites_what_is_read() {
     let before = std::fs::read(&capture).unwrap();
     let capture = capture.to_str().unwrap();
     for output in ["--eve", "--metrics"] {
-        let done = std::process::Command::new(env!("CARGO_BIN_EXE_gridtap"))
+        let done = Command::new(env!("CARGO_BIN_EXE_gridtap"))
             .args(["replay", capture, output, capture])
             .output()
             .unwrap();
