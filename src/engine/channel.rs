@@ -14,6 +14,9 @@ const MAX_TRIES: u8 = 16;
 /// a protocol away is far shorter.
 const MAX_DETECTION: usize = 512;
 
+/// A flow that holds no more than this is not worth being made to give it up.
+const HELD: usize = 8192;
+
 /// What a flow speaks.
 pub(super) enum App {
     /// Not known yet; so many segments were looked at in vain.
@@ -53,6 +56,15 @@ pub(super) struct AppState {
 }
 
 impl AppState {
+    /// Notes what the flow's streams hold now, in the flow and in the sum over all flows. Says
+    /// whether it is anything of note.
+    pub(super) fn book(&mut self, connection: &Connection, sum: &mut usize) -> bool {
+        let memory = connection.memory();
+        *sum = *sum - self.memory + memory;
+        self.memory = memory;
+        connection.has_hole() || memory > HELD
+    }
+
     pub(super) fn new(joined: bool) -> Self {
         Self {
             app: App::Detecting { tries: 0 },
@@ -148,26 +160,21 @@ impl<'e> Channel<'e> {
             return Progress::all(bytes.len());
         };
         let hinted = self.hinted();
-        let (mut undecided, mut hint_holds) = (false, true);
+        let mut claimed = false;
         for protocol in REGISTRY {
             match (protocol.detect)(bytes) {
                 Detection::Yes(role) => return self.start(protocol, role, bytes),
+                // The one that the port hints at can wait for more itself.
                 Detection::More => {
-                    let is_hinted = hinted.is_some_and(|hinted| std::ptr::eq(hinted, *protocol));
-                    (undecided, hint_holds) = (true, hint_holds && is_hinted);
+                    claimed |= !hinted.is_some_and(|hinted| std::ptr::eq(hinted, *protocol));
                 }
                 Detection::No => {}
             }
         }
-        // A port decides where nobody else may still claim the octets: its parser can wait as well.
-        if let Some(protocol) = hinted
-            && hint_holds
-        {
-            return self.start(protocol, None, bytes);
-        }
-        if undecided && bytes.len() < MAX_DETECTION {
+        if claimed && bytes.len() < MAX_DETECTION {
             return Progress::need(0, bytes.len() + 1);
         }
+        // A port decides where no other protocol may still claim the octets.
         if let Some(protocol) = hinted {
             return self.start(protocol, None, bytes);
         }

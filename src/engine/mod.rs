@@ -62,9 +62,6 @@ impl Default for Limits {
     }
 }
 
-/// A flow that holds no more than this is not worth being made to give it up.
-const HELD: usize = 8192;
-
 /// The whole way of the data for one thread.
 pub struct Engine {
     outlet: Outlet,
@@ -228,10 +225,8 @@ impl Engine {
             Phase::Established if flow.app.app.protocol().is_some() => Lifetime::Application,
             Phase::Established => Lifetime::Established,
         };
-        let memory = connection.memory();
-        let has_hole = connection.has_hole();
-        if memory != flow.app.memory || has_hole {
-            self.account(index, memory, has_hole, sink);
+        if connection.memory() != flow.app.memory || connection.has_hole() {
+            self.account(index, sink);
         }
         self.count(index, from, frame);
         self.flows.touch(index, self.now, lifetime);
@@ -240,11 +235,9 @@ impl Engine {
 
     /// Keeps the books of what streams hold, and the limit.
     #[cold]
-    fn account(&mut self, index: u32, memory: usize, has_hole: bool, sink: &mut dyn Sink) {
+    fn account(&mut self, index: u32, sink: &mut dyn Sink) {
         let Some(flow) = self.flows.get_mut(index) else { return };
-        self.memory = self.memory - flow.app.memory + memory;
-        flow.app.memory = memory;
-        if (has_hole || memory > HELD) && !flow.app.holed {
+        if flow.app.book(&flow.connection, &mut self.memory) && !flow.app.holed {
             flow.app.holed = true;
             self.holed.push(index);
         }
@@ -296,10 +289,7 @@ impl Engine {
         let (connection, mut channel) =
             Channel::open(flow, context, Side::Lower, &mut self.outlet, sink);
         act(now, connection, &mut channel);
-        let (memory, has_hole) = (connection.memory(), connection.has_hole());
-        self.memory = self.memory - flow.app.memory + memory;
-        flow.app.memory = memory;
-        flow.app.holed = has_hole || memory > HELD;
+        flow.app.holed = flow.app.book(&flow.connection, &mut self.memory);
         flow.app.holed
     }
 
