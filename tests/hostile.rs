@@ -21,14 +21,7 @@ fn rules() -> Arc<RuleSet> {
 }
 
 fn any_link() -> impl Strategy<Value = LinkType> {
-    prop::sample::select(vec![
-        LinkType::Ethernet,
-        LinkType::LinuxSll,
-        LinkType::LinuxSll2,
-        LinkType::Raw,
-        LinkType::Null,
-        LinkType::Loop,
-    ])
+    prop::sample::select(LinkType::ALL)
 }
 
 fn any_frame() -> impl Strategy<Value = OwnedFrame> {

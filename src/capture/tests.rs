@@ -585,14 +585,7 @@ fn frames_of_other_links_are_counted_not_delivered() {
 
 #[test]
 fn what_is_written_reads_back() {
-    for link in [
-        LinkType::Ethernet,
-        LinkType::LinuxSll,
-        LinkType::LinuxSll2,
-        LinkType::Raw,
-        LinkType::Null,
-        LinkType::Loop,
-    ] {
+    for &link in LinkType::ALL {
         let mut writer = PcapWriter::new(Vec::new(), link).expect("memory");
         let time = Timestamp::from_nanos(1_700_000_000_123_456_789);
         writer.write(time, 1500, &[1, 2, 3]).expect("memory");

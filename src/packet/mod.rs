@@ -34,6 +34,10 @@ pub enum LinkType {
 }
 
 impl LinkType {
+    /// Each of them.
+    pub const ALL: &[Self] =
+        &[Self::Ethernet, Self::LinuxSll, Self::LinuxSll2, Self::Raw, Self::Null, Self::Loop];
+
     /// The link type with this number in <https://www.tcpdump.org/linktypes.html>; `None` for one
     /// that is not decoded.
     pub const fn from_pcap(number: u32) -> Option<Self> {

@@ -154,14 +154,7 @@ fn udp_and_icmp_have_their_ports_and_types() {
 }
 
 fn any_link() -> impl Strategy<Value = LinkType> {
-    prop::sample::select(vec![
-        LinkType::Ethernet,
-        LinkType::LinuxSll,
-        LinkType::LinuxSll2,
-        LinkType::Raw,
-        LinkType::Null,
-        LinkType::Loop,
-    ])
+    prop::sample::select(LinkType::ALL)
 }
 
 proptest! {
