@@ -24,7 +24,7 @@ use gridtap::event::{Event, Schema};
 use gridtap::output::{Eve, Types};
 use gridtap::packet::{self, LinkType};
 use gridtap::protocol::{self, Fact, Protocol};
-use gridtap::rule::{self, Placeholders, Rule, RuleSet};
+use gridtap::rule::{self, Hits, Placeholders, RuleSet};
 use gridtap::time::Timestamp;
 use multiplier::{Flows, Plan};
 
@@ -182,12 +182,8 @@ impl Scale {
 struct EveSink<'w>(Eve<&'w mut Counter>);
 
 impl Sink for EveSink<'_> {
-    fn record(&mut self, event: &Event<'_>) {
-        self.0.record(event);
-    }
-
-    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        self.0.alert(event, rule);
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        self.0.event(event, fired);
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {

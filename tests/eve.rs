@@ -12,7 +12,7 @@ use gridtap::engine::{Engine, Limits, Sink};
 use gridtap::event::{CONTEXT, Event, Schema};
 use gridtap::output::{ADDITIONS, Eve, Types, is_addition};
 use gridtap::protocol::{Fact, Protocol, services};
-use gridtap::rule::{Placeholders, Rule, RuleSet};
+use gridtap::rule::{Hits, Placeholders, RuleSet};
 use serde_json::{Map, Value as Json};
 
 /// Everything is written, and collected the naive way.
@@ -22,14 +22,10 @@ struct Both<'o> {
 }
 
 impl Sink for Both<'_> {
-    fn record(&mut self, event: &Event<'_>) {
-        self.eve.record(event);
-        self.naive.record(event);
-    }
-
-    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        self.eve.alert(event, rule);
-        self.naive.record(event);
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        self.eve.event(event, fired);
+        self.naive.push(event);
+        fired.into_iter().for_each(|_| self.naive.push(event));
     }
 
     fn wants(&self, _schema: &'static Schema) -> bool {

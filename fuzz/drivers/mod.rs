@@ -15,7 +15,7 @@ use gridtap::engine::{Engine, Limits, Sink};
 use gridtap::event::{Event, Schema};
 use gridtap::packet::{Frame, LinkType};
 use gridtap::protocol::{Fact, Protocol};
-use gridtap::rule::{Diagnostic, Rule, RuleSet};
+use gridtap::rule::{Diagnostic, Hits, RuleSet};
 use gridtap::time::Timestamp;
 
 /// A driver: it takes any octets, and panics if something is wrong.
@@ -112,14 +112,13 @@ fn frame(number: u64, timestamp: Timestamp, kind: u8, data: &[u8]) -> Frame<'_> 
 struct WalkingSink;
 
 impl Sink for WalkingSink {
-    fn record(&mut self, event: &Event<'_>) {
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
         walk::record(event.context, &mut String::new());
         walk::record(event.record, &mut String::new());
-    }
-
-    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        assert!(rule.inactive.is_none(), "a rule fires that is not in force");
-        assert!(std::ptr::eq(event.record.schema(), rule.service));
+        for rule in fired {
+            assert!(rule.inactive.is_none(), "a rule fires that is not in force");
+            assert!(std::ptr::eq(event.record.schema(), rule.service));
+        }
     }
 
     fn wants(&self, _schema: &'static Schema) -> bool {

@@ -19,7 +19,7 @@ use crate::event::{Event, Schema};
 use crate::metrics;
 use crate::output::{Eve, Types};
 use crate::protocol::{Fact, Protocol};
-use crate::rule::Rule;
+use crate::rule::Hits;
 use crate::time::Timestamp;
 
 /// How often the engine looks after its timers, in packet time.
@@ -151,17 +151,13 @@ impl ReplayTo for ReplaySink {
 }
 
 impl Sink for ReplaySink {
-    fn record(&mut self, event: &Event<'_>) {
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
         if let Some(eve) = &mut self.eve {
-            eve.record(event);
+            eve.event(event, fired);
         }
-    }
-
-    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        if let Some(eve) = &mut self.eve {
-            eve.alert(event, rule);
+        for rule in fired {
+            self.summary.alert(event, rule);
         }
-        self.summary.alert(event, rule);
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {

@@ -16,7 +16,7 @@ use crate::capture::Source;
 use crate::engine::{Engine, Limits, Sink};
 use crate::event::{Event, Schema};
 use crate::protocol::{Fact, Protocol};
-use crate::rule::{Example, Placeholders, Rule, RuleSet};
+use crate::rule::{Example, Hits, Placeholders, Rule, RuleSet};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -134,8 +134,7 @@ struct Nobody;
 impl ReplayTo for Nobody {}
 
 impl Sink for Nobody {
-    fn record(&mut self, _: &Event<'_>) {}
-    fn alert(&mut self, _: &Event<'_>, _: &Rule) {}
+    fn event(&mut self, _: &Event<'_>, _: Hits<'_>) {}
     fn wants(&self, _: &'static Schema) -> bool {
         false
     }

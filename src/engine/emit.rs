@@ -3,13 +3,13 @@
 use super::{Sink, Stats};
 use crate::event::{ANOMALY, Context, Event, Record, Records, Schema, Value};
 use crate::protocol;
-use crate::rule::{Matcher, RuleSet};
+use crate::rule::{Hits, Matcher, RuleSet, ServiceId};
 
 /// Who reads records of one type.
 struct Readers {
     schema: &'static Schema,
     sink: bool,
-    rules: bool,
+    rules: Option<ServiceId>,
 }
 
 /// Where every record passes: counted, written, matched.
@@ -30,7 +30,7 @@ impl Outlet {
             .map(|schema| Readers {
                 schema,
                 sink: sink.wants(schema),
-                rules: matcher.reads(schema),
+                rules: matcher.service(schema),
             })
             .collect();
         let counters = |readers: &Readers| {
@@ -59,7 +59,7 @@ impl Outlet {
     fn wants(&self, schema: &'static Schema) -> bool {
         self.index_of(schema)
             .and_then(|index| self.readers.get(index))
-            .is_some_and(|readers| readers.sink || readers.rules)
+            .is_some_and(|readers| readers.sink || readers.rules.is_some())
     }
 
     /// Returns whether a rule fired.
@@ -74,21 +74,19 @@ impl Outlet {
         self.count(index, record);
         let Some(readers) = self.readers.get(index) else { return false };
         let event = Event { context, record };
-        if readers.sink {
-            sink.record(&event);
-        }
-        if !readers.rules {
-            return false;
-        }
-        let (mut alerted, alerts) = (false, &mut self.stats.alerts);
-        self.matcher.matches(&event, &mut |rule| {
-            alerted = true;
-            if let Some(count) = alerts.get_mut(rule.index) {
-                *count += 1;
+        let fired = match readers.rules {
+            Some(service) => self.matcher.matches(service, &event),
+            None => Hits::default(),
+        };
+        if readers.sink || !fired.is_empty() {
+            for rule in fired {
+                if let Some(count) = self.stats.alerts.get_mut(rule.index) {
+                    *count += 1;
+                }
             }
-            sink.alert(&event, rule);
-        });
-        alerted
+            sink.event(&event, fired);
+        }
+        !fired.is_empty()
     }
 
     #[inline]

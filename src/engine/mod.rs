@@ -20,18 +20,17 @@ use crate::flow::{
 };
 use crate::packet::{self, Frame, Packet, Skip, Tcp, TcpFlags, Transport};
 use crate::protocol::{Fact, Protocol, REGISTRY};
-use crate::rule::{Rule, RuleSet};
+use crate::rule::{Hits, RuleSet};
 use crate::time::Timestamp;
 
 /// Takes what the engine finds. Borrowed values are gone when a call returns.
 pub trait Sink {
-    /// A record. Not called for types that [`wants`](Self::wants) turned down.
-    fn record(&mut self, event: &Event<'_>);
+    /// A record, and the rules that fired on it. Not called for a record that no rule fired on if
+    /// [`wants`](Self::wants) turned its type down.
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>);
 
-    /// A rule fired on a record. Follows the record itself.
-    fn alert(&mut self, event: &Event<'_>, rule: &Rule);
-
-    /// Whether records of this type are of interest; asked once, when the engine is made.
+    /// Whether records of this type are of interest on their own; asked once, when the engine is
+    /// made.
     fn wants(&self, schema: &'static Schema) -> bool;
 
     /// A flow with a known protocol is over: what its parser tells of `server`.
@@ -206,6 +205,12 @@ impl Engine {
         sink: &mut dyn Sink,
     ) -> Outcome {
         let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
+        if flow.connection.acknowledgment(from, tcp) {
+            let lifetime = flow.lifetime();
+            self.count(index, from, frame);
+            self.flows.touch(index, self.now, lifetime);
+            return Outcome::Taken;
+        }
         let context = frame_context(frame, packet.vlan.ids());
         let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
         let outcome = connection.segment(self.now, from, tcp, &mut channel);

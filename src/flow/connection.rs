@@ -72,6 +72,25 @@ impl Connection {
         self.memory[0] + self.memory[1]
     }
 
+    /// Takes a segment if all that follows from it is what the sender expects next, as from a
+    /// third of all segments: there is nothing to read then.
+    #[inline]
+    pub fn acknowledgment(&mut self, from: Side, tcp: &Tcp<'_>) -> bool {
+        const OTHERS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+        let nothing_else = tcp.payload.is_empty()
+            && tcp.flags.any(TcpFlags::ACK)
+            && !tcp.flags.any(OTHERS)
+            && tcp.checksum == Checksum::Good
+            && self.phase == Phase::Established
+            && !self.watched
+            && self.streams[from.index()].is_started();
+        if nothing_else {
+            self.checksums[from.index()] = true;
+            self.acknowledge(from, tcp.acknowledgment);
+        }
+        nothing_else
+    }
+
     /// Takes a segment that `from` sent.
     #[inline]
     pub fn segment(

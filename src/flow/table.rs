@@ -118,6 +118,14 @@ pub struct Flow<A> {
     pub community_id: CommunityId,
 }
 
+impl<A> Flow<A> {
+    /// How long it may be silent.
+    #[inline]
+    pub const fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+}
+
 /// What [`FlowTable::find`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {

@@ -1,12 +1,14 @@
 //! EVE JSON: a line a record, with Suricata's names where Suricata has them.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use super::Types;
+use super::envelope::Envelope;
 use super::json::{Json, Key};
-use super::layout::{Interlude, Layout};
+use super::layout::Layout;
 use crate::engine::Stats;
-use crate::event::{CONTEXT, Event, Schema};
+use crate::event::{Event, Schema};
 use crate::protocol;
 use crate::rule::{Level, Rule};
 use crate::time::Timestamp;
@@ -25,9 +27,7 @@ pub struct Eve<W: Write> {
     lines: Json,
     types: Types,
     alerts: bool,
-    context: Layout,
-    /// Before which field of the context the type is written.
-    type_before: usize,
+    envelope: Envelope,
     shapes: Vec<Shape>,
     /// `"event_type":"alert",`, and the sensor's name.
     alert_type: Box<[u8]>,
@@ -54,14 +54,11 @@ impl<W: Write> Eve<W> {
     /// Writes records of these `types` and alerts of `rules` to `output`. `sensor` names the
     /// sensor in the field `host`.
     pub fn new(output: W, types: Types, rules: &[Rule], sensor: Option<&str>) -> Self {
-        // As in Suricata, the type comes after what identifies the packet and before the ends.
-        let ends = CONTEXT.fields.iter().position(|field| field.name == "src_ip").unwrap_or(0);
         Self {
             output,
             lines: Json::with_capacity(BATCH + BATCH / 4),
             alerts: types.alerts(),
-            context: Layout::new(&CONTEXT),
-            type_before: ends,
+            envelope: Envelope::new(),
             shapes: protocol::services()
                 .map(|schema| Shape::new(schema, types.records(schema), sensor))
                 .collect(),
@@ -89,42 +86,33 @@ impl<W: Write> Eve<W> {
         self.error.is_some()
     }
 
-    /// Writes a record.
-    pub fn record(&mut self, event: &Event<'_>) {
+    /// Writes a record, and an alert for each of the rules that fired on it.
+    pub fn event<'r>(&mut self, event: &Event<'_>, fired: impl IntoIterator<Item = &'r Rule>) {
         let schema = event.record.schema();
         let Some(shape) = self.shapes.iter().find(|shape| std::ptr::eq(shape.schema, schema))
         else {
             return;
         };
-        if !shape.written {
-            return;
+        let (lines, envelope) = (&mut self.lines, &mut self.envelope);
+        let mut line = None;
+        if shape.written {
+            line = Some(Line::write(event, &shape.event_type, &[], &shape.layout, envelope, lines));
+            self.written += 1;
         }
-        let lines = &mut self.lines;
-        lines.begin();
-        let event_type = Interlude { before: self.type_before, text: &shape.event_type };
-        self.context.write_with(event_type, event.context, lines);
-        shape.layout.write(event.record, lines);
-        self.end_line();
-    }
-
-    /// Writes an alert, with the record that the rule held for.
-    pub fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        if !self.alerts {
-            return;
+        for rule in fired.into_iter().take_while(|_| self.alerts) {
+            let about = self.rules.get(rule.index).map_or(&[][..], |constant| constant);
+            match &line {
+                Some(line) => line.repeat(&self.alert_type, about, lines),
+                None => {
+                    let of = &self.alert_type;
+                    line = Some(Line::write(event, of, about, &shape.layout, envelope, lines));
+                }
+            }
+            self.written += 1;
         }
-        let schema = event.record.schema();
-        let lines = &mut self.lines;
-        lines.begin();
-        let event_type = Interlude { before: self.type_before, text: &self.alert_type };
-        self.context.write_with(event_type, event.context, lines);
-        match self.rules.get(rule.index) {
-            Some(constant) => lines.raw(constant),
-            None => lines.raw(&constant_part(rule)),
+        if self.lines.len() >= BATCH {
+            self.write_out();
         }
-        if let Some(shape) = self.shapes.iter().find(|shape| std::ptr::eq(shape.schema, schema)) {
-            shape.layout.write(event.record, lines);
-        }
-        self.end_line();
     }
 
     /// Writes the counters as they were at `now`, `uptime` seconds after the first packet.
@@ -138,11 +126,6 @@ impl<W: Write> Eve<W> {
         self.lines.raw(b"\"stats\":");
         self.lines.raw(stats_object(uptime, stats).to_string().as_bytes());
         self.lines.raw(b",");
-        self.end_line();
-    }
-
-    #[inline]
-    fn end_line(&mut self) {
         self.lines.end_line();
         self.written += 1;
         if self.lines.len() >= BATCH {
@@ -164,6 +147,53 @@ impl<W: Write> Eve<W> {
             Some(error) => Err(error),
             None => self.output.flush(),
         }
+    }
+}
+
+/// Where the parts of a line stand that is still at hand: an alert is the line of its record, but
+/// for the type and what it says of the rule.
+struct Line {
+    packet: Range<usize>,
+    flow: Range<usize>,
+    record: Range<usize>,
+}
+
+impl Line {
+    /// Writes an event as a line of this type; `about` stands before the record.
+    #[inline]
+    fn write(
+        event: &Event<'_>,
+        event_type: &[u8],
+        about: &[u8],
+        layout: &Layout,
+        envelope: &mut Envelope,
+        lines: &mut Json,
+    ) -> Self {
+        let start = lines.len();
+        lines.begin();
+        envelope.packet(event.context, lines);
+        let packet = start..lines.len();
+        lines.raw(event_type);
+        let start = lines.len();
+        envelope.flow(event.context, lines);
+        let flow = start..lines.len();
+        lines.raw(about);
+        let start = lines.len();
+        layout.write(event.record, lines);
+        // The last comma is lost when the line ends.
+        let record = start..start.max(lines.len() - 1);
+        lines.end_line();
+        Self { packet, flow, record }
+    }
+
+    /// Writes the same event as a line of another type.
+    fn repeat(&self, event_type: &[u8], about: &[u8], lines: &mut Json) {
+        lines.again(self.packet.clone());
+        lines.raw(event_type);
+        lines.again(self.flow.clone());
+        lines.raw(about);
+        lines.again(self.record.clone());
+        lines.end_line();
     }
 }
 

@@ -4,6 +4,7 @@
 //! comma into the bracket. So nobody has to remember whether a member is the first one.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use super::clock::Clock;
 use super::escape::{is_plain, needs_escape};
@@ -28,6 +29,12 @@ impl Json {
     /// What was written.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.octets.get(..self.length).unwrap_or_default()
+    }
+
+    /// What was written after `length`.
+    #[inline]
+    pub(crate) fn since(&self, length: usize) -> &[u8] {
+        self.octets.get(length..self.length).unwrap_or_default()
     }
 
     /// How many octets were written.
@@ -55,6 +62,19 @@ impl Json {
         }
         if let Some(place) = self.octets.get_mut(self.length..end) {
             place.copy_from_slice(json);
+            self.length = end;
+        }
+    }
+
+    /// What was written at `range`, once more.
+    #[inline]
+    pub(crate) fn again(&mut self, range: Range<usize>) {
+        let end = self.length + range.len();
+        if self.octets.len() < end {
+            self.grow(end);
+        }
+        if range.end <= self.length {
+            self.octets.copy_within(range, self.length);
             self.length = end;
         }
     }

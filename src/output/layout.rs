@@ -6,6 +6,8 @@
 //! the way is written when its object is closed: lists, for they come after the fields, and
 //! fields that stand apart from the others of their object. So every key is there once.
 
+use std::ops::Range;
+
 use super::json::{Json, Key, Member};
 use crate::event::{Field, Kind, Record, Schema, Value};
 
@@ -70,19 +72,6 @@ struct Object {
 
 /// The record itself, among [`Layout::objects`].
 const RECORD: usize = 0;
-
-/// Text that goes between two fields.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Interlude<'t> {
-    /// Before the first field with this index or a higher one.
-    pub(crate) before: usize,
-    /// JSON members, each with a comma after it.
-    pub(crate) text: &'t [u8],
-}
-
-impl Interlude<'_> {
-    const NONE: Self = Self { before: usize::MAX, text: &[] };
-}
 
 impl Layout {
     /// How to write every field and list of `schema`.
@@ -175,21 +164,26 @@ impl Layout {
     /// Writes the members of `record` that it has, each with a comma after it.
     #[inline]
     pub(crate) fn write(&self, record: &dyn Record, json: &mut Json) {
-        self.write_with(Interlude::NONE, record, json);
-    }
-
-    /// The same, with some text in between or, at the latest, at the end.
-    #[inline]
-    pub(crate) fn write_with(
-        &self,
-        interlude: Interlude<'_>,
-        record: &dyn Record,
-        json: &mut Json,
-    ) {
-        let mut writing =
-            Writing { layout: self, record, json, current: RECORD, opened: 1, interlude };
+        let mut writing = Writing { layout: self, record, json, current: RECORD, opened: 1 };
         record.present(&mut |index, value| writing.field(index, value));
         writing.finish();
+    }
+
+    /// Writes only the fields in this range, of a record without objects.
+    #[inline]
+    pub(crate) fn write_flat(&self, range: Range<usize>, record: &dyn Record, json: &mut Json) {
+        for (slot, index) in self.fields.get(range.clone()).unwrap_or_default().iter().zip(range) {
+            debug_assert_eq!(slot.object, RECORD);
+            slot.values.write(record.value(index), json);
+        }
+    }
+
+    /// Writes only the lists, of a record without objects.
+    #[inline]
+    pub(crate) fn write_lists(&self, record: &dyn Record, json: &mut Json) {
+        for (index, list) in self.lists.iter().enumerate() {
+            write_list(list, index, record, json);
+        }
     }
 }
 
@@ -255,7 +249,6 @@ struct Writing<'w> {
     current: usize,
     /// One bit an object: those that are, or were, open.
     opened: u128,
-    interlude: Interlude<'w>,
 }
 
 impl Writing<'_> {
@@ -265,9 +258,6 @@ impl Writing<'_> {
     #[inline]
     fn field(&mut self, index: usize, value: Value<'_>) {
         let Some(slot) = self.layout.fields.get(index) else { return };
-        if index >= self.interlude.before {
-            self.interlude();
-        }
         if slot.object != self.current {
             if slot.object == LATE || !slot.values.has_text(value) {
                 return;
@@ -275,11 +265,6 @@ impl Writing<'_> {
             self.enter(slot.object);
         }
         slot.values.write(value, self.json);
-    }
-
-    fn interlude(&mut self) {
-        self.json.raw(self.interlude.text);
-        self.interlude = Interlude::NONE;
     }
 
     /// Closes and opens objects until this one is open, and none in it.
@@ -308,9 +293,6 @@ impl Writing<'_> {
     }
 
     fn finish(&mut self) {
-        if !self.interlude.text.is_empty() {
-            self.interlude();
-        }
         self.enter(RECORD);
         self.late();
     }

@@ -2,6 +2,7 @@
 
 mod additions;
 mod clock;
+mod envelope;
 mod escape;
 mod eve;
 mod json;

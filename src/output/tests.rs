@@ -220,9 +220,8 @@ fn one_of_each(eve: &mut Eve<&mut Vec<u8>>) {
         let anomaly =
             Anomaly::in_message("iec104", "length").at("apci.length", Value::Integer(254), 1);
         let event = Event { context, record: &anomaly };
-        eve.record(&event);
-        eve.alert(&event, &rules().rules[0]);
-        eve.record(&Event { context, record: &flow_record() });
+        eve.event(&event, [&rules().rules[0]]);
+        eve.event(&Event { context, record: &flow_record() }, []);
         eve.stats(context.timestamp, 9, &stats());
     });
 }
@@ -238,7 +237,7 @@ fn stats() -> Stats {
 fn a_record_begins_as_in_suricata() {
     let mut output = Vec::new();
     let mut eve = Eve::new(&mut output, Types::default(), &[], Some("gap-1"));
-    with_context(|context| eve.record(&Event { context, record: &Anomaly::in_stream("gap") }));
+    with_context(|context| eve.event(&Event { context, record: &Anomaly::in_stream("gap") }, []));
     eve.finish().unwrap();
     assert_eq!(
         String::from_utf8(output).unwrap(),
@@ -310,9 +309,9 @@ fn a_full_disk_is_told_at_the_end_and_stops_writing() {
         let event = Event { context, record: &flow_record() };
         while !eve.failed() {
             assert!(eve.written() < 10_000, "never failed");
-            eve.record(&event);
+            eve.event(&event, []);
         }
-        eve.record(&event);
+        eve.event(&event, []);
     });
     assert_eq!(eve.finish().unwrap_err().kind(), std::io::ErrorKind::StorageFull);
 }

@@ -1,19 +1,33 @@
 //! The Internet checksum (RFC 1071).
 //!
 //! Ones' complement addition does not care how wide the words are nor in which byte order they are
-//! read, so the sum is taken over little-endian words of four octets, which vectorises, and folded
-//! and swapped at the end.
+//! read, so the sum is taken over little-endian words of eight octets, with the carry added back,
+//! and folded and swapped at the end.
 
 use std::net::IpAddr;
 
-/// The running sum over some octets, not folded yet. Good for 16 GiB of octets.
+/// The ones' complement sum of two sums, not folded yet.
+#[inline]
+pub(super) const fn add(one: u64, other: u64) -> u64 {
+    let (sum, carry) = one.overflowing_add(other);
+    sum + carry as u64
+}
+
+/// The sum over some octets, not folded yet.
 #[inline]
 pub(super) fn sum(bytes: &[u8]) -> u64 {
-    let (words, rest) = bytes.as_chunks::<4>();
-    let total: u64 = words.iter().map(|word| u64::from(u32::from_le_bytes(*word))).sum();
-    let mut last = [0; 4];
-    last[..rest.len()].copy_from_slice(rest);
-    total + u64::from(u32::from_le_bytes(last))
+    let (words, rest) = bytes.as_chunks::<8>();
+    let total = words.iter().fold(0, |total, word| add(total, u64::from_le_bytes(*word)));
+    if rest.is_empty() { total } else { add(total, last(rest)) }
+}
+
+/// Fewer octets than a word has, as a word with zeros behind them.
+#[inline]
+fn last(rest: &[u8]) -> u64 {
+    let (halves, rest) = rest.as_chunks::<4>();
+    let half = halves.first().map_or(0, |half| u64::from(u32::from_le_bytes(*half)));
+    let tail = rest.iter().rev().fold(0, |tail, octet| tail << 8 | u64::from(*octet));
+    half | tail << (32 * halves.len())
 }
 
 /// The ones' complement sum of 16-bit words, in host order of a big-endian reader.
@@ -36,14 +50,15 @@ pub(super) fn pseudo_header(
 ) -> u64 {
     let addresses = match (source, destination) {
         (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            sum(&source.octets()) + sum(&destination.octets())
+            add(sum(&source.octets()), sum(&destination.octets()))
         }
         (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            sum(&source.octets()) + sum(&destination.octets())
+            add(sum(&source.octets()), sum(&destination.octets()))
         }
         _ => 0,
     };
-    addresses + sum(&[0, protocol]) + sum(&(length as u32).to_be_bytes())
+    let length = u64::from((length as u32).swap_bytes());
+    add(addresses, u64::from(protocol) << 8 | length << 32)
 }
 
 #[cfg(test)]
@@ -62,7 +77,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).collect();
         for cut in (0..256).step_by(4) {
             let (head, tail) = bytes.split_at(cut);
-            assert_eq!(fold(sum(head) + sum(tail)), fold(sum(&bytes)));
+            assert_eq!(fold(add(sum(head), sum(tail))), fold(sum(&bytes)));
         }
         assert_eq!(fold(sum(&bytes[..7])), fold(sum(&[0, 1, 2, 3, 4, 5, 6, 0])));
     }

@@ -1,7 +1,7 @@
 //! The header above IP.
 
 use super::Defect;
-use super::checksum::{fold, pseudo_header, sum};
+use super::checksum::{add, fold, pseudo_header, sum};
 use super::ip::Ip;
 use crate::bytes::Cursor;
 
@@ -137,7 +137,7 @@ fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
         sequence: u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]),
         acknowledgment: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
         flags: TcpFlags(fixed[13]),
-        checksum: verify(ip, [fixed[16], fixed[17]], sum(header) + payload_sum),
+        checksum: verify(ip, [fixed[16], fixed[17]], add(sum(header), payload_sum)),
         payload,
         fingerprint: fingerprint(payload_sum),
     }))
@@ -149,7 +149,7 @@ fn verify(ip: &Ip<'_>, field: [u8; 2], segment_sum: u64) -> Checksum {
         return Checksum::Unknown;
     }
     let pseudo = pseudo_header(ip.source, ip.destination, ip.protocol, ip.payload.len());
-    if fold(pseudo + segment_sum) == 0xffff {
+    if fold(add(pseudo, segment_sum)) == 0xffff {
         return Checksum::Good;
     }
     let field = u16::from_be_bytes(field);

@@ -1,16 +1,18 @@
 //! Which rules hold for an event.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::index::{FieldIndex, Question, Scratch};
 use super::predicate::{Expression, FieldId, Predicate, PredicateId, Predicates};
+use super::profile::{self, Memory, Profile};
 use super::program::Programs;
 use super::trigger::Rarity;
-use super::truth::{ClassBuilder, Classes, Truth};
+use super::truth::{ClassBuilder, ClassId, Classes, Truth};
 use super::{Rule, RuleSet};
-use crate::event::{Event, Record, Schema};
+use crate::event::{Event, Record, Schema, Value};
 
 /// All rules about records of one type, ready to be matched.
 #[derive(Debug, Clone)]
@@ -20,17 +22,24 @@ pub(super) struct Service {
     rules: Vec<usize>,
     programs: Programs,
     classes: Classes,
-    /// Fields that bring rules up. Their predicates are the first words of the truth.
+    /// Fields that bring rules up and whose values have one class each. The predicates of fields
+    /// that bring rules up are the first words of the truth.
+    profiled: Vec<PlainField>,
+    /// The other fields that bring rules up.
     triggering: Fields,
-    /// How many words these are.
-    known: u32,
-    /// Fields that only conditions of rules ask for: read once a rule is up.
+    /// Fields that only conditions of rules ask for: read once a rule is up that asks for them.
     confirming: Fields,
+    /// Which of these each rule asks for.
+    asked: Vec<FieldSet>,
     /// Rules that nothing brings up: looked at for every event.
-    always: Vec<u32>,
-    /// Bits of the truth.
-    bits: usize,
+    always: ClassId,
+    /// Words of the truth, and those of them that are the rules'.
+    words: u32,
+    rule_words: Range<u32>,
 }
+
+/// A bit for each of the first confirming fields, the last bit for all others.
+type FieldSet = u64;
 
 /// Indexes of some fields.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +53,7 @@ struct PlainField {
     of_context: bool,
     place: usize,
     index: FieldIndex,
+    bit: FieldSet,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +62,7 @@ struct ListFields {
     place: usize,
     /// Fields of the members: place and index.
     members: Vec<(usize, FieldIndex)>,
+    bits: FieldSet,
 }
 
 impl Service {
@@ -79,19 +90,21 @@ impl Service {
         for (_, condition) in &mut rules {
             condition.each(&mut |id| used[*id as usize] = true);
         }
-        let layout = Layout::new(predicates, &used, &brought_up);
+        let layout = Layout::new(predicates, &used, &brought_up, rules.len());
         let mut programs = Programs::default();
         for (_, condition) in &mut rules {
             condition.each(&mut |id| *id = layout.places[*id as usize]);
-            programs.add(condition);
+            programs.add(condition, layout.known);
         }
-        let mut triggers = vec![Vec::new(); layout.bits];
+        let mut triggers = vec![Vec::new(); layout.words as usize * 64];
         for id in &layout.order {
             let rules = std::mem::take(&mut brought_up[*id as usize]);
             triggers[layout.places[*id as usize] as usize] = rules;
         }
-        let mut classes = ClassBuilder::new(&triggers);
+        let mut classes = ClassBuilder::new(triggers, layout.known);
+        let always = classes.of_rules(&always);
         let (mut triggering, mut confirming) = (Fields::default(), Fields::default());
+        let (mut fields, mut field_bits) = (0, vec![0; layout.words as usize * 64]);
         let field_of = |id: &PredicateId| predicates[*id as usize].field;
         for ids in layout.order.chunk_by(|one, two| field_of(one) == field_of(two)) {
             let question = |id: &PredicateId| Question {
@@ -101,41 +114,76 @@ impl Service {
             let questions: Vec<_> = ids.iter().map(question).collect();
             let field = field_of(&ids[0]);
             let index = FieldIndex::new(field.kind(schema), &questions, &mut classes);
-            let brings_up = questions[0].id < layout.known * 64;
-            if brings_up { &mut triggering } else { &mut confirming }.add(field, index);
+            if questions[0].id < layout.known * 64 {
+                triggering.add(field, index, FieldSet::MAX);
+                continue;
+            }
+            let bit = 1 << fields.min(FieldSet::BITS - 1);
+            fields += 1;
+            confirming.add(field, index, bit);
+            questions.iter().for_each(|question| field_bits[question.id as usize] = bit);
         }
+        let mut asked = vec![0; rules.len()];
+        for (asked, (_, condition)) in asked.iter_mut().zip(&mut rules) {
+            condition.each(&mut |id| *asked |= field_bits[*id as usize]);
+        }
+        let profiled = triggering.take_profiled();
         Self {
             schema,
             rules: rules.into_iter().map(|(index, _)| index).collect(),
             programs,
             classes: classes.finish(),
+            profiled,
             triggering,
-            known: layout.known,
             confirming,
+            asked,
             always,
-            bits: layout.bits,
+            words: layout.words,
+            rule_words: layout.known..layout.confirming,
         }
     }
 
-    fn matches(&self, event: &Event<'_>, state: &mut State, hit: &mut dyn FnMut(usize)) {
-        let State { truth, scratch } = state;
+    /// Leaves the rules that hold in the truth.
+    fn matches(&self, event: &Event<'_>, state: &mut State) {
+        let State { truth, scratch, memory } = state;
         truth.begin();
-        for rule in &self.always {
-            truth.consider(*rule);
+        let profile = self.profile(event);
+        match memory.recall(&profile) {
+            Some(words) => truth.load(words),
+            None => {
+                truth.apply(&self.classes, self.always);
+                profile.iter().for_each(|class| truth.apply(&self.classes, *class));
+                if self.triggering.is_empty() {
+                    truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
+                }
+                memory.keep(&profile, truth);
+            }
         }
-        self.triggering.look_up(event, &self.classes, truth, scratch);
-        if !truth.keep(|rule, bits| self.programs.may_hold(rule, bits, self.known)) {
+        if !self.triggering.is_empty() {
+            self.triggering.look_up(FieldSet::MAX, event, &self.classes, truth, scratch);
+            truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
+        }
+        let asked = truth.rules().fold(0, |asked, rule| asked | self.asked[rule as usize]);
+        if asked == 0 && truth.rules().next().is_none() {
             return;
         }
-        self.confirming.look_up(event, &self.classes, truth, scratch);
-        if truth.keep(|rule, bits| self.programs.holds(rule, bits)) {
-            truth.candidates().iter().for_each(|rule| hit(self.rules[*rule as usize]));
+        self.confirming.look_up(asked, event, &self.classes, truth, scratch);
+        truth.keep(|rule, bits| self.programs.holds(rule, bits));
+    }
+
+    #[inline]
+    fn profile(&self, event: &Event<'_>) -> Profile {
+        let mut profile = profile::NONE;
+        for (class, field) in profile.iter_mut().zip(&self.profiled) {
+            *class = field.index.class(field.value(event));
         }
+        profile
     }
 }
 
-/// Which bit of the truth each predicate is: those of a field side by side, first those of fields
-/// that bring rules up; the others begin with a word of their own.
+/// Which bit of the truth each predicate is: those of a field side by side. First the words of
+/// fields that bring rules up, then the words of the rules that are brought up, then the words of
+/// the other fields.
 struct Layout {
     /// Predicates that rules in force name, in the order of their bits.
     order: Vec<PredicateId>,
@@ -143,11 +191,19 @@ struct Layout {
     places: Vec<PredicateId>,
     /// Words of the fields that bring rules up.
     known: u32,
-    bits: usize,
+    /// The first word of the other fields.
+    confirming: u32,
+    /// All words.
+    words: u32,
 }
 
 impl Layout {
-    fn new(predicates: &[Rc<Predicate>], used: &[bool], brought_up: &[Vec<u32>]) -> Self {
+    fn new(
+        predicates: &[Rc<Predicate>],
+        used: &[bool],
+        brought_up: &[Vec<u32>],
+        rules: usize,
+    ) -> Self {
         let triggering: HashSet<FieldId> = predicates
             .iter()
             .zip(brought_up)
@@ -160,48 +216,68 @@ impl Layout {
         order.sort_by_key(|id| (!brings_up(id), predicates[*id as usize].field));
         let first = order.iter().filter(|id| brings_up(id)).count();
         let known = first.div_ceil(64);
+        let confirming = known + rules.div_ceil(64);
         let mut places = vec![0; predicates.len()];
         for (position, id) in order.iter().enumerate() {
-            let gap = if position < first { 0 } else { known * 64 - first };
+            let gap = if position < first { 0 } else { confirming * 64 - first };
             places[*id as usize] = (position + gap) as PredicateId;
         }
-        let bits = known * 64 + order.len() - first;
-        Self { order, places, known: known as u32, bits }
+        let words = confirming + (order.len() - first).div_ceil(64);
+        let [known, confirming, words] = [known, confirming, words].map(|words| words as u32);
+        Self { order, places, known, confirming, words }
     }
 }
 
 impl Fields {
-    fn add(&mut self, field: FieldId, index: FieldIndex) {
+    fn add(&mut self, field: FieldId, index: FieldIndex, bit: FieldSet) {
         let FieldId { of_context, path } = field;
         let place = usize::from(path.field);
         let Some(list) = path.list.map(usize::from) else {
-            self.plain.push(PlainField { of_context, place, index });
+            self.plain.push(PlainField { of_context, place, index, bit });
             return;
         };
         let is_this =
             |known: &&mut ListFields| (known.of_context, known.place) == (of_context, list);
         if let Some(known) = self.lists.iter_mut().find(is_this) {
             known.members.push((place, index));
+            known.bits |= bit;
             return;
         }
         let members = vec![(place, index)];
-        self.lists.push(ListFields { of_context, place: list, members });
+        self.lists.push(ListFields { of_context, place: list, members, bits: bit });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.lists.is_empty()
+    }
+
+    /// Takes out those whose values have one class each, as many as a profile has.
+    fn take_profiled(&mut self) -> Vec<PlainField> {
+        let mut left = profile::FIELDS;
+        let is_profiled = |field: &mut PlainField| {
+            let is_profiled = left > 0 && field.index.is_single();
+            left -= usize::from(is_profiled);
+            is_profiled
+        };
+        self.plain.extract_if(.., is_profiled).collect()
     }
 
     #[inline]
     fn look_up(
         &self,
+        asked: FieldSet,
         event: &Event<'_>,
         classes: &Classes,
         truth: &mut Truth,
         scratch: &mut Scratch,
     ) {
-        for PlainField { of_context, place, index } in &self.plain {
-            let value =
-                if *of_context { event.context.value(*place) } else { event.record.value(*place) };
-            index.look_up(value, classes, truth, scratch);
+        for field in self.plain.iter().filter(|field| field.bit & asked != 0) {
+            field.index.look_up(field.value(event), classes, truth, scratch);
         }
-        for ListFields { of_context, place, members } in &self.lists {
+        for ListFields { of_context, place, members, bits } in &self.lists {
+            if bits & asked == 0 {
+                continue;
+            }
             let record: &dyn Record = if *of_context { event.context } else { event.record };
             record.each(*place, &mut |member| {
                 for (place, index) in members {
@@ -212,11 +288,23 @@ impl Fields {
     }
 }
 
+impl PlainField {
+    #[inline]
+    fn value<'e>(&self, event: &Event<'e>) -> Value<'e> {
+        if self.of_context {
+            event.context.value(self.place)
+        } else {
+            event.record.value(self.place)
+        }
+    }
+}
+
 /// What a service keeps between events.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct State {
     truth: Truth,
     scratch: Scratch,
+    memory: Memory,
 }
 
 /// Matches events against a set of rules. Holds what one thread needs; the compiled rules are
@@ -232,8 +320,9 @@ impl Matcher {
     /// A matcher over a set of rules.
     pub fn new(set: Arc<RuleSet>) -> Self {
         let state = |service: &Service| State {
-            truth: Truth::new(service.bits, service.rules.len()),
+            truth: Truth::new(service.words, service.rule_words.clone()),
             scratch: Scratch::default(),
+            memory: Memory::new(),
         };
         let states = set.services.iter().map(state).collect();
         Self { set, states }
@@ -244,22 +333,63 @@ impl Matcher {
         &self.set
     }
 
-    /// Whether any rule in force looks at records of this type.
-    pub fn reads(&self, schema: &'static Schema) -> bool {
-        self.place(schema).is_some()
+    /// Where the rules in force about records of this type are; `None` if there are none.
+    pub fn service(&self, schema: &'static Schema) -> Option<ServiceId> {
+        let is_it = |service: &Service| std::ptr::eq(service.schema, schema);
+        self.set.services.iter().position(is_it).map(ServiceId)
     }
 
-    /// Calls `hit` for each rule that holds for `event`, in the order of the set.
+    /// The rules that hold for an event, whose record is of this service.
     #[inline]
-    pub fn matches(&mut self, event: &Event<'_>, hit: &mut dyn FnMut(&Rule)) {
-        let Some(place) = self.place(event.record.schema()) else { return };
-        let rules = &self.set.rules;
-        self.set.services[place]
-            .matches(event, &mut self.states[place], &mut |index| hit(&rules[index]));
+    pub fn matches(&mut self, service: ServiceId, event: &Event<'_>) -> Hits<'_> {
+        let (service, state) = (&self.set.services[service.0], &mut self.states[service.0]);
+        service.matches(event, state);
+        Hits { set: &self.set.rules, of_service: &service.rules, hits: state.truth.hits() }
     }
+}
+
+/// The rules about records of one type, in the set of a [`Matcher`].
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceId(usize);
+
+/// The rules that hold for an event, in the order of the set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hits<'m> {
+    set: &'m [Rule],
+    /// [`Service::rules`].
+    of_service: &'m [usize],
+    hits: &'m [u32],
+}
+
+impl Hits<'_> {
+    /// Whether no rule holds.
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.hits.is_empty()
+    }
+}
+
+impl<'m> IntoIterator for Hits<'m> {
+    type Item = &'m Rule;
+    type IntoIter = HitsIter<'m>;
 
     #[inline]
-    fn place(&self, schema: &'static Schema) -> Option<usize> {
-        self.set.services.iter().position(|service| std::ptr::eq(service.schema, schema))
+    fn into_iter(self) -> HitsIter<'m> {
+        HitsIter(self)
+    }
+}
+
+/// See [`Hits`].
+#[derive(Debug, Clone)]
+pub struct HitsIter<'m>(Hits<'m>);
+
+impl<'m> Iterator for HitsIter<'m> {
+    type Item = &'m Rule;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'m Rule> {
+        let (hit, rest) = self.0.hits.split_first()?;
+        self.0.hits = rest;
+        self.0.set.get(*self.0.of_service.get(*hit as usize)?)
     }
 }

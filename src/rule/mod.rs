@@ -57,6 +57,7 @@ mod matcher;
 mod modifier;
 mod pattern;
 mod predicate;
+mod profile;
 mod program;
 mod sigma;
 mod trigger;
@@ -75,8 +76,8 @@ use crate::event::Schema;
 use compile::{Outcome, Surroundings};
 pub use diagnostic::Diagnostic;
 use diagnostic::{Reporter, did_you_mean};
-pub use matcher::Matcher;
 use matcher::Service;
+pub use matcher::{Hits, HitsIter, Matcher, ServiceId};
 use predicate::{Expression, Predicates};
 use sigma::{Document, Spanned};
 

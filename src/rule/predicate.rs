@@ -301,6 +301,14 @@ impl Expression {
         }
     }
 
+    /// Whether each predicate that it names is such a one.
+    pub(super) fn all_are(&self, is_such: &impl Fn(PredicateId) -> bool) -> bool {
+        match self {
+            Self::Holds(id) | Self::Fails(id) => is_such(*id),
+            Self::AtLeast(_, parts) => parts.iter().all(|part| part.all_are(is_such)),
+        }
+    }
+
     /// Shows each predicate that it names.
     pub(super) fn each(&mut self, visit: &mut impl FnMut(&mut PredicateId)) {
         match self {

@@ -1,6 +1,7 @@
-//! What holds for one event: a bit for each predicate, and the rules that it may concern.
+//! What holds for one event: a bit for each predicate, and one for each rule that it may concern.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::predicate::PredicateId;
 
@@ -10,50 +11,43 @@ pub(super) struct ClassId(u32);
 
 impl ClassId {
     /// Values that meet none.
-    const NONE: Self = Self(0);
+    pub(super) const NONE: Self = Self(0);
+    /// Of no value.
+    pub(super) const NOWHERE: Self = Self(u32::MAX);
+
+    /// For hashing.
+    #[inline]
+    pub(super) const fn number(self) -> u32 {
+        self.0
+    }
+}
+
+/// Bits of one word of the truth.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Word {
+    place: u32,
+    bits: u64,
+}
+
+impl Word {
+    pub(super) const ZERO: Self = Self { place: 0, bits: 0 };
+}
+
+/// What a class implies: predicates that hold, and the rules that these bring up. For most that is
+/// one word of each: these are here, and what is more elsewhere.
+#[derive(Debug, Clone, Copy, Default)]
+struct Class {
+    words: [Word; 2],
+    /// Of [`Classes::more`].
+    from: u32,
+    to: u32,
 }
 
 /// The equivalence classes of a service.
 #[derive(Debug, Clone)]
 pub(super) struct Classes {
     list: Vec<Class>,
-    /// Predicates that hold: a word of the truth, and bits in it.
-    words: Vec<(u32, u64)>,
-    /// Rules that one predicate brings up: stretches of `rules`.
-    groups: Vec<Stretch>,
-    /// Rules by their number in the service; those that a predicate brings up side by side.
-    rules: Vec<u32>,
-}
-
-/// What a class implies. Most imply one predicate that brings up some rules: that is here, and
-/// what is more elsewhere.
-#[derive(Debug, Clone, Copy)]
-struct Class {
-    bits: u64,
-    word: u32,
-    /// Of [`Classes::words`].
-    words: Stretch,
-    /// Of [`Classes::rules`].
-    rules: Stretch,
-    /// Of [`Classes::groups`].
-    groups: Stretch,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Stretch {
-    from: u32,
-    to: u32,
-}
-
-impl Stretch {
-    fn new(from: usize, to: usize) -> Self {
-        Self { from: from as u32, to: to as u32 }
-    }
-
-    #[inline]
-    fn of<T>(self, all: &[T]) -> &[T] {
-        &all[self.from as usize..self.to as usize]
-    }
+    more: Vec<Word>,
 }
 
 /// Makes classes, each once.
@@ -62,24 +56,20 @@ pub(super) struct ClassBuilder {
     classes: Classes,
     known: HashMap<Vec<PredicateId>, ClassId>,
     /// The rules that each predicate brings up.
-    triggers: Vec<Stretch>,
+    triggers: Vec<Vec<u32>>,
+    /// The first word of the rules.
+    rules: u32,
 }
 
 impl ClassBuilder {
-    /// For predicates that bring up these rules.
-    pub(super) fn new(triggers: &[Vec<u32>]) -> Self {
-        let rules: Vec<u32> = triggers.iter().flatten().copied().collect();
-        let mut from = 0;
-        let stretch = |rules: &Vec<u32>| {
-            from += rules.len();
-            Stretch::new(from - rules.len(), from)
-        };
-        let empty = Stretch::default();
-        let none = Class { bits: 0, word: 0, words: empty, rules: empty, groups: empty };
+    /// For predicates that bring up these rules, by the number of each in the service; the rules'
+    /// bits begin with the word `rules`.
+    pub(super) fn new(triggers: Vec<Vec<u32>>, rules: u32) -> Self {
         Self {
-            triggers: triggers.iter().map(stretch).collect(),
-            classes: Classes { list: vec![none], words: Vec::new(), groups: Vec::new(), rules },
+            classes: Classes { list: vec![Class::default()], more: Vec::new() },
             known: HashMap::from([(Vec::new(), ClassId::NONE)]),
+            triggers,
+            rules,
         }
     }
 
@@ -88,31 +78,35 @@ impl ClassBuilder {
         if let Some(class) = self.known.get(predicates) {
             return *class;
         }
-        let Classes { list, words, groups, .. } = &mut self.classes;
-        let (first_word, first_group) = (words.len(), groups.len());
-        for predicate in predicates {
-            let (word, bit) = (predicate / 64, 1 << (predicate % 64));
-            match words[first_word..].last_mut() {
-                Some(last) if last.0 == word => last.1 |= bit,
-                _ => words.push((word, bit)),
-            }
-            let rules = self.triggers[*predicate as usize];
-            if rules.from < rules.to {
-                groups.push(rules);
-            }
-        }
-        let (word, bits) = words[first_word];
-        let rules = groups.get(first_group).copied().unwrap_or_default();
-        list.push(Class {
-            bits,
-            word,
-            words: Stretch::new(first_word + 1, words.len()),
-            rules,
-            groups: Stretch::new((first_group + 1).min(groups.len()), groups.len()),
-        });
-        let class = ClassId(list.len() as u32 - 1);
+        let rules = predicates.iter().flat_map(|id| &self.triggers[*id as usize]);
+        let rules: Vec<u32> = rules.map(|rule| self.rules * 64 + rule).collect();
+        let class = self.add(predicates.iter().copied().chain(rules));
         self.known.insert(predicates.to_vec(), class);
         class
+    }
+
+    /// What brings up these rules, whatever the event.
+    pub(super) fn of_rules(&mut self, rules: &[u32]) -> ClassId {
+        if rules.is_empty() {
+            return ClassId::NONE;
+        }
+        let first = self.rules * 64;
+        self.add(rules.iter().map(|rule| first + rule))
+    }
+
+    fn add(&mut self, bits: impl Iterator<Item = u32>) -> ClassId {
+        let mut words = BTreeMap::<u32, u64>::new();
+        for bit in bits {
+            *words.entry(bit / 64).or_default() |= 1 << (bit % 64);
+        }
+        let mut words = words.into_iter().map(|(place, bits)| Word { place, bits });
+        let first = words.next().unwrap_or_default();
+        let second = words.next().unwrap_or(Word { bits: 0, ..first });
+        let Classes { list, more } = &mut self.classes;
+        let from = more.len() as u32;
+        more.extend(words);
+        list.push(Class { words: [first, second], from, to: more.len() as u32 });
+        ClassId(list.len() as u32 - 1)
     }
 
     pub(super) fn finish(self) -> Classes {
@@ -124,25 +118,22 @@ impl ClassBuilder {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Truth {
     bits: Vec<u64>,
-    /// Words of `bits` that are not zero.
+    /// Words of `bits` that are, or were, not zero.
     touched: Vec<u32>,
-    /// The event in which a rule became a candidate last.
-    seen: Vec<u32>,
-    event: u32,
-    /// Rules that may hold, each once.
-    candidates: Vec<u32>,
+    /// Words of the rules that may hold.
+    rules: Range<u32>,
+    /// Rules that do hold.
+    hits: Vec<u32>,
 }
 
 impl Truth {
-    /// Room for so many predicates and rules.
-    pub(super) fn new(predicates: usize, rules: usize) -> Self {
-        let words = predicates.div_ceil(64);
+    /// For so many words, of which some are those of so many rules.
+    pub(super) fn new(words: u32, rules: Range<u32>) -> Self {
         Self {
-            bits: vec![0; words],
-            touched: Vec::with_capacity(words),
-            seen: vec![0; rules],
-            event: 0,
-            candidates: Vec::with_capacity(rules),
+            bits: vec![0; words as usize],
+            touched: Vec::with_capacity(words as usize),
+            hits: Vec::with_capacity(rules.len() * 64),
+            rules,
         }
     }
 
@@ -152,12 +143,7 @@ impl Truth {
         for word in self.touched.drain(..) {
             self.bits[word as usize] = 0;
         }
-        self.candidates.clear();
-        self.event = self.event.wrapping_add(1);
-        if self.event == 0 {
-            self.seen.fill(0);
-            self.event = 1;
-        }
+        self.hits.clear();
     }
 
     /// A field has a value of this class.
@@ -166,54 +152,73 @@ impl Truth {
         if class == ClassId::NONE {
             return;
         }
-        let class = classes.list[class.0 as usize];
-        self.set(class.word, class.bits);
-        for (word, bits) in class.words.of(&classes.words) {
-            self.set(*word, *bits);
-        }
-        for rule in class.rules.of(&classes.rules) {
-            self.consider(*rule);
-        }
-        for group in class.groups.of(&classes.groups) {
-            for rule in group.of(&classes.rules) {
-                self.consider(*rule);
-            }
+        let Class { words: [first, second], from, to } = classes.list[class.0 as usize];
+        self.set(first);
+        self.set(second);
+        for word in &classes.more[from as usize..to as usize] {
+            self.set(*word);
         }
     }
 
     #[inline]
-    fn set(&mut self, word: u32, bits: u64) {
-        let held = &mut self.bits[word as usize];
+    fn set(&mut self, Word { place, bits }: Word) {
+        let held = &mut self.bits[place as usize];
         if *held == 0 {
-            self.touched.push(word);
+            self.touched.push(place);
         }
         *held |= bits;
     }
 
-    /// A rule may hold.
+    /// What holds so far.
+    pub(super) fn words(&self) -> impl Iterator<Item = Word> + '_ {
+        let word = |place: &u32| Word { place: *place, bits: self.bits[*place as usize] };
+        self.touched.iter().map(word).filter(|word| word.bits != 0)
+    }
+
+    /// Nothing holds yet: now this does.
     #[inline]
-    pub(super) fn consider(&mut self, rule: u32) {
-        let seen = &mut self.seen[rule as usize];
-        if *seen != self.event {
-            *seen = self.event;
-            self.candidates.push(rule);
-        }
+    pub(super) fn load(&mut self, words: &[Word]) {
+        words.iter().for_each(|word| self.set(*word));
+    }
+
+    /// The rules that may hold, not in order.
+    #[inline]
+    pub(super) fn rules(&self) -> impl Iterator<Item = u32> + '_ {
+        let places = self.touched.iter().filter(|place| self.rules.contains(place));
+        places.flat_map(|place| {
+            let first = (place - self.rules.start) * 64;
+            ones(self.bits[*place as usize]).map(move |bit| first + bit)
+        })
     }
 
     /// Lets go of rules that cannot hold any more; whether there are any left.
     #[inline]
     pub(super) fn keep(&mut self, may_hold: impl Fn(u32, &[u64]) -> bool) -> bool {
-        self.candidates.retain(|rule| may_hold(*rule, &self.bits));
-        !self.candidates.is_empty()
+        let mut left = false;
+        for at in 0..self.touched.len() {
+            let place = self.touched[at];
+            if self.rules.contains(&place) {
+                let first = (place - self.rules.start) * 64;
+                let kept = ones(self.bits[place as usize])
+                    .filter(|bit| may_hold(first + bit, &self.bits))
+                    .fold(0, |kept, bit| kept | 1 << bit);
+                self.bits[place as usize] = kept;
+                left |= kept != 0;
+            }
+        }
+        left
     }
 
-    /// The rules that may hold, in the order of the set.
+    /// The rules that are left, in the order of the set.
     #[inline]
-    pub(super) fn candidates(&mut self) -> &[u32] {
-        if self.candidates.len() > 1 {
-            self.candidates.sort_unstable();
+    pub(super) fn hits(&mut self) -> &[u32] {
+        let mut hits = std::mem::take(&mut self.hits);
+        hits.extend(self.rules());
+        if hits.len() > 1 {
+            hits.sort_unstable();
         }
-        &self.candidates
+        self.hits = hits;
+        &self.hits
     }
 
     /// A bit for each predicate.
@@ -221,4 +226,16 @@ impl Truth {
     pub(super) fn bits(&self) -> &[u64] {
         &self.bits
     }
+}
+
+/// Which bits of a word are set, ascending.
+#[inline]
+fn ones(mut word: u64) -> impl Iterator<Item = u32> {
+    std::iter::from_fn(move || {
+        let lowest = word.trailing_zeros();
+        (word != 0).then(|| {
+            word &= word - 1;
+            lowest
+        })
+    })
 }

@@ -18,7 +18,7 @@ use gridtap::event::{Event, Schema};
 use gridtap::output::{Eve, Types};
 use gridtap::packet::{Frame, LinkType};
 use gridtap::protocol::{self, Fact, Protocol};
-use gridtap::rule::{Placeholders, Rule, RuleSet};
+use gridtap::rule::{Hits, Placeholders, RuleSet};
 use gridtap::time::Timestamp;
 
 use allocator::Counting;
@@ -128,14 +128,10 @@ struct EveSink {
 }
 
 impl Sink for EveSink {
-    fn record(&mut self, event: &Event<'_>) {
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
         self.seen.records += 1;
-        self.eve.record(event);
-    }
-
-    fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        self.seen.alerts += 1;
-        self.eve.alert(event, rule);
+        self.seen.alerts += fired.into_iter().count() as u64;
+        self.eve.event(event, fired);
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {

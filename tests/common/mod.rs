@@ -15,7 +15,7 @@ use gridtap::engine::{Engine, Limits, Sink};
 use gridtap::event::{Event, Kind, Record, Schema, Value};
 use gridtap::packet::{Frame, LinkType};
 use gridtap::protocol::{Fact, Protocol};
-use gridtap::rule::{Rule, RuleSet};
+use gridtap::rule::{Hits, RuleSet};
 use gridtap::time::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
@@ -78,6 +78,11 @@ pub struct Collected {
 }
 
 impl Collected {
+    /// Takes a record.
+    pub fn push(&mut self, event: &Event<'_>) {
+        self.records.push(to_json(event));
+    }
+
     /// The records of one type.
     pub fn of(&self, event_type: &str) -> Vec<&Json> {
         self.records.iter().filter(|record| record["event_type"] == event_type).collect()
@@ -105,12 +110,11 @@ impl Collected {
 }
 
 impl Sink for Collected {
-    fn record(&mut self, event: &Event<'_>) {
-        self.records.push(to_json(event));
-    }
-
-    fn alert(&mut self, _event: &Event<'_>, rule: &Rule) {
-        self.alerts.push(rule.title.clone());
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        if self.wants(event.record.schema()) {
+            self.push(event);
+        }
+        self.alerts.extend(fired.into_iter().map(|rule| rule.title.clone()));
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {

@@ -20,8 +20,10 @@ pub(super) struct FieldIndex {
 
 #[derive(Debug, Clone)]
 enum By {
-    /// Flags, codes and numbers; whether these may be fractions.
-    Points(PointIndex<i64>, bool),
+    /// Flags, codes and whole numbers.
+    Codes(PointIndex<i64>),
+    /// Numbers that may be fractions.
+    Numbers(PointIndex<i64>),
     /// Addresses, by family.
     Addresses { v4: PointIndex<u32>, v6: PointIndex<u128> },
     /// Text.
@@ -54,7 +56,7 @@ impl FieldIndex {
                     Test::Points(ranges) => Some(ranges),
                     _ => None,
                 });
-                By::Points(index, matches!(kind, Kind::Number))
+                if matches!(kind, Kind::Number) { By::Numbers(index) } else { By::Codes(index) }
             }
             Kind::Address => By::Addresses {
                 v4: PointIndex::new(questions, classes, |test| match test {
@@ -72,6 +74,37 @@ impl FieldIndex {
         Self { present: classes.of(&present(questions)), by }
     }
 
+    /// Whether each value has one class.
+    pub(super) fn is_single(&self) -> bool {
+        match &self.by {
+            By::Codes(index) | By::Numbers(index) => index.is_flat(),
+            By::Addresses { v4, v6 } => v4.is_flat() && v6.is_flat(),
+            By::Texts(_) => false,
+            By::Presence => true,
+        }
+    }
+
+    /// The class of a value, where each has one.
+    #[inline]
+    pub(super) fn class(&self, value: Value<'_>) -> ClassId {
+        match (&self.by, value) {
+            (_, Value::Absent) => ClassId::NONE,
+            (By::Codes(index), value) => match point(value, false) {
+                Some(point) => index.class(point),
+                None => self.present,
+            },
+            (By::Numbers(index), value) => match point(value, true) {
+                Some(point) => index.class(point),
+                None => self.present,
+            },
+            (By::Addresses { v4, v6 }, Value::Address(address)) => match address.into() {
+                AddressPoint::V4(point) => v4.class(point),
+                AddressPoint::V6(point) => v6.class(point),
+            },
+            _ => self.present,
+        }
+    }
+
     /// Notes in `truth` what `value` implies.
     #[inline]
     pub(super) fn look_up(
@@ -81,12 +114,14 @@ impl FieldIndex {
         truth: &mut Truth,
         scratch: &mut Scratch,
     ) {
-        if matches!(value, Value::Absent) {
-            return;
-        }
         let mut apply = |class| truth.apply(classes, class);
         match (&self.by, value) {
-            (By::Points(index, fractions), value) => match point(value, *fractions) {
+            (_, Value::Absent) => {}
+            (By::Codes(index), value) => match point(value, false) {
+                Some(point) => index.look_up(point, apply),
+                None => apply(self.present),
+            },
+            (By::Numbers(index), value) => match point(value, true) {
                 Some(point) => index.look_up(point, apply),
                 None => apply(self.present),
             },

@@ -88,6 +88,19 @@ impl<K: Point> PointIndex<K> {
         builder.build(classes, FLAT)
     }
 
+    /// Whether each point has one class.
+    pub(super) const fn is_flat(&self) -> bool {
+        matches!(self.stretches, Stretches::Flat(_))
+    }
+
+    /// The class of a point, where each has one.
+    #[inline]
+    pub(super) fn class(&self, point: K) -> ClassId {
+        let mut only = ClassId::NONE;
+        self.look_up(point, |class| only = class);
+        only
+    }
+
     /// Tells the classes of a point: one, unless ranges are many.
     #[inline]
     pub(super) fn look_up(&self, point: K, mut apply: impl FnMut(ClassId)) {
@@ -263,7 +276,7 @@ mod tests {
             flat in prop_oneof![Just(0), Just(FLAT)],
         ) {
             let triggers = vec![Vec::new(); PREDICATES + 1];
-            let mut classes = ClassBuilder::new(&triggers);
+            let mut classes = ClassBuilder::new(triggers, 1);
             let present = PREDICATES as u32;
             let mut builder =
                 Builder { present: vec![present], points: BTreeMap::new(), ranges: Vec::new() };
@@ -274,7 +287,7 @@ mod tests {
             }
             let index = builder.build(&mut classes, flat);
             let classes = classes.finish();
-            let mut truth = Truth::new(PREDICATES + 1, 0);
+            let mut truth = Truth::new(1, 1..1);
             for point in points.into_iter().chain([0, u32::MAX]) {
                 truth.begin();
                 index.look_up(point, |class| truth.apply(&classes, class));

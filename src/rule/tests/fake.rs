@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::event::{Context, Event, FlowContext, Kind, Value};
+use crate::event::{Context, Event, FlowContext, Kind, Record, Value};
 use crate::flow::{FlowKey, Side};
 use crate::record;
 use crate::rule::{Diagnostic, Matcher, Placeholders, RuleSet, Source};
@@ -168,11 +168,10 @@ pub(super) fn context() -> Context<'static> {
 
 /// Which rules hold for a thing.
 pub(super) fn hits(matcher: &mut Matcher, thing: &Thing) -> Vec<usize> {
-    let mut hits = Vec::new();
+    let Some(service) = matcher.service(thing.schema()) else { return Vec::new() };
     let context = context();
     let event = Event { context: &context, record: thing };
-    matcher.matches(&event, &mut |rule| hits.push(rule.index));
-    hits
+    matcher.matches(service, &event).into_iter().map(|rule| rule.index).collect()
 }
 
 /// Whether a rule with this detection holds for a thing.

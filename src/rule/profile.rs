@@ -1,0 +1,80 @@
+//! What follows from an event's codes, remembered.
+//!
+//! Of types, causes, flags and addresses only the class counts, and there are few combinations of
+//! classes where there are many events. So what such fields say together, and which rules they
+//! leave, is worked out once.
+
+use super::truth::{ClassId, Truth, Word};
+
+/// The most fields of a profile.
+pub(super) const FIELDS: usize = 8;
+
+/// The classes of some fields of an event.
+pub(super) type Profile = [ClassId; FIELDS];
+
+/// None of the fields meets any predicate.
+pub(super) const NONE: Profile = [ClassId::NONE; FIELDS];
+
+/// What follows from the profiles that came last, where it is not too much. Whoever sends many
+/// different ones makes each event cost what it would without this.
+#[derive(Debug, Clone)]
+pub(super) struct Memory(Box<[Remembered; SLOTS]>);
+
+const SLOTS: usize = 256;
+
+/// What follows is not remembered if it is more than this, as in large sets of rules.
+const WORDS: usize = 8;
+
+#[derive(Debug, Clone, Copy)]
+struct Remembered {
+    profile: Profile,
+    /// The words of the truth that are not zero, and how many these are.
+    words: [Word; WORDS],
+    length: usize,
+}
+
+impl Remembered {
+    /// No event has this profile.
+    const NOTHING: Self =
+        Self { profile: [ClassId::NOWHERE; FIELDS], words: [Word::ZERO; WORDS], length: 0 };
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self(Box::new([Remembered::NOTHING; SLOTS]))
+    }
+
+    #[inline]
+    const fn slot(profile: &Profile) -> usize {
+        let (mut mixed, mut at) = (0_u32, 0);
+        while at < FIELDS {
+            mixed = mixed.wrapping_mul(31).wrapping_add(profile[at].number());
+            at += 1;
+        }
+        mixed as usize % SLOTS
+    }
+
+    /// What is true of events with this profile.
+    #[inline]
+    pub(super) fn recall(&self, profile: &Profile) -> Option<&[Word]> {
+        let remembered = &self.0[Self::slot(profile)];
+        if remembered.profile == *profile {
+            remembered.words.get(..remembered.length)
+        } else {
+            None
+        }
+    }
+
+    /// Remembers it.
+    pub(super) fn keep(&mut self, profile: &Profile, truth: &Truth) {
+        let remembered = &mut self.0[Self::slot(profile)];
+        *remembered = Remembered::NOTHING;
+        let mut length = 0;
+        for word in truth.words() {
+            let Some(place) = remembered.words.get_mut(length) else { return };
+            *place = word;
+            length += 1;
+        }
+        (remembered.profile, remembered.length) = (*profile, length);
+    }
+}
