@@ -273,6 +273,7 @@ fn a_rule_that_does_not_do_what_its_examples_say_is_65() {
 fn fields_have_a_kind_and_a_meaning() {
     let page = stdout_of(&["rules", "fields", "iec104"]);
     assert!(page.contains("iec104.objects.ioa") && page.contains("M_SP_NA_1"), "{page}");
+    assert!(page.contains("Type identification. 0 to 255."), "{page}");
     let services: Json = serde_json::from_str(&stdout_of(&["rules", "fields", "--json"])).unwrap();
     for service in services.as_array().unwrap() {
         for field in service["fields"].as_array().unwrap() {

@@ -94,7 +94,7 @@ impl Compiler<'_, '_> {
                 modifiers.comparison == Comparison::Equals,
                 "compare it with `true` or `false`",
             ),
-            Kind::Integer | Kind::Number => (
+            Kind::Integer | Kind::Range(..) | Kind::Number => (
                 "a number",
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
                 "numbers have `lt`, `lte`, `gt` and `gte`",

@@ -74,14 +74,16 @@ impl Compiler<'_, '_> {
                 Meaning::Boolean(flag) => Test::Points(Ranges::point(flag.into())),
                 _ => return self.mistaken(value, name, "a flag", "`true` or `false`"),
             },
-            Kind::Integer => match integers(modifiers.comparison, scalar) {
-                Some(ranges) => Test::Points(ranges),
-                None => return self.mistaken(value, name, "a whole number", "a whole number"),
-            },
-            Kind::Number => match numbers(modifiers.comparison, scalar) {
-                Some(ranges) => Test::Points(ranges),
-                None => return self.mistaken(value, name, "a number", "a number"),
-            },
+            Kind::Integer => Test::Points(self.integers(
+                (i64::MIN, i64::MAX),
+                modifiers.comparison,
+                value,
+                name,
+            )?),
+            Kind::Range(least, most) => {
+                Test::Points(self.integers((least, most), modifiers.comparison, value, name)?)
+            }
+            Kind::Number => Test::Points(self.numbers(modifiers.comparison, value, name)?),
             Kind::Address => self.addresses(modifiers, value, name)?,
             Kind::Time => {
                 return self
@@ -100,6 +102,62 @@ impl Compiler<'_, '_> {
     ) -> Option<T> {
         let message = format!("`{}` is {is}, and this is {}", name.value, value.value.what());
         self.wrong_with(value.span, message, Some(format!("{expected} stands here")))
+    }
+
+    /// The whole numbers from `least` to `most` that the comparison lets through. One that lets
+    /// none through, or all though it names a limit, is a mistake.
+    fn integers(
+        &mut self,
+        (least, most): (i64, i64),
+        comparison: Comparison,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        let scalar = &value.value;
+        let Some(asked) = integers(comparison, scalar) else {
+            return self.mistaken(value, name, "a whole number", "a whole number");
+        };
+        let all = Ranges::new(least, most);
+        let possible = asked.and(&all);
+        let is_within = whole(scalar).map_or_else(
+            || number(scalar).is_some_and(|limit| (least as f64..most as f64).contains(&limit)),
+            |limit| (least..=most).contains(&limit),
+        );
+        let how_often = if possible.iter().next().is_none() {
+            "never"
+        } else if possible == all && !is_within {
+            "always"
+        } else {
+            return Some(possible);
+        };
+        let side = match comparison {
+            Comparison::Order(Order::Less) => "below ",
+            Comparison::Order(Order::LessOrEqual) => "at most ",
+            Comparison::Order(Order::Greater) => "above ",
+            Comparison::Order(Order::GreaterOrEqual) => "at least ",
+            _ => "",
+        };
+        let message = format!("`{}` is {how_often} {side}{}", name.value, scalar.text);
+        self.wrong_with(value.span, message, Some(format!("it is {least} to {most}")))
+    }
+
+    fn numbers(
+        &mut self,
+        comparison: Comparison,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        let scalar = &value.value;
+        if is_inexact(scalar) {
+            let message =
+                format!("`{}` cannot tell {} from its neighbours", name.value, scalar.text);
+            let help = format!("whole numbers are exact from -{EXACT} to {EXACT}");
+            return self.wrong_with(value.span, message, Some(help));
+        }
+        match numbers(comparison, scalar) {
+            Some(ranges) => Some(ranges),
+            None => self.mistaken(value, name, "a number", "a number"),
+        }
     }
 
     /// Text as other tools read it too.
@@ -270,7 +328,7 @@ fn whole(scalar: &Scalar) -> Option<i64> {
 /// The number that a scalar is, in quotes or not.
 fn number(scalar: &Scalar) -> Option<f64> {
     let number = match scalar.meaning {
-        Meaning::Integer(number) if number.abs() <= EXACT => number as f64,
+        Meaning::Integer(number) => number as f64,
         Meaning::Float(number) => number,
         Meaning::Quoted => scalar.text.parse().ok()?,
         _ => return None,
@@ -278,9 +336,33 @@ fn number(scalar: &Scalar) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
+/// Whether the scalar is written as a whole number.
+fn is_written_whole(scalar: &Scalar) -> bool {
+    let digits = scalar.text.strip_prefix(['+', '-']).unwrap_or(&scalar.text);
+    !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+/// Whether the scalar is a whole number that 64 bits do not hold.
+fn is_beyond(scalar: &Scalar) -> bool {
+    match scalar.meaning {
+        Meaning::Float(number) => number.fract() == 0.0 && number.abs() >= LARGEST,
+        Meaning::Quoted => is_written_whole(scalar) && scalar.text.parse::<i64>().is_err(),
+        _ => false,
+    }
+}
+
+/// Whether the scalar is a whole number that has no floating point number of its own.
+fn is_inexact(scalar: &Scalar) -> bool {
+    if let Meaning::Integer(number) = scalar.meaning {
+        return number.unsigned_abs() > EXACT.unsigned_abs();
+    }
+    is_written_whole(scalar) && number(scalar).is_some_and(|number| number.abs() > EXACT as f64)
+}
+
 fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
     let Comparison::Order(order) = comparison else {
-        return whole(scalar).map(Ranges::point);
+        let beyond = || is_beyond(scalar).then(Ranges::default);
+        return whole(scalar).map(Ranges::point).or_else(beyond);
     };
     if let Some(limit) = whole(scalar) {
         return Some(match order {
@@ -296,6 +378,8 @@ fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
     }
     let limit = number(scalar)?;
     Some(match order {
+        Order::Less | Order::LessOrEqual if limit < -LARGEST => Ranges::default(),
+        Order::Greater | Order::GreaterOrEqual if limit >= LARGEST => Ranges::default(),
         Order::Less | Order::LessOrEqual => Ranges::new(i64::MIN, limit.floor() as i64),
         Order::Greater | Order::GreaterOrEqual => Ranges::new(limit.ceil() as i64, i64::MAX),
     })

@@ -49,7 +49,7 @@ impl FieldIndex {
     /// Builds the index of a field whose values are of this kind.
     pub(super) fn new(kind: Kind, questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let by = match kind {
-            Kind::Boolean | Kind::Integer | Kind::Number | Kind::Name(_) => {
+            Kind::Boolean | Kind::Integer | Kind::Range(..) | Kind::Number | Kind::Name(_) => {
                 let index = PointIndex::new(questions, classes, |test| match test {
                     Test::Points(ranges) => Some(ranges),
                     _ => None,

@@ -233,6 +233,8 @@ fn items() -> impl Strategy<Value = String> {
         ));
         choices.push(on(field, order, whole()));
     }
+    let octets = prop::sample::select(&["1", "2", "254"][..]).prop_map(str::to_owned).boxed();
+    choices.push(on("thing.type_id", &["", "|lt", "|lte", "|gt", "|gte"], octets));
     for field in ["thing.topic", "thing.detail"] {
         choices.push(on(field, words, pick(WORDS)));
         choices.push(on(field, &["", "|cased"], pick(PATTERNS)));
