@@ -9,9 +9,10 @@ use crate::event::Kind;
 use crate::rule::diagnostic::did_you_mean;
 use crate::rule::modifier::{Comparison, Modifiers, Order, RegexFlags};
 use crate::rule::pattern::{Pattern, Shape};
-use crate::rule::predicate::{Ranges, Test, TextTest, flag_point, number_point};
+use crate::rule::predicate::{Ranges, Test, TextTest, flag_point, number_point, time_point};
 use crate::rule::sigma::{Item, Spanned};
 use crate::rule::yaml::{Meaning, Scalar, Span};
+use crate::time::Timestamp;
 
 /// Whole numbers up to here are exact as floating point numbers.
 const EXACT: i64 = 1 << 53;
@@ -85,10 +86,7 @@ impl Compiler<'_, '_> {
             }
             Kind::Number => Test::Points(self.numbers(modifiers.comparison, value, name)?),
             Kind::Address => self.addresses(modifiers, value, name)?,
-            Kind::Time => {
-                return self
-                    .wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
-            }
+            Kind::Time => Test::Points(self.moments(modifiers.comparison, value, name)?),
         };
         Some(Atom::Test(test))
     }
@@ -139,6 +137,41 @@ impl Compiler<'_, '_> {
         };
         let message = format!("`{}` is {how_often} {side}{}", name.value, scalar.text);
         self.wrong_with(value.span, message, Some(format!("it is {least} to {most}")))
+    }
+
+    fn moments(
+        &mut self,
+        comparison: Comparison,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        const AS_IN: &str = "as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30";
+        let text = value.value.text.as_str();
+        let Some(moment) = moment(text) else {
+            return self.wrong_with(
+                value.span,
+                format!("`{text}` is no moment"),
+                Some(AS_IN.into()),
+            );
+        };
+        let (first, last) = (0, time_point(Timestamp::NEVER));
+        let at = moment.as_microsecond();
+        if !(first..=last).contains(&at) {
+            let help = "moments are from 1970 to 2554".to_owned();
+            let message = format!("`{}` is never near {text}", name.value);
+            return self.wrong_with(value.span, message, Some(help));
+        }
+        if moment.subsec_nanosecond() % 1000 != 0 {
+            let help = "records have microseconds".to_owned();
+            return self.wrong_with(value.span, format!("`{text}` is too fine"), Some(help));
+        }
+        Some(match comparison {
+            Comparison::Order(Order::Less) => Ranges::new(first, at - 1),
+            Comparison::Order(Order::LessOrEqual) => Ranges::new(first, at),
+            Comparison::Order(Order::Greater) => Ranges::new(at + 1, last),
+            Comparison::Order(Order::GreaterOrEqual) => Ranges::new(at, last),
+            _ => Ranges::point(at),
+        })
     }
 
     fn numbers(
@@ -296,6 +329,17 @@ impl Compiler<'_, '_> {
         }
         Some(network(net))
     }
+}
+
+/// A moment in ISO 8601. Without an offset it is UTC, as in the tools that search records, and
+/// without a time it is the beginning of the day.
+fn moment(text: &str) -> Option<jiff::Timestamp> {
+    if let Ok(moment) = text.parse() {
+        return Some(moment);
+    }
+    // A time zone in brackets would be read over.
+    let civil: jiff::civil::DateTime = (!text.contains('[')).then(|| text.parse().ok())??;
+    jiff::tz::Offset::UTC.to_timestamp(civil).ok()
 }
 
 fn pattern(text: &str, comparison: Comparison) -> Pattern {

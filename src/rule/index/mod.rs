@@ -20,14 +20,12 @@ pub(super) struct FieldIndex {
 
 #[derive(Debug, Clone)]
 enum By {
-    /// Flags, codes and numbers; whether these may be fractions.
+    /// Flags, codes, moments and numbers; whether these may be fractions.
     Points(PointIndex<i64>, bool),
     /// Addresses, by family.
     Addresses { v4: PointIndex<u32>, v6: PointIndex<u128> },
     /// Text.
     Texts(TextIndex),
-    /// Only whether it is there.
-    Presence,
 }
 
 /// A predicate of the field that is indexed.
@@ -49,7 +47,12 @@ impl FieldIndex {
     /// Builds the index of a field whose values are of this kind.
     pub(super) fn new(kind: Kind, questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let by = match kind {
-            Kind::Boolean | Kind::Integer | Kind::Range(..) | Kind::Number | Kind::Name(_) => {
+            Kind::Boolean
+            | Kind::Integer
+            | Kind::Range(..)
+            | Kind::Number
+            | Kind::Name(_)
+            | Kind::Time => {
                 let index = PointIndex::new(questions, classes, |test| match test {
                     Test::Points(ranges) => Some(ranges),
                     _ => None,
@@ -67,7 +70,6 @@ impl FieldIndex {
                 }),
             },
             Kind::Text => By::Texts(TextIndex::new(questions, classes)),
-            Kind::Time => By::Presence,
         };
         Self { present: classes.of(&present(questions)), by }
     }

@@ -64,7 +64,30 @@ fn mistakes_in_fields_and_values() {
             "thing.peer|startswith: '10.'",
             "`thing.peer` is an address: this comparison means nothing (compare it with an address, or with a network by `cidr`)",
         ),
-        ("thing.time: '2026-01-01'", "moments cannot be compared yet, only `exists` and `null`"),
+        (
+            "thing.time|lt: yesterday",
+            "`yesterday` is no moment (as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30)",
+        ),
+        (
+            "thing.time|gt: 1795900000",
+            "`1795900000` is no moment (as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30)",
+        ),
+        (
+            "thing.time|gt: '2026-02-30'",
+            "`2026-02-30` is no moment (as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30)",
+        ),
+        (
+            "thing.time|gt: 1969-12-31T23:59:59Z",
+            "`thing.time` is never near 1969-12-31T23:59:59Z (moments are from 1970 to 2554)",
+        ),
+        (
+            "thing.time: 2026-11-30T06:30:00.0000001Z",
+            "`2026-11-30T06:30:00.0000001Z` is too fine (records have microseconds)",
+        ),
+        (
+            "thing.time|contains: '2026'",
+            "`thing.time` is a moment: this comparison means nothing (moments have `lt`, `lte`, `gt` and `gte`)",
+        ),
         ("thing.topic|exists: yes", "`exists` is `true` or `false`"),
         ("thing.topic: true", "`true` without quotes is a boolean to many tools (write 'true')"),
         ("thing.topic|contains: null", "nothing to compare with: a plain `null` asks for absence"),
