@@ -3,13 +3,20 @@
 
 use std::fmt;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::Source;
 use super::yaml::Span;
 
-/// The most characters of a source line that are kept: enough for any line that a person wrote.
+/// The longest source line that is kept whole, in octets: any line that a person wrote.
 const LINE_KEPT: usize = 400;
+
+/// Of a longer line, the characters that are kept before the place of a mistake, and from it on.
+const BEFORE: usize = 40;
+const FROM: usize = 80;
+
+/// Stands for what was cut off a line.
+const CUT: char = '…';
 
 /// The most mistakes of one file that are told; nobody reads more, and a hostile file has millions.
 const TOLD: usize = 200;
@@ -25,8 +32,10 @@ pub struct Diagnostic {
     pub column: usize,
     /// How many characters are meant, at least one.
     pub length: usize,
-    /// The line itself; empty when it is too long to show.
+    /// The line itself; of a very long one what stands around the place, with `…` for the rest.
     pub source_line: String,
+    /// Where in `source_line` the place is, from 1, in characters: the column, unless it is cut.
+    pub shown_column: usize,
     /// What is wrong.
     pub message: String,
     /// What would be right.
@@ -42,16 +51,18 @@ impl Diagnostic {
             let at = self.source_line.char_indices().nth(index);
             at.map_or(self.source_line.len(), |(offset, _)| offset)
         };
-        let range = if self.source_line.is_empty() {
-            0..0
-        } else {
-            marked(self.column - 1)..marked(self.column - 1 + self.length)
-        };
+        let at = self.shown_column - 1;
         let snippet = Snippet::source(self.source_line.as_str())
             .line_start(self.line)
-            .path(self.file.as_str())
-            .annotation(AnnotationKind::Primary.span(range));
-        let mut report: Group<'_> = title.element(snippet);
+            .annotation(AnnotationKind::Primary.span(marked(at)..marked(at + self.length)));
+        let path = self.file.as_str();
+        let mut report: Group<'_> = if self.shown_column == self.column {
+            title.element(snippet.path(path))
+        } else {
+            // The snippet would count the column in what is left of the line.
+            let place = Origin::path(path).line(self.line).char_column(self.column);
+            title.element(place).element(snippet)
+        };
         if let Some(help) = &self.help {
             report = report.element(Level::HELP.message(help.as_str()));
         }
@@ -68,6 +79,28 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+
+/// A line as it is shown for a mistake at `place`, which is a boundary of characters; and how many
+/// characters less there are before the place.
+fn around(line: &str, place: usize) -> (String, usize) {
+    if line.len() <= LINE_KEPT {
+        return (line.to_owned(), 0);
+    }
+    let (before, after) = line.split_at(place.min(line.len()));
+    let start = before.char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
+    let end = after.char_indices().nth(FROM).map_or(after.len(), |(at, _)| at);
+    let mut shown = String::new();
+    if start > 0 {
+        shown.push(CUT);
+    }
+    shown.push_str(&before[start..]);
+    shown.push_str(&after[..end]);
+    if end < after.len() {
+        shown.push(CUT);
+    }
+    let mark = usize::from(start > 0);
+    (shown, before[..start].chars().count() - mark)
+}
 
 /// The nearest character boundary at or before `offset`.
 fn floor(text: &str, offset: usize) -> usize {
@@ -121,13 +154,15 @@ impl<'s> Reporter<'s> {
         let line_end = self.lines.get(line).map_or(text.len(), |next| next - 1);
         let end = floor(text, span.end).clamp(start, line_end.max(start));
         let source_line = text[line_start..line_end].trim_end_matches('\r');
-        let shown = if source_line.len() <= LINE_KEPT { source_line } else { "" };
+        let (source_line, cut) = around(source_line, start - line_start);
+        let column = text[line_start..start].chars().count() + 1;
         Diagnostic {
             file: self.source.name.clone(),
             line,
-            column: text[line_start..start].chars().count() + 1,
+            column,
             length: text[start..end].chars().count().max(1),
-            source_line: shown.to_owned(),
+            source_line,
+            shown_column: column - cut,
             message,
             help,
         }
@@ -151,14 +186,21 @@ pub(super) fn nearest<'c>(
     let word = word.to_ascii_lowercase();
     candidates
         .into_iter()
-        .filter(|candidate| !candidate.is_empty())
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase());
-            (distance, candidate)
-        })
-        .filter(|&(distance, candidate)| distance <= (candidate.len() / 3).max(1))
+        .filter_map(|candidate| Some((distance(&word, candidate)?, candidate)))
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// How many slips lie between the names, if that is at most one in three characters of what they
+/// do not share: `iec104.` in front makes no two fields alike.
+fn distance(word: &str, candidate: &str) -> Option<usize> {
+    let candidate = candidate.to_ascii_lowercase();
+    let same = word.bytes().zip(candidate.bytes()).take_while(|(one, other)| one == other).count();
+    let shared = word[..floor(word, same)].rfind('.').map_or(0, |point| point + 1);
+    let (word, candidate) = (&word[shared..], &candidate[shared..]);
+    let longer = word.chars().count().max(candidate.chars().count());
+    let distance = strsim::damerau_levenshtein(word, candidate);
+    (distance <= longer / 3).then_some(distance)
 }
 
 /// ``did you mean `…`?``
@@ -199,6 +241,33 @@ mod tests {
     }
 
     #[test]
+    fn shows_what_stands_around_a_place_in_a_long_line() {
+        let values = (0..5000).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+        for name in ["first", "é"] {
+            let source = source(&format!("{name}: [{values}]\n"));
+            for wanted in ["0, ", "2500", "4999"] {
+                let start = source.text.find(wanted).expect("there");
+                let mut reporter = Reporter::new(&source);
+                reporter.error(Span { start, end: start + wanted.len() }, "bad");
+                let found = &reporter.found[0];
+                let column = source.text[..start].chars().count() + 1;
+                assert_eq!(found.column, column);
+                let drawn = found.render(false);
+                assert!(drawn.contains(&format!("--> rule.yml:1:{column}\n")), "{drawn}");
+                let lines: Vec<Vec<char>> =
+                    drawn.lines().map(|line| line.chars().collect()).collect();
+                let marks = lines.iter().find(|line| line.contains(&'^')).expect("marked");
+                let first = marks.iter().position(|mark| *mark == '^').expect("marked");
+                let shown =
+                    lines.iter().find(|line| line.starts_with(&['1', ' ', '|'])).expect("shown");
+                let marked: String = shown[first..].iter().take(wanted.len()).collect();
+                assert_eq!(marked, wanted, "{drawn}");
+                assert!(shown.len() < 140, "{drawn}");
+            }
+        }
+    }
+
+    #[test]
     fn renders_any_span_of_any_text() {
         for text in ["", "\n", "ä", "a\r\nb\r\n", &"x".repeat(5000)] {
             let source = source(text);
@@ -215,5 +284,13 @@ mod tests {
         let names = ["activation", "spontaneous", "periodic"];
         assert_eq!(nearest("Activaton", names), Some("activation"));
         assert_eq!(nearest("deactivated_by", names), None);
+        assert_eq!(nearest("u", ["s", ""]), None);
+        assert_eq!(nearest("S", ["s"]), Some("s"));
+        assert_eq!(nearest("sle", ["sel"]), Some("sel"));
+        let fields = ["iec104.ns", "iec104.type", "iec104.objects.ioa"];
+        assert_eq!(nearest("iec104.foo", fields), None);
+        assert_eq!(nearest("iec104.typ", fields), Some("iec104.type"));
+        assert_eq!(nearest("iec104.object.ioa", fields), Some("iec104.objects.ioa"));
+        assert_eq!(nearest("ïec104.typ", fields), Some("iec104.type"));
     }
 }
