@@ -238,6 +238,17 @@ fn a_mistake_in_a_rule_is_shown_where_it_is() {
 }
 
 #[test]
+fn a_rule_file_that_is_no_text_hides_no_other_mistake() {
+    let (folder, _) = folder_with("a-latin.yml", b"title: caf\xe9\n");
+    std::fs::write(folder.path().join("b-slip.yml"), RULE).unwrap();
+    let (exit, message) = failure_of(&["check", "--rules", as_str(folder.path())]);
+    assert_eq!(exit, 78, "{message}");
+    for part in ["a-latin.yml:1:11", "0xe9", "b-slip.yml:7:5", "2 mistakes in"] {
+        assert!(message.contains(part), "{part} is not in\n{message}");
+    }
+}
+
+#[test]
 fn rules_of_a_folder_take_the_place_of_the_built_in_ones() {
     let (folder, _) = folder_with("right.yaml", RULE.replace("typ:", "type:").as_bytes());
     std::fs::write(folder.path().join("notes.txt"), "no rule").unwrap();

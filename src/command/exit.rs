@@ -80,9 +80,6 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Input { error, .. } if error.kind() == io::ErrorKind::InvalidData => {
-                Exit::BadData
-            }
             Self::Capture(OpenError { reason: NoCapture::Unreadable(error), .. })
             | Self::Input { error, .. } => or_permission(error, Exit::NoInput),
             Self::Capture(OpenError { reason, .. }) if reason.is_no_input() => Exit::NoInput,

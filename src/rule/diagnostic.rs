@@ -2,6 +2,7 @@
 //! right name where there is one.
 
 use std::fmt;
+use std::str::Utf8Error;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
@@ -174,6 +175,20 @@ impl<'s> Reporter<'s> {
     }
 }
 
+/// What is wrong with the file `name` that has these octets.
+pub(super) fn not_utf8(name: String, error: Utf8Error, octets: &[u8]) -> Diagnostic {
+    let bad = error.valid_up_to();
+    let octet = octets.get(bad).copied().unwrap_or_default();
+    // Up to there the text is the same, and its octets are counted as those of the file.
+    let source = Source { name, text: String::from_utf8_lossy(octets).into_owned() };
+    let help = "rule files are UTF-8: from another encoding `iconv` converts them";
+    Reporter::new(&source).diagnostic(
+        Span { start: bad, end: bad + 1 },
+        format!("the octet {octet:#04x} is no UTF-8 here"),
+        Some(help.to_owned()),
+    )
+}
+
 /// The candidate that `word` was most likely meant to be, if any is near enough.
 pub(super) fn nearest<'c>(
     word: &str,
@@ -238,6 +253,24 @@ mod tests {
         assert_eq!(found.source_line, "id: ünd so weiter");
         assert_eq!(found.to_string(), "rule.yml:2:9: bad");
         assert!(found.render(false).contains("id: ünd so weiter"), "{}", found.render(false));
+    }
+
+    #[test]
+    fn points_at_the_first_octet_that_is_no_text() {
+        for (octets, place, message) in [
+            (&b"title: caf\xe9\nid: \xff\n"[..], (1, 11), "the octet 0xe9 is no UTF-8 here"),
+            (b"\xff\xfet\0i\0", (1, 1), "the octet 0xff is no UTF-8 here"),
+            (
+                "title: ü\nid: ü".as_bytes().split_last().unwrap().1,
+                (2, 5),
+                "the octet 0xc3 is no UTF-8 here",
+            ),
+        ] {
+            let found = Source::from_octets("rule.yml".to_owned(), octets.to_vec()).unwrap_err();
+            assert_eq!((found.line, found.column), place, "{found}");
+            assert_eq!(found.message, message);
+            assert!(found.render(false).contains("help: rule files are UTF-8"));
+        }
     }
 
     #[test]

@@ -183,6 +183,22 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// A rule file as it was read.
+    ///
+    /// # Errors
+    ///
+    /// The first octet that is no UTF-8, as one more mistake of the file.
+    pub fn from_octets(name: String, octets: Vec<u8>) -> Result<Self, Box<Diagnostic>> {
+        match String::from_utf8(octets) {
+            Ok(text) => Ok(Self { name, text }),
+            Err(error) => {
+                Err(Box::new(diagnostic::not_utf8(name, error.utf8_error(), error.as_bytes())))
+            }
+        }
+    }
+}
+
 /// Values for `%name%` in rules with the modifier `expand`.
 pub type Placeholders = BTreeMap<String, Vec<String>>;
 
