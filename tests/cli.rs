@@ -258,6 +258,16 @@ fn rules_of_a_folder_take_the_place_of_the_built_in_ones() {
 }
 
 #[test]
+fn rules_may_stand_before_the_capture_and_several_times() {
+    let (folder, _) = folder_with("right.yml", RULE.replace("typ:", "type:").as_bytes());
+    let rules = as_str(folder.path());
+    let summary = stdout_of(&["replay", "--rules", rules, DEMO]);
+    assert!(summary.contains("1 in force") && summary.contains("A rule with a slip"), "{summary}");
+    let both = stdout_of(&["rules", "list", "--rules", rules, "--rules", "rules/mqtt"]);
+    assert!(both.contains("A rule with a slip") && both.contains("MQTT Subscription"), "{both}");
+}
+
+#[test]
 fn the_rules_of_the_repository_are_those_that_are_built_in() {
     let built_in = stdout_of(&["rules", "list", "--json"]);
     let files = stdout_of(&["rules", "list", "--json", "--rules", "rules"]);

@@ -13,8 +13,9 @@ use crate::rule::{Diagnostic, Placeholders, RuleSet, Source};
 /// Which rules are loaded.
 #[derive(Debug, Args)]
 pub(super) struct RuleFiles {
-    /// Rule files, and folders of *.yml and *.yaml files, instead of the built-in rules
-    #[arg(long = "rules", value_name = "PATH", num_args = 1..)]
+    /// A rule file, or a folder of *.yml and *.yaml files, instead of the built-in rules; may be
+    /// given several times
+    #[arg(long = "rules", value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
