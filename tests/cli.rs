@@ -198,6 +198,34 @@ fn output_that_cannot_be_written_is_74() {
 }
 
 #[test]
+fn standard_output_that_cannot_be_written_is_74() {
+    if !Path::new("/dev/full").exists() {
+        writeln!(std::io::stdout(), "skipped: there is no /dev/full").unwrap();
+        return;
+    }
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "rules"],
+        &["check"],
+        &["rules", "list"],
+        &["rules", "list", "--json"],
+        &["rules", "fields"],
+        &["rules", "fields", "--json"],
+        &["rules", "test"],
+        &["replay", DEMO],
+        &["replay", DEMO, "--eve", "-"],
+        &["replay", DEMO, "--metrics", "-"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = gridtap(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}: {message}");
+        assert!(message.contains("standard output: cannot be written"), "{message}");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_mistake() {
     let mut replay = gridtap(&["replay", DEMO, "--eve", "-"])
         .stdout(Stdio::piped())
