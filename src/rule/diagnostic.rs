@@ -150,7 +150,7 @@ impl<'s> Reporter<'s> {
     fn diagnostic(&self, span: Span, message: String, help: Option<String>) -> Diagnostic {
         let text = self.source.text.as_str();
         let start = floor(text, span.start);
-        let line = self.lines.partition_point(|&line| line <= start);
+        let line = self.line(span);
         let line_start = self.lines[line - 1];
         let line_end = self.lines.get(line).map_or(text.len(), |next| next - 1);
         let end = floor(text, span.end).clamp(start, line_end.max(start));
@@ -167,6 +167,12 @@ impl<'s> Reporter<'s> {
             message,
             help,
         }
+    }
+
+    /// The line in which a stretch begins, from 1.
+    pub(super) fn line(&self, span: Span) -> usize {
+        let start = floor(&self.source.text, span.start);
+        self.lines.partition_point(|&line| line <= start)
     }
 
     /// The rule's text.

@@ -133,6 +133,8 @@ pub struct Example {
     pub alerts: u64,
     /// What stands for the rule's `%name%` while the example is run.
     pub placeholders: Placeholders,
+    /// Where it stands in the rule's file: the line, from 1.
+    pub line: usize,
 }
 
 /// One detection rule, as far as an alert tells of it.

@@ -303,7 +303,9 @@ examples: [{capture: pcaps/demo.pcap, alerts: 3}]
     let rule = &set.rules[0];
     assert_eq!(rule.techniques, ["T0855", "T1692.001"]);
     assert_eq!((rule.level, rule.status), (Level::High, Some(Status::Test)));
-    let [Example { capture, alerts: 3, placeholders }] = &rule.examples[..] else { panic!() };
+    let [Example { capture, alerts: 3, placeholders, line: 14 }] = &rule.examples[..] else {
+        panic!()
+    };
     assert!(capture == "pcaps/demo.pcap" && placeholders.is_empty());
     assert_eq!(rule.signature_id, 218_762_457, "stable: people filter by it");
     assert_eq!(rule.date, "2026-11-23");
