@@ -116,6 +116,21 @@ fn counters_in_prometheus_format() {
 }
 
 #[test]
+fn information_objects_are_no_messages_of_their_own() {
+    let objects = ["replay", DEMO, "--eve", "-", "--types", "iec104_object,stats"];
+    let output = run(&objects);
+    let lines = text(&output.stdout);
+    let stats: Json = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    let messages = stats["stats"]["gridtap"]["messages"].as_object().unwrap();
+    assert_eq!(messages.keys().collect::<Vec<_>>(), ["iec104", "mqtt"]);
+    let summary = text(&output.stderr);
+    let told = summary.lines().find(|line| line.contains("messages")).unwrap();
+    assert!(told.ends_with(" iec104, 480 mqtt"), "{told}");
+    let page = stdout_of(&["replay", DEMO, "--metrics", "/dev/stdout"]);
+    assert!(!page.contains("iec104_object") && !page.contains("=\"\""), "{page}");
+}
+
+#[test]
 fn a_capture_comes_through_a_pipe() {
     let mut replay =
         gridtap(&["replay", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
