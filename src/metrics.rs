@@ -94,10 +94,8 @@ impl Page {
     }
 
     fn protocols(&self, stats: &Stats) -> prometheus::Result<()> {
-        let messages = stats.messages.iter().flat_map(|(schema, counts)| {
-            let types = schema.message_types.iter().zip(counts);
-            types.map(|(name, count)| (vec![schema.name, *name], *count))
-        });
+        let messages = stats.messages_by_type();
+        let messages = messages.map(|(protocol, name, count)| (vec![protocol, name], count));
         self.counters(
             "gridtap_messages_total",
             "Messages of application protocols, by type.",
@@ -225,6 +223,7 @@ mod tests {
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }
+        assert!(!page.contains("=\"\"") && !page.contains("iec104_object"), "{page}");
     }
 
     #[test]

@@ -116,6 +116,21 @@ fn counters_in_prometheus_format() {
 }
 
 #[test]
+fn information_objects_are_no_messages_of_their_own() {
+    let objects = ["replay", DEMO, "--eve", "-", "--types", "iec104_object,stats"];
+    let output = run(&objects);
+    let lines = text(&output.stdout);
+    let stats: Json = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
+    let messages = stats["stats"]["gridtap"]["messages"].as_object().unwrap();
+    assert_eq!(messages.keys().collect::<Vec<_>>(), ["iec104", "mqtt"]);
+    let summary = text(&output.stderr);
+    let told = summary.lines().find(|line| line.contains("messages")).unwrap();
+    assert!(told.ends_with(" iec104, 480 mqtt"), "{told}");
+    let page = stdout_of(&["replay", DEMO, "--metrics", "/dev/stdout"]);
+    assert!(!page.contains("iec104_object") && !page.contains("=\"\""), "{page}");
+}
+
+#[test]
 fn a_capture_comes_through_a_pipe() {
     let mut replay =
         gridtap(&["replay", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -198,6 +213,34 @@ fn output_that_cannot_be_written_is_74() {
 }
 
 #[test]
+fn standard_output_that_cannot_be_written_is_74() {
+    if !Path::new("/dev/full").exists() {
+        writeln!(std::io::stdout(), "skipped: there is no /dev/full").unwrap();
+        return;
+    }
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "rules"],
+        &["check"],
+        &["rules", "list"],
+        &["rules", "list", "--json"],
+        &["rules", "fields"],
+        &["rules", "fields", "--json"],
+        &["rules", "test"],
+        &["replay", DEMO],
+        &["replay", DEMO, "--eve", "-"],
+        &["replay", DEMO, "--metrics", "-"],
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = gridtap(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(74), "{arguments:?}: {message}");
+        assert!(message.contains("standard output: cannot be written"), "{message}");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_mistake() {
     let mut replay = gridtap(&["replay", DEMO, "--eve", "-"])
         .stdout(Stdio::piped())
@@ -238,12 +281,33 @@ fn a_mistake_in_a_rule_is_shown_where_it_is() {
 }
 
 #[test]
+fn a_rule_file_that_is_no_text_hides_no_other_mistake() {
+    let (folder, _) = folder_with("a-latin.yml", b"title: caf\xe9\n");
+    std::fs::write(folder.path().join("b-slip.yml"), RULE).unwrap();
+    let (exit, message) = failure_of(&["check", "--rules", as_str(folder.path())]);
+    assert_eq!(exit, 78, "{message}");
+    for part in ["a-latin.yml:1:11", "0xe9", "b-slip.yml:7:5", "2 mistakes in"] {
+        assert!(message.contains(part), "{part} is not in\n{message}");
+    }
+}
+
+#[test]
 fn rules_of_a_folder_take_the_place_of_the_built_in_ones() {
     let (folder, _) = folder_with("right.yaml", RULE.replace("typ:", "type:").as_bytes());
     std::fs::write(folder.path().join("notes.txt"), "no rule").unwrap();
     assert_eq!(stdout_of(&["check", "--rules", as_str(folder.path())]), "1 rule, no mistake\n");
     let summary = stdout_of(&["replay", DEMO, "--rules", as_str(folder.path())]);
     assert!(summary.contains("A rule with a slip"), "{summary}");
+}
+
+#[test]
+fn rules_may_stand_before_the_capture_and_several_times() {
+    let (folder, _) = folder_with("right.yml", RULE.replace("typ:", "type:").as_bytes());
+    let rules = as_str(folder.path());
+    let summary = stdout_of(&["replay", "--rules", rules, DEMO]);
+    assert!(summary.contains("1 in force") && summary.contains("A rule with a slip"), "{summary}");
+    let both = stdout_of(&["rules", "list", "--rules", rules, "--rules", "rules/mqtt"]);
+    assert!(both.contains("A rule with a slip") && both.contains("MQTT Subscription"), "{both}");
 }
 
 #[test]
@@ -273,6 +337,7 @@ fn a_rule_that_does_not_do_what_its_examples_say_is_65() {
 fn fields_have_a_kind_and_a_meaning() {
     let page = stdout_of(&["rules", "fields", "iec104"]);
     assert!(page.contains("iec104.objects.ioa") && page.contains("M_SP_NA_1"), "{page}");
+    assert!(page.contains("Type identification. 0 to 255."), "{page}");
     let services: Json = serde_json::from_str(&stdout_of(&["rules", "fields", "--json"])).unwrap();
     for service in services.as_array().unwrap() {
         for field in service["fields"].as_array().unwrap() {

@@ -133,7 +133,11 @@ detection:
 
 /// Runs `gridtap rules test` on STRANGER with one example.
 fn tried(example: &str) -> (i32, String) {
-    let folder = TempDir::new().unwrap();
+    tried_in(&TempDir::new().unwrap(), example)
+}
+
+/// The same, in a folder with captures of its own.
+fn tried_in(folder: &TempDir, example: &str) -> (i32, String) {
     let path = folder.path().join("stranger.yml");
     fs::write(&path, format!("{STRANGER}examples:\n  - {{{example}}}\n")).unwrap();
     let output = gridtap(&["rules", "test", "--rules", path.to_str().unwrap()]);
@@ -155,6 +159,43 @@ fn an_example_of_a_rule_that_is_not_in_force_says_nothing_and_fails() {
     let (code, said) = tried("capture: pcaps/clean.pcap, alerts: 0");
     assert_eq!(code, 65, "{said}");
     assert!(said.contains("not in force") && said.contains("%masters%"), "{said}");
+}
+
+#[test]
+fn an_example_without_a_capture_is_told_with_its_place() {
+    let (code, said) =
+        tried("capture: pcaps/gone.pcap, alerts: 0, placeholders: {masters: [10.20.0.10]}");
+    assert_eq!(code, 66, "{said}");
+    for part in ["FAIL  A stranger  pcaps/gone.pcap: cannot be read", "stranger.yml:9\n"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+}
+
+#[test]
+fn outside_of_the_repository_each_example_is_told() {
+    let elsewhere = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
+    let output = command.current_dir(&elsewhere).args(["rules", "test"]).output().unwrap();
+    let said = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(66), "{said}");
+    for rule in &pack(&Placeholders::new()).rules {
+        for example in &rule.examples {
+            let place = format!("{}:{}\n", rule.file, example.line);
+            assert!(said.contains(&place), "{place} is not in\n{said}");
+        }
+    }
+}
+
+#[test]
+fn an_example_on_half_a_capture_fails_and_says_where_it_ends() {
+    let folder = TempDir::new().unwrap();
+    let capture = fs::read(file("pcaps/demo.pcap")).unwrap();
+    fs::write(folder.path().join("half.pcap"), &capture[..capture.len() / 2]).unwrap();
+    let (code, said) =
+        tried_in(&folder, "capture: half.pcap, alerts: 0, placeholders: {masters: [10.20.0.10]}");
+    assert_eq!(code, 65, "{said}");
+    assert!(said.contains("FAIL  A stranger  half.pcap: "), "{said}");
+    assert!(said.contains("truncated within") && said.contains("at octet"), "{said}");
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn fits(kind: Kind, value: Value<'_>) -> bool {
         | (Kind::Text, Value::Text(_))
         | (Kind::Address, Value::Address(_))
         | (Kind::Time, Value::Time(_)) => true,
+        (Kind::Range(least, most), Value::Integer(number)) => (least..=most).contains(&number),
         (Kind::Name(names), Value::Code(code)) => {
             names.get(usize::from(code)).is_some_and(|name| !name.is_empty())
         }

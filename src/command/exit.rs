@@ -28,6 +28,17 @@ pub enum Exit {
     Configuration = 78,
 }
 
+impl Exit {
+    /// The exit code where a capture could not be begun.
+    pub(super) fn without(capture: &OpenError) -> Self {
+        match &capture.reason {
+            NoCapture::Unreadable(error) => or_permission(error, Self::NoInput),
+            reason if reason.is_no_input() => Self::NoInput,
+            _ => Self::BadData,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -80,13 +91,8 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Input { error, .. } if error.kind() == io::ErrorKind::InvalidData => {
-                Exit::BadData
-            }
-            Self::Capture(OpenError { reason: NoCapture::Unreadable(error), .. })
-            | Self::Input { error, .. } => or_permission(error, Exit::NoInput),
-            Self::Capture(OpenError { reason, .. }) if reason.is_no_input() => Exit::NoInput,
-            Self::Capture(_) => Exit::BadData,
+            Self::Capture(error) => Exit::without(error),
+            Self::Input { error, .. } => or_permission(error, Exit::NoInput),
             Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),
             Self::Output { .. } => Exit::OutputError,
             Self::Rules { .. } => Exit::Configuration,

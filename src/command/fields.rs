@@ -1,5 +1,6 @@
 //! `gridtap rules fields`: every field that a rule may use.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use anstyle::Style;
@@ -61,7 +62,7 @@ fn show(name: &str, schema: &'static Schema, out: &mut dyn Write) -> io::Result<
         } else {
             format!("{left}\n{:INDENT$}", "")
         };
-        for line in words::wrapped(field.doc, WIDTH - INDENT) {
+        for line in words::wrapped(&meaning(field), WIDTH - INDENT) {
             writeln!(out, "{lead}{line}")?;
             lead = " ".repeat(INDENT);
         }
@@ -81,6 +82,8 @@ fn described(schema: &'static Schema) -> serde_json::Value {
                 "kind": kind(field),
                 "several": path.list.is_some(),
                 "meaning": field.doc,
+                "minimum": range(field).map(|(least, _)| least),
+                "maximum": range(field).map(|(_, most)| most),
                 "names": names(field),
             })
         })
@@ -95,12 +98,28 @@ fn described(schema: &'static Schema) -> serde_json::Value {
 const fn kind(field: &Field) -> &'static str {
     match field.kind {
         Kind::Boolean => "boolean",
-        Kind::Integer => "integer",
+        Kind::Integer | Kind::Range(..) => "integer",
         Kind::Number => "number",
         Kind::Name(_) => "name",
         Kind::Text => "text",
         Kind::Address => "address",
         Kind::Time => "time",
+    }
+}
+
+/// What a person reads of a field: its meaning, and its range if it has one.
+fn meaning(field: &Field) -> Cow<'static, str> {
+    match range(field) {
+        Some((least, most)) => format!("{} {least} to {most}.", field.doc).into(),
+        None => field.doc.into(),
+    }
+}
+
+/// The least and the greatest number that a field can be.
+const fn range(field: &Field) -> Option<(i64, i64)> {
+    match field.kind {
+        Kind::Range(least, most) => Some((least, most)),
+        _ => None,
     }
 }
 

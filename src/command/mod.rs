@@ -52,13 +52,23 @@ enum Command {
 /// Complaints go to standard error.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match Cli::try_parse_from(arguments) {
-        Ok(cli) => conclude(dispatch(cli.command)),
+        Ok(cli) => conclude(dispatch(cli.command).and_then(written)),
+        // Help and version are answers, and go to standard output.
+        Err(answer) if answer.exit_code() == 0 => {
+            let printed = answer.print().map_err(Failure::from);
+            conclude(printed.and_then(|()| written(Exit::Done)))
+        }
         Err(usage) => {
-            let asked_for = usage.exit_code() == 0;
             let _ = usage.print(); // nobody is left to tell
-            if asked_for { Exit::Done.into() } else { Exit::Usage.into() }
+            Exit::Usage.into()
         }
     }
+}
+
+/// Sees to it that nothing is left in a buffer whose fate nobody learns.
+fn written(exit: Exit) -> Result<Exit, Failure> {
+    io::stdout().flush()?;
+    Ok(exit)
 }
 
 fn dispatch(command: Command) -> Result<Exit, Failure> {

@@ -29,6 +29,11 @@ impl Progress {
         Self { bar, shown }
     }
 
+    /// No bar, for captures that are a means to something else.
+    pub(super) fn none() -> Self {
+        Self { bar: ProgressBar::hidden(), shown: false }
+    }
+
     /// Whether it is time to say how far reading is, after this many frames.
     #[inline]
     pub(super) fn is_due(&self, frames: u64) -> bool {

@@ -85,7 +85,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     let mut sink = ReplaySink { eve, summary: Summary::new(&rules) };
     let mut engine = Engine::new(Arc::clone(&rules), Limits::default(), &sink);
-    let reading = read(source, &mut engine, &mut sink);
+    let progress = Progress::new(source.octets());
+    let reading = read(source, &mut engine, &mut sink, &progress);
     finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
     let stats = engine.stats();
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
@@ -100,8 +101,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Everything that the captures have, or as much as the records' reader wanted to see.
-pub(super) fn read<S: ReplayTo>(mut source: Source, engine: &mut Engine, sink: &mut S) -> Reading {
-    let progress = Progress::new(source.octets());
+pub(super) fn read<S: ReplayTo>(
+    mut source: Source,
+    engine: &mut Engine,
+    sink: &mut S,
+    progress: &Progress,
+) -> Reading {
     let begun = Instant::now();
     let mut reading = Reading::default();
     let mut next_tick = Timestamp::ZERO;

@@ -13,8 +13,9 @@ use crate::rule::{Diagnostic, Placeholders, RuleSet, Source};
 /// Which rules are loaded.
 #[derive(Debug, Args)]
 pub(super) struct RuleFiles {
-    /// Rule files, and folders of *.yml and *.yaml files, instead of the built-in rules
-    #[arg(long = "rules", value_name = "PATH", num_args = 1..)]
+    /// A rule file, or a folder of *.yml and *.yaml files, instead of the built-in rules; may be
+    /// given several times
+    #[arg(long = "rules", value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
@@ -27,20 +28,21 @@ impl RuleFiles {
 
     /// The same, with `placeholders` filled.
     pub(super) fn load_with(&self, placeholders: &Placeholders) -> Result<RuleSet, Failure> {
-        let sources = self.sources()?;
+        let (sources, mut mistakes) = self.sources()?;
         let services: Vec<_> = protocol::services().collect();
         match RuleSet::load(&sources, &services, placeholders) {
-            Ok(set) => Ok(set),
-            Err(mistakes) => {
-                show(&mistakes)?;
-                Err(Failure::Rules { mistakes: mistakes.len() })
-            }
+            Ok(set) if mistakes.is_empty() => return Ok(set),
+            Ok(_) => {}
+            Err(found) => mistakes.extend(found),
         }
+        show(&mistakes)?;
+        Err(Failure::Rules { mistakes: mistakes.len() })
     }
 
-    fn sources(&self) -> Result<Vec<Source>, Failure> {
+    /// The files, and what is wrong with those that are no text.
+    fn sources(&self) -> Result<(Vec<Source>, Vec<Diagnostic>), Failure> {
         if self.paths.is_empty() {
-            return Ok(RuleSet::builtin_sources());
+            return Ok((RuleSet::builtin_sources(), Vec::new()));
         }
         let mut files = Vec::new();
         for path in &self.paths {
@@ -51,7 +53,16 @@ impl RuleFiles {
                 files.push(path.clone());
             }
         }
-        files.iter().map(|path| source(path)).collect()
+        let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
+        for path in files {
+            let name = path.display().to_string();
+            let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
+            match Source::from_octets(name, octets) {
+                Ok(source) => sources.push(source),
+                Err(mistake) => mistakes.push(*mistake),
+            }
+        }
+        Ok((sources, mistakes))
     }
 }
 
@@ -71,12 +82,6 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn source(path: &Path) -> Result<Source, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::Input { path: path.to_owned(), error })?;
-    Ok(Source { name: path.display().to_string(), text })
 }
 
 /// Draws each mistake with its line on standard error.

@@ -1,7 +1,7 @@
 //! `gridtap rules test`: each rule on the captures that it names as examples.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +9,12 @@ use std::sync::Arc;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
+use super::progress::Progress;
 use super::replay::{self, ReplayTo};
 use super::rule_files::RuleFiles;
+use super::summary::Reading;
 use super::{Exit, Failure, words};
-use crate::capture::Source;
+use crate::capture::{Damage, OpenError, Skipped, Source};
 use crate::engine::{Engine, Limits, Sink};
 use crate::event::{Event, Schema};
 use crate::protocol::{Fact, Protocol};
@@ -25,54 +27,94 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    const GOOD: Style = AnsiColor::Green.on_default();
-    const BAD: Style = AnsiColor::Red.on_default().bold();
     let set = arguments.rules.load()?;
     let mut trials =
-        Trials { rules: &arguments.rules, sets: BTreeMap::new(), alerts: BTreeMap::new() };
+        Trials { rules: &arguments.rules, sets: BTreeMap::new(), tried: BTreeMap::new() };
     let (mut passed, mut failed) = (0, 0);
+    let mut exit = Exit::Done;
     let mut out = super::stdout();
     for rule in &set.rules {
         for example in &rule.examples {
             let outcome = trials.outcome(rule, example)?;
-            let told = outcome.told(example.alerts);
-            let (style, word) = if outcome == Outcome::Alerts(example.alerts) {
-                passed += 1;
-                (GOOD, "pass")
-            } else {
-                failed += 1;
-                (BAD, "FAIL")
+            show(rule, example, &outcome, &mut out)?;
+            let passes = outcome.passes(example);
+            (passed, failed) = (passed + u64::from(passes), failed + u64::from(!passes));
+            exit = match (exit, outcome.exit(example)) {
+                (_, Exit::BadData) => Exit::BadData,
+                (Exit::Done, first) => first,
+                (before, _) => before,
             };
-            let (title, capture) = (&rule.title, &example.capture);
-            writeln!(out, "{style}{word}{style:#}  {title}  {capture}: {told}")?;
         }
         if rule.examples.is_empty() {
             writeln!(out, "none  {}: no example", rule.title)?;
         }
     }
     writeln!(out, "\n{} passed, {failed} failed", words::counted(passed, "example"))?;
-    Ok(if failed == 0 { Exit::Done } else { Exit::BadData })
+    Ok(exit)
+}
+
+fn show(
+    rule: &Rule,
+    example: &Example,
+    outcome: &Outcome<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    const GOOD: Style = AnsiColor::Green.on_default();
+    const BAD: Style = AnsiColor::Red.on_default().bold();
+    const QUIET: Style = Style::new().dimmed();
+    let (style, word) = if outcome.passes(example) { (GOOD, "pass") } else { (BAD, "FAIL") };
+    let (title, capture, told) = (&rule.title, &example.capture, outcome.told(example));
+    writeln!(out, "{style}{word}{style:#}  {title}  {capture}: {told}")?;
+    if !outcome.passes(example) {
+        writeln!(out, "{QUIET}      {}:{}{QUIET:#}", rule.file, example.line)?;
+    }
+    let Outcome::Alerts(_, skipped) = outcome else { return Ok(()) };
+    skipped.iter().try_for_each(|skipped| writeln!(out, "{QUIET}      {skipped}{QUIET:#}"))
 }
 
 /// What an example came to.
-#[derive(PartialEq, Eq)]
-enum Outcome {
-    Alerts(u64),
+enum Outcome<'t> {
+    /// So many alerts, and frames that nobody looked at.
+    Alerts(u64, &'t [Skipped]),
     /// The rule has a placeholder that the example does not fill. It fires on nothing, and an
     /// example that wants no alert must not pass for that.
     NotInForce(String),
+    /// The capture cannot be begun.
+    NoCapture(&'t OpenError),
+    /// The capture ends early: what the rest of it would have given, nobody knows.
+    Damaged(&'t [Damage]),
 }
 
-impl Outcome {
-    fn told(&self, expected: u64) -> String {
+impl Outcome<'_> {
+    fn passes(&self, example: &Example) -> bool {
+        matches!(self, Self::Alerts(alerts, _) if *alerts == example.alerts)
+    }
+
+    /// What the command ends with if this is all there is.
+    fn exit(&self, example: &Example) -> Exit {
         match self {
-            Self::Alerts(alerts) if *alerts == expected => words::counted(expected, "alert"),
-            Self::Alerts(alerts) => {
-                let expected = words::count(expected);
+            Self::NoCapture(error) => Exit::without(error),
+            _ if self.passes(example) => Exit::Done,
+            _ => Exit::BadData,
+        }
+    }
+
+    fn told(&self, example: &Example) -> String {
+        match self {
+            Self::Alerts(alerts, _) if *alerts == example.alerts => {
+                words::counted(*alerts, "alert")
+            }
+            Self::Alerts(alerts, _) => {
+                let expected = words::count(example.alerts);
                 format!("{}, {expected} expected", words::counted(*alerts, "alert"))
             }
             Self::NotInForce(placeholder) => {
                 format!("not in force, the example has no `placeholders` for %{placeholder}%")
+            }
+            Self::NoCapture(error) => error.reason.to_string(),
+            Self::Damaged(damages) => {
+                let damages: Vec<_> = damages.iter().map(ToString::to_string).collect();
+                damages.join("; ")
             }
         }
     }
@@ -82,24 +124,35 @@ impl Outcome {
 struct Trials<'r> {
     rules: &'r RuleFiles,
     sets: BTreeMap<Placeholders, Arc<RuleSet>>,
+    tried: BTreeMap<(Placeholders, PathBuf), Result<Trial, OpenError>>,
+}
+
+/// A capture through a set of rules.
+struct Trial {
     /// By the place of the rule.
-    alerts: BTreeMap<(Placeholders, PathBuf), Vec<u64>>,
+    alerts: Vec<u64>,
+    reading: Reading,
 }
 
 impl Trials<'_> {
-    fn outcome(&mut self, rule: &Rule, example: &Example) -> Result<Outcome, Failure> {
+    fn outcome(&mut self, rule: &Rule, example: &Example) -> Result<Outcome<'_>, Failure> {
         let set = self.set(&example.placeholders)?;
         let filled = set.rules.get(rule.index);
         if let Some(placeholder) = filled.and_then(|rule| rule.inactive.clone()) {
             return Ok(Outcome::NotInForce(placeholder));
         }
-        let trial = (example.placeholders.clone(), find(&example.capture, &rule.file));
-        if !self.alerts.contains_key(&trial) {
-            let alerts = alerts_by_rule(&set, &trial.1)?;
-            self.alerts.insert(trial.clone(), alerts);
-        }
-        let alerts = self.alerts.get(&trial).and_then(|alerts| alerts.get(rule.index));
-        Ok(Outcome::Alerts(alerts.copied().unwrap_or_default()))
+        let key = (example.placeholders.clone(), find(&example.capture, &rule.file));
+        let trial = self.tried.entry(key).or_insert_with_key(|(_, capture)| trial(set, capture));
+        Ok(match &*trial {
+            Err(error) => Outcome::NoCapture(error),
+            Ok(Trial { reading, .. }) if !reading.damages.is_empty() => {
+                Outcome::Damaged(&reading.damages)
+            }
+            Ok(Trial { alerts, reading }) => {
+                let alerts = alerts.get(rule.index).copied().unwrap_or_default();
+                Outcome::Alerts(alerts, &reading.skipped)
+            }
+        })
     }
 
     /// The rules with `placeholders` filled: the same rules in the same places.
@@ -121,11 +174,11 @@ fn find(capture: &str, rule_file: &str) -> PathBuf {
     found.unwrap_or(here)
 }
 
-fn alerts_by_rule(set: &Arc<RuleSet>, capture: &Path) -> Result<Vec<u64>, Failure> {
+fn trial(set: Arc<RuleSet>, capture: &Path) -> Result<Trial, OpenError> {
     let source = Source::open(&[capture])?;
-    let mut engine = Engine::new(Arc::clone(set), Limits::default(), &Nobody);
-    replay::read(source, &mut engine, &mut Nobody);
-    Ok(engine.stats().alerts.clone())
+    let mut engine = Engine::new(set, Limits::default(), &Nobody);
+    let reading = replay::read(source, &mut engine, &mut Nobody, &Progress::none());
+    Ok(Trial { alerts: engine.stats().alerts.clone(), reading })
 }
 
 /// Only the engine's counters matter.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::Schema;
+use crate::protocol;
 
 /// Plain values, rendered elsewhere. All only grow, but those said to be states.
 #[derive(Debug, Clone, Default)]
@@ -32,4 +33,49 @@ pub struct Stats {
     pub anomalies: BTreeMap<&'static str, u64>,
     /// Alerts by [`Rule::index`](crate::rule::Rule::index).
     pub alerts: Vec<u64>,
+}
+
+impl Stats {
+    /// Messages of application protocols by type: protocol, type, how many. Every type that there
+    /// is has its row, so that whoever watches the counters sees the first message of a type as a
+    /// step from 0, and not as a counter that comes from nowhere.
+    pub fn messages_by_type(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        self.of_messages().flat_map(|(schema, counts)| {
+            let types = schema.message_types.iter().zip(counts);
+            let named = types.filter(|(name, _)| !name.is_empty());
+            named.map(|(name, count)| (schema.name, *name, *count))
+        })
+    }
+
+    /// Messages of application protocols: protocol, how many.
+    pub fn messages_by_protocol(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.of_messages().map(|(schema, counts)| (schema.name, counts.iter().sum()))
+    }
+
+    /// Counters of the records that are messages: those named after their protocol. Others are
+    /// about parts of a message, or about packets and flows.
+    fn of_messages(&self) -> impl Iterator<Item = (&'static Schema, &Vec<u64>)> {
+        let of_messages = self.messages.iter().map(|(schema, counts)| (*schema, counts));
+        of_messages.filter(|(schema, _)| protocol::by_name(schema.name).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_messages_are_messages_and_every_type_has_a_row() {
+        let counted =
+            |schema: &'static Schema| (schema, vec![1; schema.message_types.len().max(1)]);
+        let messages = protocol::services().map(counted).collect();
+        let stats = Stats { messages, ..Stats::default() };
+        let protocols: Vec<_> = stats.messages_by_protocol().map(|(name, _)| name).collect();
+        assert_eq!(protocols, ["iec104", "mqtt"]);
+        let rows: Vec<_> = stats.messages_by_type().collect();
+        assert!(rows.iter().all(|(.., name, count)| !name.is_empty() && *count == 1), "{rows:?}");
+        for row in [("iec104", "C_SC_NA_1", 1), ("iec104", "S", 1), ("mqtt", "publish", 1)] {
+            assert!(rows.contains(&row), "{row:?} is not in {rows:?}");
+        }
+    }
 }

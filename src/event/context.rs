@@ -88,7 +88,7 @@ record! {
     /// A VLAN identifier.
     static VLAN: VlanIdentifier = "vlan";
     fields {
-        "": Kind::Integer, "VLAN identifiers, outermost first, 0 to 4095."
+        "": Kind::Range(0, 4095), "VLAN identifiers, outermost first."
             => |v| Value::Integer(v.0.into());
     }
 }
@@ -120,11 +120,11 @@ record! {
             => |c| Value::maybe(c.interface, Value::text);
         "src_ip": Kind::Address, "The sender of the message."
             => |c| of_flow(c, |flow| address(flow, flow.sender));
-        "src_port": Kind::Integer, "The sender's port."
+        "src_port": Kind::Range(0, 65_535), "The sender's port."
             => |c| of_flow(c, |flow| flow.port(flow.sender));
         "dest_ip": Kind::Address, "The receiver of the message."
             => |c| of_flow(c, |flow| address(flow, flow.sender.opposite()));
-        "dest_port": Kind::Integer, "The receiver's port."
+        "dest_port": Kind::Range(0, 65_535), "The receiver's port."
             => |c| of_flow(c, |flow| flow.port(flow.sender.opposite()));
         "proto": Kind::Text, "The protocol above IP: TCP, UDP, …"
             => |c| of_flow(c, |flow| Value::maybe(protocol_name(flow.key.protocol()), Value::text));

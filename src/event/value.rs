@@ -51,6 +51,9 @@ pub enum Kind {
     Boolean,
     /// A whole number.
     Integer,
+    /// A whole number from the first to the second: what the field's bits can say, not what the
+    /// standard permits. A rule that compares it with another is told so.
+    Range(i64, i64),
     /// A whole or floating point number, or a flag (an information object's value may be any).
     Number,
     /// One of a fixed set of names; the code indexes the table, `""` marks a code without a name.

@@ -249,11 +249,9 @@ fn severity(level: Level) -> u8 {
 
 /// The counters under Suricata's names where it has them, all others under `gridtap`.
 fn stats_object(uptime: u64, stats: &Stats) -> serde_json::Value {
-    let messages: serde_json::Map<_, _> = stats
-        .messages
-        .iter()
-        .map(|(schema, counts)| (schema.name.to_owned(), counts.iter().sum::<u64>().into()))
-        .collect();
+    let messages = stats.messages_by_protocol();
+    let messages: serde_json::Map<_, _> =
+        messages.map(|(protocol, count)| (protocol.to_owned(), count.into())).collect();
     serde_json::json!({
         "uptime": uptime,
         "decoder": {

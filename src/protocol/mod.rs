@@ -34,6 +34,9 @@ pub struct Protocol {
     pub start: fn(Start) -> Box<dyn Parser>,
     /// What people call its servers, in the plural: the title of their table in a summary.
     pub servers: &'static str,
+    /// The names of the facts that its parsers tell of a server: the columns of that table, in
+    /// every summary the same.
+    pub facts: &'static [&'static str],
 }
 
 /// How a parser meets its flow.
@@ -87,8 +90,8 @@ pub trait Parser: Send {
     /// The flow is over. `left` octets by direction were kept for a message that never ended.
     fn end(&mut self, left: [usize; 2], out: &mut dyn Records);
 
-    /// Tells what a person wants to know of the flow's server, in the order of the columns of a
-    /// table. Called once, when the flow is over.
+    /// Tells what a person wants to know of the flow's server, each under a name of
+    /// [`Protocol::facts`]. Called once, when the flow is over.
     fn facts(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>));
 }
 

@@ -2,14 +2,22 @@
 //! right name where there is one.
 
 use std::fmt;
+use std::str::Utf8Error;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::Source;
 use super::yaml::Span;
 
-/// The most characters of a source line that are kept: enough for any line that a person wrote.
+/// The longest source line that is kept whole, in octets: any line that a person wrote.
 const LINE_KEPT: usize = 400;
+
+/// Of a longer line, the characters that are kept before the place of a mistake, and from it on.
+const BEFORE: usize = 40;
+const FROM: usize = 80;
+
+/// Stands for what was cut off a line.
+const CUT: char = '…';
 
 /// The most mistakes of one file that are told; nobody reads more, and a hostile file has millions.
 const TOLD: usize = 200;
@@ -25,8 +33,10 @@ pub struct Diagnostic {
     pub column: usize,
     /// How many characters are meant, at least one.
     pub length: usize,
-    /// The line itself; empty when it is too long to show.
+    /// The line itself; of a very long one what stands around the place, with `…` for the rest.
     pub source_line: String,
+    /// Where in `source_line` the place is, from 1, in characters: the column, unless it is cut.
+    pub shown_column: usize,
     /// What is wrong.
     pub message: String,
     /// What would be right.
@@ -42,16 +52,18 @@ impl Diagnostic {
             let at = self.source_line.char_indices().nth(index);
             at.map_or(self.source_line.len(), |(offset, _)| offset)
         };
-        let range = if self.source_line.is_empty() {
-            0..0
-        } else {
-            marked(self.column - 1)..marked(self.column - 1 + self.length)
-        };
+        let at = self.shown_column - 1;
         let snippet = Snippet::source(self.source_line.as_str())
             .line_start(self.line)
-            .path(self.file.as_str())
-            .annotation(AnnotationKind::Primary.span(range));
-        let mut report: Group<'_> = title.element(snippet);
+            .annotation(AnnotationKind::Primary.span(marked(at)..marked(at + self.length)));
+        let path = self.file.as_str();
+        let mut report: Group<'_> = if self.shown_column == self.column {
+            title.element(snippet.path(path))
+        } else {
+            // The snippet would count the column in what is left of the line.
+            let place = Origin::path(path).line(self.line).char_column(self.column);
+            title.element(place).element(snippet)
+        };
         if let Some(help) = &self.help {
             report = report.element(Level::HELP.message(help.as_str()));
         }
@@ -68,6 +80,28 @@ impl fmt::Display for Diagnostic {
 }
 
 impl std::error::Error for Diagnostic {}
+
+/// A line as it is shown for a mistake at `place`, which is a boundary of characters; and how many
+/// characters less there are before the place.
+fn around(line: &str, place: usize) -> (String, usize) {
+    if line.len() <= LINE_KEPT {
+        return (line.to_owned(), 0);
+    }
+    let (before, after) = line.split_at(place.min(line.len()));
+    let start = before.char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
+    let end = after.char_indices().nth(FROM).map_or(after.len(), |(at, _)| at);
+    let mut shown = String::new();
+    if start > 0 {
+        shown.push(CUT);
+    }
+    shown.push_str(&before[start..]);
+    shown.push_str(&after[..end]);
+    if end < after.len() {
+        shown.push(CUT);
+    }
+    let mark = usize::from(start > 0);
+    (shown, before[..start].chars().count() - mark)
+}
 
 /// The nearest character boundary at or before `offset`.
 fn floor(text: &str, offset: usize) -> usize {
@@ -116,27 +150,49 @@ impl<'s> Reporter<'s> {
     fn diagnostic(&self, span: Span, message: String, help: Option<String>) -> Diagnostic {
         let text = self.source.text.as_str();
         let start = floor(text, span.start);
-        let line = self.lines.partition_point(|&line| line <= start);
+        let line = self.line(span);
         let line_start = self.lines[line - 1];
         let line_end = self.lines.get(line).map_or(text.len(), |next| next - 1);
         let end = floor(text, span.end).clamp(start, line_end.max(start));
         let source_line = text[line_start..line_end].trim_end_matches('\r');
-        let shown = if source_line.len() <= LINE_KEPT { source_line } else { "" };
+        let (source_line, cut) = around(source_line, start - line_start);
+        let column = text[line_start..start].chars().count() + 1;
         Diagnostic {
             file: self.source.name.clone(),
             line,
-            column: text[line_start..start].chars().count() + 1,
+            column,
             length: text[start..end].chars().count().max(1),
-            source_line: shown.to_owned(),
+            source_line,
+            shown_column: column - cut,
             message,
             help,
         }
+    }
+
+    /// The line in which a stretch begins, from 1.
+    pub(super) fn line(&self, span: Span) -> usize {
+        let start = floor(&self.source.text, span.start);
+        self.lines.partition_point(|&line| line <= start)
     }
 
     /// The rule's text.
     pub(super) fn text(&self) -> &'s str {
         &self.source.text
     }
+}
+
+/// What is wrong with the file `name` that has these octets.
+pub(super) fn not_utf8(name: String, error: Utf8Error, octets: &[u8]) -> Diagnostic {
+    let bad = error.valid_up_to();
+    let octet = octets.get(bad).copied().unwrap_or_default();
+    // Up to there the text is the same, and its octets are counted as those of the file.
+    let source = Source { name, text: String::from_utf8_lossy(octets).into_owned() };
+    let help = "rule files are UTF-8: from another encoding `iconv` converts them";
+    Reporter::new(&source).diagnostic(
+        Span { start: bad, end: bad + 1 },
+        format!("the octet {octet:#04x} is no UTF-8 here"),
+        Some(help.to_owned()),
+    )
 }
 
 /// The candidate that `word` was most likely meant to be, if any is near enough.
@@ -151,14 +207,21 @@ pub(super) fn nearest<'c>(
     let word = word.to_ascii_lowercase();
     candidates
         .into_iter()
-        .filter(|candidate| !candidate.is_empty())
-        .map(|candidate| {
-            let distance = strsim::damerau_levenshtein(&word, &candidate.to_ascii_lowercase());
-            (distance, candidate)
-        })
-        .filter(|&(distance, candidate)| distance <= (candidate.len() / 3).max(1))
+        .filter_map(|candidate| Some((distance(&word, candidate)?, candidate)))
         .min_by_key(|&(distance, _)| distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// How many slips lie between the names, if that is at most one in three characters of what they
+/// do not share: `iec104.` in front makes no two fields alike.
+fn distance(word: &str, candidate: &str) -> Option<usize> {
+    let candidate = candidate.to_ascii_lowercase();
+    let same = word.bytes().zip(candidate.bytes()).take_while(|(one, other)| one == other).count();
+    let shared = word[..floor(word, same)].rfind('.').map_or(0, |point| point + 1);
+    let (word, candidate) = (&word[shared..], &candidate[shared..]);
+    let longer = word.chars().count().max(candidate.chars().count());
+    let distance = strsim::damerau_levenshtein(word, candidate);
+    (distance <= longer / 3).then_some(distance)
 }
 
 /// ``did you mean `…`?``
@@ -199,6 +262,51 @@ mod tests {
     }
 
     #[test]
+    fn points_at_the_first_octet_that_is_no_text() {
+        for (octets, place, message) in [
+            (&b"title: caf\xe9\nid: \xff\n"[..], (1, 11), "the octet 0xe9 is no UTF-8 here"),
+            (b"\xff\xfet\0i\0", (1, 1), "the octet 0xff is no UTF-8 here"),
+            (
+                "title: ü\nid: ü".as_bytes().split_last().unwrap().1,
+                (2, 5),
+                "the octet 0xc3 is no UTF-8 here",
+            ),
+        ] {
+            let found = Source::from_octets("rule.yml".to_owned(), octets.to_vec()).unwrap_err();
+            assert_eq!((found.line, found.column), place, "{found}");
+            assert_eq!(found.message, message);
+            assert!(found.render(false).contains("help: rule files are UTF-8"));
+        }
+    }
+
+    #[test]
+    fn shows_what_stands_around_a_place_in_a_long_line() {
+        let values = (0..5000).map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+        for name in ["first", "é"] {
+            let source = source(&format!("{name}: [{values}]\n"));
+            for wanted in ["0, ", "2500", "4999"] {
+                let start = source.text.find(wanted).expect("there");
+                let mut reporter = Reporter::new(&source);
+                reporter.error(Span { start, end: start + wanted.len() }, "bad");
+                let found = &reporter.found[0];
+                let column = source.text[..start].chars().count() + 1;
+                assert_eq!(found.column, column);
+                let drawn = found.render(false);
+                assert!(drawn.contains(&format!("--> rule.yml:1:{column}\n")), "{drawn}");
+                let lines: Vec<Vec<char>> =
+                    drawn.lines().map(|line| line.chars().collect()).collect();
+                let marks = lines.iter().find(|line| line.contains(&'^')).expect("marked");
+                let first = marks.iter().position(|mark| *mark == '^').expect("marked");
+                let shown =
+                    lines.iter().find(|line| line.starts_with(&['1', ' ', '|'])).expect("shown");
+                let marked: String = shown[first..].iter().take(wanted.len()).collect();
+                assert_eq!(marked, wanted, "{drawn}");
+                assert!(shown.len() < 140, "{drawn}");
+            }
+        }
+    }
+
+    #[test]
     fn renders_any_span_of_any_text() {
         for text in ["", "\n", "ä", "a\r\nb\r\n", &"x".repeat(5000)] {
             let source = source(text);
@@ -215,5 +323,13 @@ mod tests {
         let names = ["activation", "spontaneous", "periodic"];
         assert_eq!(nearest("Activaton", names), Some("activation"));
         assert_eq!(nearest("deactivated_by", names), None);
+        assert_eq!(nearest("u", ["s", ""]), None);
+        assert_eq!(nearest("S", ["s"]), Some("s"));
+        assert_eq!(nearest("sle", ["sel"]), Some("sel"));
+        let fields = ["iec104.ns", "iec104.type", "iec104.objects.ioa"];
+        assert_eq!(nearest("iec104.foo", fields), None);
+        assert_eq!(nearest("iec104.typ", fields), Some("iec104.type"));
+        assert_eq!(nearest("iec104.object.ioa", fields), Some("iec104.objects.ioa"));
+        assert_eq!(nearest("ïec104.typ", fields), Some("iec104.type"));
     }
 }

@@ -134,6 +134,8 @@ pub struct Example {
     pub alerts: u64,
     /// What stands for the rule's `%name%` while the example is run.
     pub placeholders: Placeholders,
+    /// Where it stands in the rule's file: the line, from 1.
+    pub line: usize,
 }
 
 /// One detection rule, as far as an alert tells of it.
@@ -182,6 +184,22 @@ pub struct Source {
     pub name: String,
     /// All of it.
     pub text: String,
+}
+
+impl Source {
+    /// A rule file as it was read.
+    ///
+    /// # Errors
+    ///
+    /// The first octet that is no UTF-8, as one more mistake of the file.
+    pub fn from_octets(name: String, octets: Vec<u8>) -> Result<Self, Box<Diagnostic>> {
+        match String::from_utf8(octets) {
+            Ok(text) => Ok(Self { name, text }),
+            Err(error) => {
+                Err(Box::new(diagnostic::not_utf8(name, error.utf8_error(), error.as_bytes())))
+            }
+        }
+    }
 }
 
 /// Values for `%name%` in rules with the modifier `expand`.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::pattern::Pattern;
 use crate::event::{CONTEXT, FieldPath, Kind, Schema, Value};
+use crate::time::Timestamp;
 
 /// A field of an event: of its record, or of what all events have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,7 +134,7 @@ impl<K: Copy + Ord> Ranges<K> {
 }
 
 /// Where the value stands on the number line of its kind: codes and flags by their number, whole
-/// numbers as they are, numbers that may be fractions by [`number_point`]. `None` for values that
+/// numbers as they are, moments by [`time_point`], numbers that may be fractions by [`number_point`]. `None` for values that
 /// equal nothing and are on no side of anything.
 #[inline]
 pub(super) fn point(value: Value<'_>, fractions: bool) -> Option<i64> {
@@ -150,8 +151,16 @@ pub(super) fn point(value: Value<'_>, fractions: bool) -> Option<i64> {
         Value::Code(code) => Some(code.into()),
         Value::Integer(number) => Some(number),
         Value::Boolean(flag) => Some(flag.into()),
+        Value::Time(time) => Some(time_point(time)),
         _ => None,
     }
+}
+
+/// Microseconds since the epoch, which is what records write: a rule sees the same moment here and
+/// where the records are searched.
+#[inline]
+pub(super) const fn time_point(time: Timestamp) -> i64 {
+    (time.as_nanos() / 1000) as i64
 }
 
 /// A whole number of this order has ever the same order among floating point numbers: IEEE 754

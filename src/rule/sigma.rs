@@ -466,7 +466,8 @@ impl Reader<'_, '_> {
         {
             return self.wrong(node.span, "the capture's path is one inside of the project");
         }
-        Some(Example { capture, alerts, placeholders })
+        let line = self.reporter.line(node.span);
+        Some(Example { capture, alerts, placeholders, line })
     }
 
     /// What an example fills the rule's placeholders with.

@@ -76,6 +76,7 @@ fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
         (Test::Points(ranges), kind) => {
             let values = match kind {
                 Kind::Name(names) => names.iter().filter(|name| !name.is_empty()).count(),
+                Kind::Range(least, most) => most.abs_diff(least).saturating_add(1) as usize,
                 _ => usize::MAX,
             };
             let each = 1.0 / (known + 2).min(values) as f64;

@@ -105,6 +105,8 @@ impl Scalar {
         match self.meaning {
             Meaning::Null => "nothing",
             Meaning::Boolean(_) => "a boolean",
+            Meaning::Float(number) if number.is_nan() => "no number",
+            Meaning::Float(number) if number.fract() != 0.0 => "a fraction",
             Meaning::Integer(_) | Meaning::Float(_) => "a number",
             Meaning::Plain | Meaning::Quoted => "text",
         }
@@ -122,9 +124,13 @@ fn plain_meaning(text: &str) -> Meaning {
         "-.inf" | "-.Inf" | "-.INF" => return Meaning::Float(f64::NEG_INFINITY),
         _ => {}
     }
-    let digits = |prefix: &str, radix| i64::from_str_radix(text.strip_prefix(prefix)?, radix).ok();
-    if let Some(integer) = text.parse().ok().or(digits("0x", 16)).or(digits("0o", 8)) {
+    let digits = |prefix: &str, radix| u128::from_str_radix(text.strip_prefix(prefix)?, radix).ok();
+    if let Ok(integer) = text.parse() {
         return Meaning::Integer(integer);
+    }
+    if let Some(integer) = digits("0x", 16).or(digits("0o", 8)) {
+        // As with decimal digits, what 64 bits do not hold is the nearest floating point number.
+        return i64::try_from(integer).map_or(Meaning::Float(integer as f64), Meaning::Integer);
     }
     // Rust reads `inf`, `nan` and `infinity` too, which YAML takes for text.
     let numeric =
@@ -314,6 +320,7 @@ mod tests {
     fn scalars_mean_what_the_core_schema_says() {
         assert_eq!(meaning("0x2d"), Meaning::Integer(45));
         assert_eq!(meaning("-7"), Meaning::Integer(-7));
+        assert_eq!(meaning("0x10000000000000000"), Meaning::Float(18_446_744_073_709_551_616.0));
         assert_eq!(meaning("1.5"), Meaning::Float(1.5));
         assert_eq!(meaning("inf"), Meaning::Plain);
         assert_eq!(meaning("on"), Meaning::Plain);

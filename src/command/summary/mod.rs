@@ -159,10 +159,7 @@ fn show_reading(
 
 fn show_messages(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let counts: Vec<_> = stats
-        .messages
-        .iter()
-        .filter(|(schema, _)| !schema.message_types.is_empty())
-        .map(|(schema, counts)| (schema.name, counts.iter().sum::<u64>()))
+        .messages_by_protocol()
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{} {name}", words::count(count)))
         .collect();

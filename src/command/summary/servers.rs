@@ -26,15 +26,13 @@ pub(super) struct Servers(Vec<OfProtocol>);
 #[derive(Debug)]
 struct OfProtocol {
     protocol: &'static Protocol,
-    /// In the order in which they were told first.
-    columns: Vec<&'static str>,
+    /// What is known of each, by the column: an index of [`Protocol::facts`].
     servers: BTreeMap<IpAddr, Vec<Known>>,
 }
 
 /// What is known in one column.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Known {
-    #[default]
     Nothing,
     Count(u64),
     Members(BTreeSet<Member>),
@@ -58,7 +56,7 @@ impl Servers {
     ) {
         let known = self.0.iter().position(|of| std::ptr::eq(of.protocol, protocol));
         let position = known.unwrap_or_else(|| {
-            self.0.push(OfProtocol { protocol, columns: Vec::new(), servers: BTreeMap::new() });
+            self.0.push(OfProtocol { protocol, servers: BTreeMap::new() });
             self.0.len() - 1
         });
         if let Some(of_protocol) = self.0.get_mut(position) {
@@ -77,16 +75,11 @@ impl OfProtocol {
         if self.servers.len() >= MOST_SERVERS && !self.servers.contains_key(&server) {
             return;
         }
-        let known = self.columns.iter().position(|column| *column == name);
-        let column = known.unwrap_or_else(|| {
-            self.columns.push(name);
-            self.columns.len() - 1
-        });
-        let row = self.servers.entry(server).or_default();
-        if row.len() <= column {
-            row.resize_with(column + 1, Known::default);
-        }
-        if let Some(known) = row.get_mut(column) {
+        let columns = self.protocol.facts;
+        let row = self.servers.entry(server);
+        let row = row.or_insert_with(|| columns.iter().map(|_| Known::Nothing).collect());
+        let mut cells = columns.iter().zip(row);
+        if let Some((_, known)) = cells.find(|(column, _)| **column == name) {
             known.add(fact);
         }
     }
@@ -94,13 +87,10 @@ impl OfProtocol {
     fn show(&self, out: &mut dyn Write) -> io::Result<()> {
         let (title, count) = (self.protocol.servers, words::count(self.servers.len() as u64));
         writeln!(out, "\n{HEADING}{title}: {count}{HEADING:#}\n")?;
-        let mut table = Table::new(&["address"], &self.columns);
+        let mut table = Table::new(&["address"], self.protocol.facts);
         for (address, row) in self.servers.iter().take(SHOWN) {
             let address = Cell::Text(address.to_string());
-            let known = row.iter().map(Known::cell);
-            let missing = std::iter::repeat_with(|| Cell::Text(String::new()));
-            let missing = missing.take(self.columns.len() - row.len());
-            table.add([address].into_iter().chain(known).chain(missing).collect());
+            table.add([address].into_iter().chain(row.iter().map(Known::cell)).collect());
         }
         table.show(out)?;
         if self.servers.len() > SHOWN {
@@ -183,11 +173,17 @@ impl Member {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol;
 
     fn shown(facts: &[(u8, &'static str, Fact<'_>)]) -> String {
+        shown_of("iec104", facts)
+    }
+
+    fn shown_of(protocol: &str, facts: &[(u8, &'static str, Fact<'_>)]) -> String {
+        let protocol = protocol::by_name(protocol).unwrap();
         let mut servers = Servers::default();
         for (host, name, fact) in facts {
-            servers.add([10, 0, 0, *host].into(), REGISTRY[0], name, *fact);
+            servers.add([10, 0, 0, *host].into(), protocol, name, *fact);
         }
         let mut out = anstream::StripStream::new(Vec::new());
         servers.show(&mut out).unwrap();
@@ -200,7 +196,7 @@ mod tests {
         let table = shown(&[
             (2, "common address", number(12)),
             (2, "commands", Fact::Count(3)),
-            (2, "clients", Fact::Member(Value::text("meter\n1"))),
+            (2, "I-frames sent", Fact::Count(0)),
             (1, "common address", number(7)),
             (2, "common address", number(3)),
             (2, "common address", number(13)),
@@ -210,9 +206,29 @@ mod tests {
         let expected = "
 IEC 104 stations: 2
 
-  address   common address  commands  clients
+  address   common address  I-frames sent  I-frames received  objects reported  commands
   10.0.0.1  7
-  10.0.0.2  3, 12-14           1,503  meter\u{FFFD}1
+  10.0.0.2  3, 12-14                    0                                          1,503
+";
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn columns_are_the_same_whatever_is_told_first() {
+        let client = Fact::Member(Value::text("meter\n1"));
+        let table = shown_of(
+            "mqtt",
+            &[
+                (1, "messages out", Fact::Count(2)),
+                (1, "subscriptions", Fact::Count(1)),
+                (1, "clients", client),
+            ],
+        );
+        let expected = "
+MQTT brokers: 1
+
+  address   clients  users  subscriptions  messages in  messages out  refused logins
+  10.0.0.1  meter\u{FFFD}1                     1                          2
 ";
         assert_eq!(table, expected);
     }

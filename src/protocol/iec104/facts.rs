@@ -8,6 +8,10 @@ use crate::event::Value;
 use crate::flow::Direction;
 use crate::protocol::{Fact, Role};
 
+/// All names that [`Facts::tell`] tells something under, in the order in which people read them.
+pub(super) const NAMES: &[&str] =
+    &["common address", "I-frames sent", "I-frames received", "objects reported", "commands"];
+
 /// The most common addresses that are kept of a flow: a sweep over all 65,534 of them must not
 /// take memory.
 const ADDRESSES: usize = 64;
@@ -49,7 +53,7 @@ impl Facts {
         }
     }
 
-    /// Tells them, in the order of the columns of a table.
+    /// Tells them.
     pub(super) fn tell(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {
         // Who was only spoken to matters where the answers were not captured.
         let heard = if self.speaking.is_empty() { &self.addressed } else { &self.speaking };

@@ -43,6 +43,7 @@ pub static PROTOCOL: Protocol = Protocol {
     detect: detect::detect,
     start,
     servers: "IEC 104 stations",
+    facts: facts::NAMES,
 };
 
 fn start(start: Start) -> Box<dyn Parser> {

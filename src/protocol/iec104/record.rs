@@ -67,12 +67,12 @@ tables! {
     header {
         "iec104.frame": Kind::Name(Control::FORMATS), "Format of the APCI: I, S or U."
             => |a| Value::Code(a.control.format());
-        "iec104.ns": Kind::Integer, "N(S) of format I, 0 to 32767."
+        "iec104.ns": Kind::Range(0, 32_767), "N(S) of format I."
             => |a| match a.control {
                 Control::I { send, .. } => Value::Integer(send.into()),
                 Control::S { .. } | Control::U(_) => Value::Absent,
             };
-        "iec104.nr": Kind::Integer, "N(R) of formats I and S, 0 to 32767."
+        "iec104.nr": Kind::Range(0, 32_767), "N(R) of formats I and S."
             => |a| match a.control {
                 Control::I { receive, .. } | Control::S { receive } => Value::Integer(receive.into()),
                 Control::U(_) => Value::Absent,
@@ -82,11 +82,11 @@ tables! {
                 Control::U(Some(function)) => Value::Code(function as u8),
                 _ => Value::Absent,
             };
-        "iec104.type_id": Kind::Integer, "Type identification, 0 to 255."
+        "iec104.type_id": Kind::Range(0, 255), "Type identification."
             => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.type_id.into()));
         "iec104.type": Kind::Name(types::NAMES), "Name of the type; absent if it is reserved or private."
             => |a| Value::maybe(a.asdu.and_then(|asdu| asdu.known), |known| Value::Code(known.id));
-        "iec104.cot": Kind::Integer, "Cause of transmission, 0 to 63."
+        "iec104.cot": Kind::Range(0, 63), "Cause of transmission."
             => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.cause.into()));
         "iec104.cause": Kind::Name(cause::NAMES), "Name of the cause; absent if it is reserved or private."
             => |a| Value::maybe(a.asdu, |asdu| cause_name(asdu.cause));
@@ -94,26 +94,26 @@ tables! {
             => |a| Value::maybe(a.asdu, |asdu| Value::Boolean(asdu.negative));
         "iec104.test": Kind::Boolean, "T: sent for a test."
             => |a| Value::maybe(a.asdu, |asdu| Value::Boolean(asdu.test));
-        "iec104.originator": Kind::Integer, "Originator address, 0 to 255; 0 is unused."
+        "iec104.originator": Kind::Range(0, 255), "Originator address; 0 is unused."
             => |a| Value::maybe(
                 a.asdu.and_then(|asdu| asdu.originator),
                 |originator| Value::Integer(originator.into()),
             );
-        "iec104.ca": Kind::Integer, "Common address of the station, 0 to 65535."
+        "iec104.ca": Kind::Range(0, 65_535), "Common address of the station."
             => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.common_address.into()));
         "iec104.sq": Kind::Boolean, "SQ: objects have consecutive addresses."
             => |a| Value::maybe(a.asdu, |asdu| Value::Boolean(asdu.sequence));
-        "iec104.count": Kind::Integer, "Number of objects that the ASDU announces, 0 to 127."
+        "iec104.count": Kind::Range(0, 127), "Number of objects that the ASDU announces."
             => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.count.into()));
-        "iec104.length": Kind::Integer, "Length of the APDU as it says: octets after the length octet, 4 to 253."
+        "iec104.length": Kind::Range(4, 253), "Length of the APDU as it says: octets after the length octet."
             => |a| Value::Integer(a.length.into());
     }
     object {
-        "ioa": Kind::Integer, "Address of the information object, 0 to 16777215."
+        "ioa": Kind::Range(0, 16_777_215), "Address of the information object."
             => |o| Value::Integer(o.address.into());
         "value": Kind::Number, "Value of the point, command or parameter: a number, or true and false."
             => |o| o.value;
-        "raw": Kind::Integer, "A normalized value as sent, -32768 to 32767; value is the fraction of 32768."
+        "raw": Kind::Range(-32_768, 32_767), "A normalized value as sent; value is the fraction of 32768."
             => |o| Value::maybe(o.raw, |raw| Value::Integer(raw.into()));
         "state": Kind::Name(State::NAMES), "Name of a value that is a state or a command."
             => |o| Value::maybe(o.state, |state| Value::Code(state as u8));
@@ -121,7 +121,7 @@ tables! {
             => |o| flag(o.transient);
         "select": Kind::Boolean, "S/E: the command selects; else it executes."
             => |o| flag(o.select);
-        "qualifier": Kind::Integer, "Qualifier of the type: QU, QL, QOI, RQT, KPA, QPA, QRP, COI, FRQ, SRQ, SCQ, LSQ or AFQ."
+        "qualifier": Kind::Range(0, 255), "Qualifier of the type: QU, QL, QOI, RQT, KPA, QPA, QRP, COI, FRQ, SRQ, SCQ, LSQ or AFQ."
             => |o| Value::maybe(o.qualifier, |qualifier| Value::Integer(qualifier.into()));
         "quality.invalid": Kind::Boolean, "IV: the value is not valid."
             => |o| flag(o.quality.get(quality::INVALID));
@@ -143,19 +143,19 @@ tables! {
             => |o| flag(o.time.map(TimeTag::substituted));
         "time_tag.summer_time": Kind::Boolean, "SU: the hour is that of summer time."
             => |o| flag(o.time.and_then(TimeTag::full).map(Cp56Time2a::summer_time));
-        "time_tag.day_of_week": Kind::Integer, "Monday 1 to Sunday 7, 0 is unused."
+        "time_tag.day_of_week": Kind::Range(0, 7), "Monday 1 to Sunday 7, 0 is unused."
             => |o| Value::maybe(
                 o.time.and_then(TimeTag::full),
                 |time| Value::Integer(time.day_of_week().into()),
             );
-        "time_tag.hour_ms": Kind::Integer, "CP24Time2a, which names no hour: milliseconds since the hour, 0 to 3599999."
+        "time_tag.hour_ms": Kind::Range(0, 3_599_999), "CP24Time2a, which names no hour: milliseconds since the hour."
             => |o| Value::maybe(
                 o.time.and_then(TimeTag::short).and_then(Cp24Time2a::millisecond_of_hour),
                 |milliseconds| Value::Integer(milliseconds.into()),
             );
-        "elapsed_ms": Kind::Integer, "CP16Time2a: duration, operating time or delay in milliseconds."
+        "elapsed_ms": Kind::Range(0, 65_535), "CP16Time2a: duration, operating time or delay in milliseconds."
             => |o| Value::maybe(o.elapsed, |time| Value::Integer(time.milliseconds().into()));
-        "counter.sequence": Kind::Integer, "SQ of a counter reading, 0 to 31."
+        "counter.sequence": Kind::Range(0, 31), "SQ of a counter reading."
             => |o| Value::maybe(o.counter, |counter| Value::Integer(counter.sequence().into()));
         "counter.carry": Kind::Boolean, "CY: the counter overflowed since it was last read."
             => |o| Value::maybe(o.counter, |counter| Value::Boolean(counter.carry()));
@@ -183,29 +183,29 @@ tables! {
             => |o| flag(o.output.get(protection::L2));
         "output.l3": Kind::Boolean, "CL3: command to the output circuit of phase L3."
             => |o| flag(o.output.get(protection::L3));
-        "changed": Kind::Integer, "CD: one bit for each of 16 states that changed; value holds the states."
+        "changed": Kind::Range(0, 65_535), "CD: one bit for each of 16 states that changed; value holds the states."
             => |o| Value::maybe(o.change, |change| Value::Integer(change.into()));
-        "freeze": Kind::Integer, "FRZ of a counter interrogation: read 0, freeze 1, freeze and reset 2, reset 3."
+        "freeze": Kind::Range(0, 3), "FRZ of a counter interrogation: read 0, freeze 1, freeze and reset 2, reset 3."
             => |o| Value::maybe(o.freeze, |freeze| Value::Integer(freeze.into()));
         "parameter.changed": Kind::Boolean, "LPC or BS1: parameters were changed at the station."
             => |o| flag(o.parameter_changed);
         "parameter.out_of_operation": Kind::Boolean, "POP: the parameter is not in operation."
             => |o| flag(o.out_of_operation);
-        "association": Kind::Integer, "AID: the users whose security statistics these are."
+        "association": Kind::Range(0, 65_535), "AID: the users whose security statistics these are."
             => |o| Value::maybe(o.association, |association| Value::Integer(association.into()));
-        "file.name": Kind::Integer, "NOF: name of the file or subdirectory, 0 to 65535."
+        "file.name": Kind::Range(0, 65_535), "NOF: name of the file or subdirectory."
             => |o| Value::maybe(o.file.name, |name| Value::Integer(name.into()));
-        "file.section": Kind::Integer, "NOS: name of the section, 0 to 255."
+        "file.section": Kind::Range(0, 255), "NOS: name of the section."
             => |o| Value::maybe(o.file.section, |section| Value::Integer(section.into()));
-        "file.length": Kind::Integer, "LOF or LOS: length of the file, section or segment in octets."
+        "file.length": Kind::Range(0, 16_777_215), "LOF or LOS: length of the file, section or segment in octets."
             => |o| Value::maybe(o.file.length, |length| Value::Integer(length.into()));
-        "file.checksum": Kind::Integer, "CHS: sum of the octets modulo 256."
+        "file.checksum": Kind::Range(0, 255), "CHS: sum of the octets modulo 256."
             => |o| Value::maybe(o.file.checksum, |checksum| Value::Integer(checksum.into()));
         "file.negative": Kind::Boolean, "FRQ or SRQ: negative confirmation, or section not ready."
             => |o| flag(o.file.negative);
-        "file.error": Kind::Integer, "The upper four bits of SCQ and AFQ: what went wrong, 0 to 15."
+        "file.error": Kind::Range(0, 15), "The upper four bits of SCQ and AFQ: what went wrong."
             => |o| Value::maybe(o.file.error, |error| Value::Integer(error.into()));
-        "file.status": Kind::Integer, "SOF: status of the file, 0 to 31."
+        "file.status": Kind::Range(0, 31), "SOF: status of the file."
             => |o| status(&o.file, |status| Value::Integer(status.code().into()));
         "file.last": Kind::Boolean, "LFD: the last file of the directory."
             => |o| status(&o.file, |status| Value::Boolean(status.last()));

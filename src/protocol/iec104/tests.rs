@@ -554,8 +554,12 @@ fn facts_tell_the_station() {
     feed(Direction::ToClient, &one(45, 7, 10, 1, &[1]));
     feed(Direction::ToClient, &one(45, 0x40 | 0x2E, 11, 1, &[1]));
     feed(Direction::ToClient, &i_frame(&[1, 0x83, 20, 0, 10, 0, 5, 0, 0, 0, 1, 1]));
-    let mut facts = Vec::new();
-    parser.facts(&mut |name, fact| facts.push(format!("{name}: {fact:?}")));
+    let (mut facts, mut names) = (Vec::new(), Vec::new());
+    parser.facts(&mut |name, fact| {
+        facts.push(format!("{name}: {fact:?}"));
+        names.push(name);
+    });
+    assert_eq!(names, PROTOCOL.facts);
     assert_eq!(
         facts,
         [

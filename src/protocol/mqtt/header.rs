@@ -236,6 +236,9 @@ impl Header {
     }
 }
 
+/// The greatest variable byte integer: four octets of seven bits.
+pub(super) const MOST_VARIABLE: i64 = (1 << 28) - 1;
+
 /// A variable byte integer (clause 1.5.5; 2.2.3 before level 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum VariableInteger {

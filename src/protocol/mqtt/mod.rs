@@ -46,6 +46,7 @@ pub static PROTOCOL: Protocol = Protocol {
     detect: detect::detect,
     start,
     servers: "MQTT brokers",
+    facts: session::FACTS,
 };
 
 fn start(start: Start) -> Box<dyn Parser> {

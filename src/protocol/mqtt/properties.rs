@@ -1,6 +1,6 @@
 //! The properties of MQTT 5 (clause 2.2.2): which there are, and those of one packet.
 
-use super::header::{PacketType, VariableInteger, variable_integer};
+use super::header::{MOST_VARIABLE, PacketType, VariableInteger, variable_integer};
 use super::reader::{Reader, Stop};
 use super::violation::Violation;
 use crate::bytes::Cursor;
@@ -264,7 +264,11 @@ impl Property {
     pub(super) const fn kind(&self) -> Kind {
         match self.encoding {
             Encoding::Text | Encoding::Topic | Encoding::Binary | Encoding::Pair => Kind::Text,
-            _ => Kind::Integer,
+            Encoding::Flag => Kind::Range(0, 255),
+            // Of a secret only the length is shown.
+            Encoding::TwoByte | Encoding::Secret => Kind::Range(0, 65_535),
+            Encoding::FourByte => Kind::Range(0, 4_294_967_295),
+            Encoding::Variable => Kind::Range(0, MOST_VARIABLE),
         }
     }
 

@@ -5,7 +5,7 @@
 //! [`record!`](crate::record).
 
 use super::connect::ConnectFlags;
-use super::header::PacketType;
+use super::header::{MOST_VARIABLE, PacketType};
 use super::packet::{Body, Packet, head};
 use super::properties::{Property, UserProperty};
 use super::publish::is_utf8;
@@ -33,8 +33,8 @@ macro_rules! packets {
             $(
                 Field {
                     name: concat!("mqtt.", $object, ".qos"),
-                    kind: Kind::Integer,
-                    doc: "QoS bits of the fixed header, 0 to 3.",
+                    kind: Kind::Range(0, 3),
+                    doc: "QoS bits of the fixed header.",
                 },
                 Field {
                     name: concat!("mqtt.", $object, ".retain"),
@@ -204,26 +204,26 @@ packets! {
     all |p| {
         "type": Kind::Name(PacketType::NAMES), "The packet's type."
             => Value::Code(p.header.kind as u8);
-        "version": Kind::Integer, "Protocol level: 3, 4 (MQTT 3.1.1) or 5."
+        "version": Kind::Range(3, 5), "Protocol level: 3, 4 (MQTT 3.1.1) or 5."
             => Value::maybe(p.dialect, |dialect| Value::Integer(dialect.level as i64));
         "version_inferred": Kind::Boolean, "Whether the level is a conclusion, as no CONNECT was seen."
             => Value::maybe(p.dialect, |dialect| Value::Boolean(dialect.inferred));
-        "length": Kind::Integer, "Remaining length: octets after the fixed header."
+        "length": Kind::Range(0, MOST_VARIABLE), "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
-        "skipped_length": Kind::Integer, "Octets at the end of a packet other than PUBLISH that were not looked at."
+        "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets at the end of a packet other than PUBLISH that were not looked at."
             => if p.header.kind == PacketType::Publish { Value::Absent } else { skipped(p) };
     }
 
     "connect" Connect |p| {
         "protocol_string": Kind::Text, "Protocol name: MQTT, or MQIsdp for level 3."
             => p.connect(|c| text(c.protocol_name));
-        "protocol_version": Kind::Integer, "Protocol level, without the mark of a bridge."
+        "protocol_version": Kind::Range(0, 255), "Protocol level, without the mark of a bridge."
             => p.connect(|c| integer(c.version()));
         "bridge": Kind::Boolean, "Whether the level is marked as a bridge's (0x80)."
             => p.connect(|c| Value::maybe(c.bridge(), Value::Boolean));
         "client_id": Kind::Text, "Client identifier; empty if the server shall assign one."
             => p.connect(|c| text(c.client_id));
-        "keep_alive": Kind::Integer, "Seconds, 0 for none."
+        "keep_alive": Kind::Range(0, 65_535), "Seconds, 0 for none."
             => p.connect(|c| integer(c.keep_alive));
         "flags.username": Kind::Boolean, "Whether there is a user name."
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.username())));
@@ -231,7 +231,7 @@ packets! {
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.password())));
         "flags.will_retain": Kind::Boolean, "Whether the will is to be retained."
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.will_retain())));
-        "flags.will_qos": Kind::Integer, "QoS of the will, 0 to 3."
+        "flags.will_qos": Kind::Range(0, 3), "QoS of the will."
             => p.connect(|c| integer(c.flags.map(ConnectFlags::will_qos)));
         "flags.will": Kind::Boolean, "Whether there is a will."
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.will())));
@@ -239,13 +239,13 @@ packets! {
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.clean())));
         "username": Kind::Text, "User name."
             => p.connect(|c| text(c.username));
-        "password_length": Kind::Integer, "Octets of the password, which is never shown."
+        "password_length": Kind::Range(0, 65_535), "Octets of the password, which is never shown."
             => p.connect(|c| integer(c.password_length.map(|length| length as u32)));
         "will.topic": Kind::Text, "Topic that the will is published to."
             => p.connect(|c| text(c.will_topic));
         "will.message": Kind::Text, "Payload of the will, its first 1024 octets."
             => p.connect(|c| text(c.will_message.map(head)));
-        "will.payload_length": Kind::Integer, "Octets of the will's payload."
+        "will.payload_length": Kind::Range(0, 65_535), "Octets of the will's payload."
             => p.connect(|c| integer(c.will_message.map(|message| message.len() as u32)));
         properties "properties" (p.properties) [
             session_expiry_interval receive_maximum maximum_packet_size topic_alias_maximum
@@ -264,7 +264,7 @@ packets! {
                 Body::Connack { session_present } => Value::Boolean(session_present),
                 _ => Value::Absent,
             };
-        "return_code": Kind::Integer, "Return code (levels 3 and 4) or reason code."
+        "return_code": Kind::Range(0, 255), "Return code (levels 3 and 4) or reason code."
             => integer(p.code);
         "reason": Kind::Name(&reason::CONNACK), "The code's name."
             => named(&reason::CONNACK, p.code);
@@ -282,11 +282,11 @@ packets! {
             => p.publish(|m| text(m.aliased.or(m.topic)));
         "topic_resolved": Kind::Boolean, "True if the topic is what an alias stands for."
             => p.publish(|m| Value::maybe(m.aliased, |_| Value::Boolean(true)));
-        "message_id": Kind::Integer, "Packet identifier, with QoS 1 and 2."
+        "message_id": Kind::Range(0, 65_535), "Packet identifier, with QoS 1 and 2."
             => integer(p.id);
         "message": Kind::Text, "The payload, its first 1024 octets."
             => p.publish(|m| text(m.payload.map(head)));
-        "payload_length": Kind::Integer, "Octets of the payload."
+        "payload_length": Kind::Range(0, MOST_VARIABLE), "Octets of the payload."
             => p.publish(|m| integer(m.payload.map(|payload| (payload.len() + p.skipped) as u32)));
         "payload_utf8": Kind::Boolean, "Whether what was looked at of the payload is UTF-8."
             => p.publish(|m| Value::maybe(m.payload, |payload| {
@@ -294,7 +294,7 @@ packets! {
             }));
         "truncated": Kind::Boolean, "True if not all of the payload was looked at."
             => if p.skipped > 0 { Value::Boolean(true) } else { Value::Absent };
-        "skipped_length": Kind::Integer, "Octets of the payload that were not looked at."
+        "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets of the payload that were not looked at."
             => skipped(p);
         properties "properties" (p.properties) [
             payload_format_indicator message_expiry_interval topic_alias response_topic
@@ -306,65 +306,65 @@ packets! {
     }
 
     "puback" Puback |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
-        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RECEIVED), "The code's name."
             => named(&reason::RECEIVED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "pubrec" Pubrec |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
-        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RECEIVED), "The code's name."
             => named(&reason::RECEIVED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "pubrel" Pubrel |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
-        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RELEASED), "The code's name."
             => named(&reason::RELEASED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "pubcomp" Pubcomp |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
-        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RELEASED), "The code's name."
             => named(&reason::RELEASED, p.code);
         properties "properties" (p.properties) [reason_string];
     }
 
     "subscribe" Subscribe |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
         properties "properties" (p.properties) [subscription_identifier];
         list "topics" of SUBSCRIPTION, "What is subscribed to."
             => |visit| p.subscriptions().for_each(|subscription| visit(&subscription));
     }
 
     "suback" Suback |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
         properties "properties" (p.properties) [reason_string];
-        list "qos_granted" of NUMBER, "A return or reason code for each topic filter."
-            => |visit| p.codes().for_each(|code| visit(&Number(Value::Integer(code.into()))));
+        list "qos_granted" of CODE, "A return or reason code for each topic filter."
+            => |visit| p.codes().for_each(|code| visit(&Code(code)));
         list "reasons" of SUBACK_REASON, "The codes' names."
             => |visit| p.codes().for_each(|code| visit(&SubackReason(code)));
     }
 
     "unsubscribe" Unsubscribe |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
         properties "properties" (p.properties) [];
         list "topics" of FILTER, "What is unsubscribed from."
             => |visit| p.subscriptions().for_each(|subscription| visit(&Filter(subscription.filter)));
     }
 
     "unsuback" Unsuback |p| {
-        "message_id": Kind::Integer, "Packet identifier." => integer(p.id);
+        "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
         properties "properties" (p.properties) [reason_string];
-        list "reason_codes" of NUMBER, "A reason code for each topic filter (level 5)."
-            => |visit| p.codes().for_each(|code| visit(&Number(Value::Integer(code.into()))));
+        list "reason_codes" of CODE, "A reason code for each topic filter (level 5)."
+            => |visit| p.codes().for_each(|code| visit(&Code(code)));
         list "reasons" of UNSUBACK_REASON, "The codes' names."
             => |visit| p.codes().for_each(|code| visit(&UnsubackReason(code)));
     }
@@ -374,7 +374,7 @@ packets! {
     "pingresp" Pingresp |p| {}
 
     "disconnect" Disconnect |p| {
-        "reason_code": Kind::Integer, "Reason code (level 5)." => integer(p.code);
+        "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::DISCONNECT), "The code's name."
             => named(&reason::DISCONNECT, p.code);
         properties "properties" (p.properties) [
@@ -383,7 +383,7 @@ packets! {
     }
 
     "auth" Auth |p| {
-        "reason_code": Kind::Integer, "Reason code." => integer(p.code);
+        "reason_code": Kind::Range(0, 255), "Reason code." => integer(p.code);
         "reason": Kind::Name(&reason::AUTH), "The code's name."
             => named(&reason::AUTH, p.code);
         properties "properties" (p.properties) [
@@ -415,6 +415,8 @@ fn skipped<'a>(packet: &Packet<'_>) -> Value<'a> {
 
 struct Number<'a>(Value<'a>);
 
+struct Code(u8);
+
 struct Filter<'a>(&'a [u8]);
 
 struct SubackReason(u8);
@@ -425,7 +427,15 @@ record! {
     /// A number.
     static NUMBER: Number<'a> = "number";
     fields {
-        "": Kind::Integer, "The number." => |n| n.0;
+        "": Kind::Range(0, MOST_VARIABLE), "The number." => |n| n.0;
+    }
+}
+
+record! {
+    /// A return or reason code.
+    static CODE: Code = "code";
+    fields {
+        "": Kind::Range(0, 255), "The code." => |c| Value::Integer(c.0.into());
     }
 }
 
@@ -470,7 +480,7 @@ record! {
     fields {
         "topic": Kind::Text, "The topic filter."
             => |s| Value::Text(s.filter);
-        "qos": Kind::Integer, "The highest QoS that is wanted, 0 to 3."
+        "qos": Kind::Range(0, 3), "The highest QoS that is wanted."
             => |s| Value::Integer(s.options.qos().into());
         "no_local": Kind::Boolean, "Whether the client's own messages are not wanted (level 5)."
             => |s| Value::maybe(s.options_v5(), |options| Value::Boolean(options.no_local()));
@@ -478,7 +488,7 @@ record! {
             => |s| Value::maybe(s.options_v5(), |options| {
                 Value::Boolean(options.retain_as_published())
             });
-        "retain_handling": Kind::Integer, "Retained messages: 0 always, 1 if new, 2 never (level 5)."
+        "retain_handling": Kind::Range(0, 3), "Retained messages: 0 always, 1 if new, 2 never (level 5)."
             => |s| integer(s.options_v5().map(Options::retain_handling));
     }
 }

@@ -146,6 +146,10 @@ fn resolve<'a>(
     }
 }
 
+/// All names that a tally tells something under, in the order in which people read them.
+pub(super) const FACTS: &[&str] =
+    &["clients", "users", "subscriptions", "messages in", "messages out", "refused logins"];
+
 /// What people want to know of a broker.
 #[derive(Debug, Default)]
 struct Tally {

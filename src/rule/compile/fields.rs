@@ -94,7 +94,7 @@ impl Compiler<'_, '_> {
                 modifiers.comparison == Comparison::Equals,
                 "compare it with `true` or `false`",
             ),
-            Kind::Integer | Kind::Number => (
+            Kind::Integer | Kind::Range(..) | Kind::Number => (
                 "a number",
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
                 "numbers have `lt`, `lte`, `gt` and `gte`",
@@ -104,15 +104,17 @@ impl Compiler<'_, '_> {
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Cidr),
                 "compare it with an address, or with a network by `cidr`",
             ),
-            Kind::Time => ("a moment", false, "only `exists` has a meaning here"),
+            Kind::Time => (
+                "a moment",
+                matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
+                "moments have `lt`, `lte`, `gt` and `gte`",
+            ),
         };
         if modifiers.cased && !matches!(kind, Kind::Text | Kind::Name(_)) {
             return self
                 .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
         }
-        let asks_presence = modifiers.comparison == Comparison::Exists
-            || matches!((kind, modifiers.comparison), (Kind::Time, Comparison::Equals));
-        if right || asks_presence {
+        if right || modifiers.comparison == Comparison::Exists {
             return Some(());
         }
         let message = format!("`{}` is {what}: this comparison means nothing", name.value);

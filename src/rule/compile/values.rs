@@ -9,9 +9,10 @@ use crate::event::Kind;
 use crate::rule::diagnostic::did_you_mean;
 use crate::rule::modifier::{Comparison, Modifiers, Order, RegexFlags};
 use crate::rule::pattern::{Pattern, Shape};
-use crate::rule::predicate::{Ranges, Test, TextTest, flag_point, number_point};
+use crate::rule::predicate::{Ranges, Test, TextTest, flag_point, number_point, time_point};
 use crate::rule::sigma::{Item, Spanned};
 use crate::rule::yaml::{Meaning, Scalar, Span};
+use crate::time::Timestamp;
 
 /// Whole numbers up to here are exact as floating point numbers.
 const EXACT: i64 = 1 << 53;
@@ -74,19 +75,18 @@ impl Compiler<'_, '_> {
                 Meaning::Boolean(flag) => Test::Points(Ranges::point(flag.into())),
                 _ => return self.mistaken(value, name, "a flag", "`true` or `false`"),
             },
-            Kind::Integer => match integers(modifiers.comparison, scalar) {
-                Some(ranges) => Test::Points(ranges),
-                None => return self.mistaken(value, name, "a whole number", "a whole number"),
-            },
-            Kind::Number => match numbers(modifiers.comparison, scalar) {
-                Some(ranges) => Test::Points(ranges),
-                None => return self.mistaken(value, name, "a number", "a number"),
-            },
-            Kind::Address => self.addresses(modifiers, value, name)?,
-            Kind::Time => {
-                return self
-                    .wrong(*span, "moments cannot be compared yet, only `exists` and `null`");
+            Kind::Integer => Test::Points(self.integers(
+                (i64::MIN, i64::MAX),
+                modifiers.comparison,
+                value,
+                name,
+            )?),
+            Kind::Range(least, most) => {
+                Test::Points(self.integers((least, most), modifiers.comparison, value, name)?)
             }
+            Kind::Number => Test::Points(self.numbers(modifiers.comparison, value, name)?),
+            Kind::Address => self.addresses(modifiers, value, name)?,
+            Kind::Time => Test::Points(self.moments(modifiers.comparison, value, name)?),
         };
         Some(Atom::Test(test))
     }
@@ -100,6 +100,97 @@ impl Compiler<'_, '_> {
     ) -> Option<T> {
         let message = format!("`{}` is {is}, and this is {}", name.value, value.value.what());
         self.wrong_with(value.span, message, Some(format!("{expected} stands here")))
+    }
+
+    /// The whole numbers from `least` to `most` that the comparison lets through. One that lets
+    /// none through, or all though it names a limit, is a mistake.
+    fn integers(
+        &mut self,
+        (least, most): (i64, i64),
+        comparison: Comparison,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        let scalar = &value.value;
+        let Some(asked) = integers(comparison, scalar) else {
+            return self.mistaken(value, name, "a whole number", "a whole number");
+        };
+        let all = Ranges::new(least, most);
+        let possible = asked.and(&all);
+        let is_within = whole(scalar).map_or_else(
+            || number(scalar).is_some_and(|limit| (least as f64..most as f64).contains(&limit)),
+            |limit| (least..=most).contains(&limit),
+        );
+        let how_often = if possible.iter().next().is_none() {
+            "never"
+        } else if possible == all && !is_within {
+            "always"
+        } else {
+            return Some(possible);
+        };
+        let side = match comparison {
+            Comparison::Order(Order::Less) => "below ",
+            Comparison::Order(Order::LessOrEqual) => "at most ",
+            Comparison::Order(Order::Greater) => "above ",
+            Comparison::Order(Order::GreaterOrEqual) => "at least ",
+            _ => "",
+        };
+        let message = format!("`{}` is {how_often} {side}{}", name.value, scalar.text);
+        self.wrong_with(value.span, message, Some(format!("it is {least} to {most}")))
+    }
+
+    fn moments(
+        &mut self,
+        comparison: Comparison,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        const AS_IN: &str = "as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30";
+        let text = value.value.text.as_str();
+        let Some(moment) = moment(text) else {
+            return self.wrong_with(
+                value.span,
+                format!("`{text}` is no moment"),
+                Some(AS_IN.into()),
+            );
+        };
+        let (first, last) = (0, time_point(Timestamp::NEVER));
+        let at = moment.as_microsecond();
+        if !(first..=last).contains(&at) {
+            let help = "moments are from 1970 to 2554".to_owned();
+            let message = format!("`{}` is never near {text}", name.value);
+            return self.wrong_with(value.span, message, Some(help));
+        }
+        if moment.subsec_nanosecond() % 1000 != 0 {
+            let help = "records have microseconds".to_owned();
+            return self.wrong_with(value.span, format!("`{text}` is too fine"), Some(help));
+        }
+        Some(match comparison {
+            Comparison::Order(Order::Less) => Ranges::new(first, at - 1),
+            Comparison::Order(Order::LessOrEqual) => Ranges::new(first, at),
+            Comparison::Order(Order::Greater) => Ranges::new(at + 1, last),
+            Comparison::Order(Order::GreaterOrEqual) => Ranges::new(at, last),
+            _ => Ranges::point(at),
+        })
+    }
+
+    fn numbers(
+        &mut self,
+        comparison: Comparison,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Ranges<i64>> {
+        let scalar = &value.value;
+        if is_inexact(scalar) {
+            let message =
+                format!("`{}` cannot tell {} from its neighbours", name.value, scalar.text);
+            let help = format!("whole numbers are exact from -{EXACT} to {EXACT}");
+            return self.wrong_with(value.span, message, Some(help));
+        }
+        match numbers(comparison, scalar) {
+            Some(ranges) => Some(ranges),
+            None => self.mistaken(value, name, "a number", "a number"),
+        }
     }
 
     /// Text as other tools read it too.
@@ -240,6 +331,17 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// A moment in ISO 8601. Without an offset it is UTC, as in the tools that search records, and
+/// without a time it is the beginning of the day.
+fn moment(text: &str) -> Option<jiff::Timestamp> {
+    if let Ok(moment) = text.parse() {
+        return Some(moment);
+    }
+    // A time zone in brackets would be read over.
+    let civil: jiff::civil::DateTime = (!text.contains('[')).then(|| text.parse().ok())??;
+    jiff::tz::Offset::UTC.to_timestamp(civil).ok()
+}
+
 fn pattern(text: &str, comparison: Comparison) -> Pattern {
     let pattern = Pattern::parse(text);
     match comparison {
@@ -270,7 +372,7 @@ fn whole(scalar: &Scalar) -> Option<i64> {
 /// The number that a scalar is, in quotes or not.
 fn number(scalar: &Scalar) -> Option<f64> {
     let number = match scalar.meaning {
-        Meaning::Integer(number) if number.abs() <= EXACT => number as f64,
+        Meaning::Integer(number) => number as f64,
         Meaning::Float(number) => number,
         Meaning::Quoted => scalar.text.parse().ok()?,
         _ => return None,
@@ -278,9 +380,33 @@ fn number(scalar: &Scalar) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
+/// Whether the scalar is written as a whole number.
+fn is_written_whole(scalar: &Scalar) -> bool {
+    let digits = scalar.text.strip_prefix(['+', '-']).unwrap_or(&scalar.text);
+    !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+/// Whether the scalar is a whole number that 64 bits do not hold.
+fn is_beyond(scalar: &Scalar) -> bool {
+    match scalar.meaning {
+        Meaning::Float(number) => number.fract() == 0.0 && number.abs() >= LARGEST,
+        Meaning::Quoted => is_written_whole(scalar) && scalar.text.parse::<i64>().is_err(),
+        _ => false,
+    }
+}
+
+/// Whether the scalar is a whole number that has no floating point number of its own.
+fn is_inexact(scalar: &Scalar) -> bool {
+    if let Meaning::Integer(number) = scalar.meaning {
+        return number.unsigned_abs() > EXACT.unsigned_abs();
+    }
+    is_written_whole(scalar) && number(scalar).is_some_and(|number| number.abs() > EXACT as f64)
+}
+
 fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
     let Comparison::Order(order) = comparison else {
-        return whole(scalar).map(Ranges::point);
+        let beyond = || is_beyond(scalar).then(Ranges::default);
+        return whole(scalar).map(Ranges::point).or_else(beyond);
     };
     if let Some(limit) = whole(scalar) {
         return Some(match order {
@@ -296,6 +422,8 @@ fn integers(comparison: Comparison, scalar: &Scalar) -> Option<Ranges<i64>> {
     }
     let limit = number(scalar)?;
     Some(match order {
+        Order::Less | Order::LessOrEqual if limit < -LARGEST => Ranges::default(),
+        Order::Greater | Order::GreaterOrEqual if limit >= LARGEST => Ranges::default(),
         Order::Less | Order::LessOrEqual => Ranges::new(i64::MIN, limit.floor() as i64),
         Order::Greater | Order::GreaterOrEqual => Ranges::new(limit.ceil() as i64, i64::MAX),
     })

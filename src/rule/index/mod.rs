@@ -20,7 +20,7 @@ pub(super) struct FieldIndex {
 
 #[derive(Debug, Clone)]
 enum By {
-    /// Flags, codes and whole numbers.
+    /// Flags, codes, moments and whole numbers.
     Codes(PointIndex<i64>),
     /// Numbers that may be fractions.
     Numbers(PointIndex<i64>),
@@ -28,8 +28,6 @@ enum By {
     Addresses { v4: PointIndex<u32>, v6: PointIndex<u128> },
     /// Text.
     Texts(TextIndex),
-    /// Only whether it is there.
-    Presence,
 }
 
 /// A predicate of the field that is indexed.
@@ -51,7 +49,12 @@ impl FieldIndex {
     /// Builds the index of a field whose values are of this kind.
     pub(super) fn new(kind: Kind, questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
         let by = match kind {
-            Kind::Boolean | Kind::Integer | Kind::Number | Kind::Name(_) => {
+            Kind::Boolean
+            | Kind::Integer
+            | Kind::Range(..)
+            | Kind::Number
+            | Kind::Name(_)
+            | Kind::Time => {
                 let index = PointIndex::new(questions, classes, |test| match test {
                     Test::Points(ranges) => Some(ranges),
                     _ => None,
@@ -69,7 +72,6 @@ impl FieldIndex {
                 }),
             },
             Kind::Text => By::Texts(TextIndex::new(questions, classes)),
-            Kind::Time => By::Presence,
         };
         Self { present: classes.of(&present(questions)), by }
     }
@@ -80,7 +82,6 @@ impl FieldIndex {
             By::Codes(index) | By::Numbers(index) => index.is_flat(),
             By::Addresses { v4, v6 } => v4.is_flat() && v6.is_flat(),
             By::Texts(_) => false,
-            By::Presence => true,
         }
     }
 

@@ -34,7 +34,7 @@ fn mistakes_in_fields_and_values() {
         ),
         (
             "thing.ca: 1.5",
-            "`thing.ca` is a whole number, and this is a number (a whole number stands here)",
+            "`thing.ca` is a whole number, and this is a fraction (a whole number stands here)",
         ),
         (
             "thing.ca|contains: 1",
@@ -48,7 +48,7 @@ fn mistakes_in_fields_and_values() {
         ),
         (
             "thing.value: .nan",
-            "`thing.value` is a number, and this is a number (a number stands here)",
+            "`thing.value` is a number, and this is no number (a number stands here)",
         ),
         ("thing.peer: 10.0.0.300", "`10.0.0.300` is no address (as in 10.20.0.10 or 2001:db8::1)"),
         (
@@ -64,7 +64,30 @@ fn mistakes_in_fields_and_values() {
             "thing.peer|startswith: '10.'",
             "`thing.peer` is an address: this comparison means nothing (compare it with an address, or with a network by `cidr`)",
         ),
-        ("thing.time: '2026-01-01'", "moments cannot be compared yet, only `exists` and `null`"),
+        (
+            "thing.time|lt: yesterday",
+            "`yesterday` is no moment (as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30)",
+        ),
+        (
+            "thing.time|gt: 1795900000",
+            "`1795900000` is no moment (as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30)",
+        ),
+        (
+            "thing.time|gt: '2026-02-30'",
+            "`2026-02-30` is no moment (as in 2026-11-30T06:30:00Z, 2026-11-30T07:30:00.5+01:00 or 2026-11-30)",
+        ),
+        (
+            "thing.time|gt: 1969-12-31T23:59:59Z",
+            "`thing.time` is never near 1969-12-31T23:59:59Z (moments are from 1970 to 2554)",
+        ),
+        (
+            "thing.time: 2026-11-30T06:30:00.0000001Z",
+            "`2026-11-30T06:30:00.0000001Z` is too fine (records have microseconds)",
+        ),
+        (
+            "thing.time|contains: '2026'",
+            "`thing.time` is a moment: this comparison means nothing (moments have `lt`, `lte`, `gt` and `gte`)",
+        ),
         ("thing.topic|exists: yes", "`exists` is `true` or `false`"),
         ("thing.topic: true", "`true` without quotes is a boolean to many tools (write 'true')"),
         ("thing.topic|contains: null", "nothing to compare with: a plain `null` asks for absence"),
@@ -88,6 +111,55 @@ fn mistakes_in_fields_and_values() {
         ),
     ] {
         assert_eq!(mistakes(&item(detection)), [message], "{detection}");
+    }
+}
+
+#[test]
+fn numbers_beyond_what_a_field_can_be() {
+    const WORD: &str = "-9223372036854775808 to 9223372036854775807";
+    for (detection, message) in [
+        ("thing.type_id: 300", "`thing.type_id` is never 300 (it is 0 to 255)"),
+        ("thing.type_id: [1, '256']", "`thing.type_id` is never 256 (it is 0 to 255)"),
+        ("thing.type_id|neq: -1", "`thing.type_id` is never -1 (it is 0 to 255)"),
+        ("thing.type_id: 1e20", "`thing.type_id` is never 1e20 (it is 0 to 255)"),
+        ("thing.type_id|gt: 255", "`thing.type_id` is never above 255 (it is 0 to 255)"),
+        ("thing.type_id|gte: 255.5", "`thing.type_id` is never at least 255.5 (it is 0 to 255)"),
+        ("thing.type_id|lt: 0", "`thing.type_id` is never below 0 (it is 0 to 255)"),
+        ("thing.type_id|lt: 256", "`thing.type_id` is always below 256 (it is 0 to 255)"),
+        ("thing.type_id|gt: -0.5", "`thing.type_id` is always above -0.5 (it is 0 to 255)"),
+        (
+            "thing.ca: 9223372036854775808",
+            &format!("`thing.ca` is never 9223372036854775808 (it is {WORD})"),
+        ),
+        (
+            "thing.ca: '-99999999999999999999'",
+            &format!("`thing.ca` is never -99999999999999999999 (it is {WORD})"),
+        ),
+        (
+            "thing.ca: 0x10000000000000000",
+            &format!("`thing.ca` is never 0x10000000000000000 (it is {WORD})"),
+        ),
+        ("thing.ca|gte: 1e30", &format!("`thing.ca` is never at least 1e30 (it is {WORD})")),
+        ("thing.ca|lt: 1e30", &format!("`thing.ca` is always below 1e30 (it is {WORD})")),
+        (
+            "thing.value: 9007199254740993",
+            "`thing.value` cannot tell 9007199254740993 from its neighbours (whole numbers are exact from -9007199254740992 to 9007199254740992)",
+        ),
+        (
+            "thing.value|gt: -99999999999999999999",
+            "`thing.value` cannot tell -99999999999999999999 from its neighbours (whole numbers are exact from -9007199254740992 to 9007199254740992)",
+        ),
+    ] {
+        assert_eq!(mistakes(&item(detection)), [message], "{detection}");
+    }
+    for right in [
+        "thing.type_id: [0, 255]",
+        "thing.type_id|gte: 0",
+        "thing.type_id|lt: 0.5",
+        "thing.ca: [-9223372036854775808, 9223372036854775807]",
+        "thing.value: [1e30, -9007199254740992, .inf]",
+    ] {
+        assert_eq!(mistakes(&item(right)), Vec::<String>::new(), "{right}");
     }
 }
 

@@ -66,6 +66,8 @@ record! {
     fields {
         "thing.ca": Kind::Integer, "A whole number."
             => |t| Value::maybe(t.address, Value::Integer);
+        "thing.type_id": Kind::Range(0, 255), "The same, where an octet holds it."
+            => |t| Value::maybe(t.address.filter(|ca| (0..256).contains(ca)), Value::Integer);
         "thing.cause": Kind::Name(CAUSES), "A name."
             => |t| Value::maybe(t.cause, Value::Code);
         "thing.negative": Kind::Boolean, "A flag."

@@ -21,7 +21,8 @@ enum Plain {
     Number(f64),
     Text(String),
     Address(IpAddr),
-    Moment,
+    /// Nanoseconds.
+    Moment(u64),
 }
 
 fn plain(value: Value<'_>, kind: Kind) -> Option<Plain> {
@@ -34,7 +35,7 @@ fn plain(value: Value<'_>, kind: Kind) -> Option<Plain> {
         (Value::Code(code), Kind::Name(names)) => Plain::Text(names[code as usize].to_owned()),
         (Value::Text(text), _) => Plain::Text(String::from_utf8_lossy(text).into_owned()),
         (Value::Address(address), _) => Plain::Address(address),
-        (Value::Time(_), _) => Plain::Moment,
+        (Value::Time(time), _) => Plain::Moment(time.as_nanos()),
         (Value::Code(_), _) => unreachable!("codes are of names"),
     })
 }
@@ -108,6 +109,17 @@ fn compare(found: &Plain, modifiers: Modifiers, wanted: &Scalar) -> bool {
                 Order::GreaterOrEqual => *number >= limit,
             }
         }
+        (Comparison::Order(order), Plain::Moment(nanos)) => {
+            let limit: jiff::Timestamp = text.parse().expect("a moment");
+            // Records have microseconds.
+            let (moment, limit) = (nanos / 1000, limit.as_microsecond() as u64);
+            match order {
+                Order::Less => moment < limit,
+                Order::LessOrEqual => moment <= limit,
+                Order::Greater => moment > limit,
+                Order::GreaterOrEqual => moment >= limit,
+            }
+        }
         (Comparison::Cidr, Plain::Address(address)) => {
             text.parse::<ipnet::IpNet>().expect("a network").contains(address)
         }
@@ -163,6 +175,9 @@ const ADDRESSES: &[&str] = &["10.0.0.1", "10.0.0.2", "10.0.1.1", "192.0.2.7", "2
 const NETWORKS: &[&str] =
     &["10.0.0.0/24", "10.0.0.0/8", "0.0.0.0/0", "2001:db8::/32", "::/0", "10.0.0.1/32"];
 const WHOLE: &[i64] = &[-1, 0, 1, 2, 255, 256, 1023, 1024, 1025, 5000, 65535, 16_777_215];
+const MOMENTS: &[&str] =
+    &["1970-01-01T00:00:00.000005Z", "1970-01-01T00:00:00.000006Z", "2026-11-23T05:56:29Z"];
+const NANOS: &[u64] = &[0, 5000, 5999, 6000, 1_795_413_389_000_000_000, u64::MAX];
 const FRACTIONS: &[f64] = &[-1.5, 0.0, 0.1, 0.2, 1.0, 1.5, 16.0, 1e30];
 
 fn quoted(text: &str) -> String {
@@ -216,6 +231,7 @@ fn items() -> impl Strategy<Value = String> {
         on("thing.value", &[""], prop_oneof![fractions(), Just("true".to_owned())].boxed()),
         on("thing.value", order, fractions()),
         on("thing.peer", &[""], pick(ADDRESSES)),
+        on("thing.time", order, pick(MOMENTS)),
         on("thing.peer", &["|cidr"], pick(NETWORKS)),
         on("src_ip", &["|cidr"], pick(NETWORKS)),
         on(
@@ -233,6 +249,8 @@ fn items() -> impl Strategy<Value = String> {
         ));
         choices.push(on(field, order, whole()));
     }
+    let octets = prop::sample::select(&["1", "2", "254"][..]).prop_map(str::to_owned).boxed();
+    choices.push(on("thing.type_id", &["", "|lt", "|lte", "|gt", "|gte"], octets));
     for field in ["thing.topic", "thing.detail"] {
         choices.push(on(field, words, pick(WORDS)));
         choices.push(on(field, &["", "|cased"], pick(PATTERNS)));
@@ -324,7 +342,7 @@ fn things() -> impl Strategy<Value = Thing> {
             prop::collection::vec(texts(), 0..3),
         ),
         prop::option::of(prop::sample::select(ADDRESSES)),
-        prop::option::of(Just(5)),
+        prop::option::of(prop::sample::select(NANOS)),
         prop::collection::vec(object, 0..4),
     )
         .prop_map(

@@ -102,6 +102,33 @@ fn whole_numbers() {
 }
 
 #[test]
+fn moments() {
+    let time: jiff::Timestamp = "2026-11-23T05:56:29.123456789Z".parse().unwrap();
+    let time = Some(time.as_nanosecond() as u64);
+    let thing = Thing { time, ..Thing::default() };
+    for (detection, expected) in [
+        ("thing.time|gt: 2026-11-23", true),
+        ("thing.time|lt: 2026-11-23", false),
+        ("thing.time|gte: 2026-11-23T05:56:29Z", true),
+        ("thing.time|gt: '2026-11-23 05:56:30'", false),
+        ("thing.time|lt: 2026-11-23T06:56:29+01:00", false),
+        ("thing.time|lt: 2026-11-23T06:56:29.5+0100", true),
+        // As written in the record, with microseconds.
+        ("thing.time: 2026-11-23T05:56:29.123456+0000", true),
+        ("thing.time|lte: 2026-11-23T05:56:29.123456Z", true),
+        ("thing.time|gt: 2026-11-23T05:56:29.123456Z", false),
+        ("thing.time: [2026-11-23, 2026-11-24]", false),
+        ("thing.time|gte: 2026-11-23T05:56:00Z, thing.time|lt: 2026-11-23T05:57:00Z", true),
+        ("thing.time|exists: true", true),
+        ("thing.time: '*'", true),
+    ] {
+        assert_eq!(holds(&item(detection), &thing), expected, "{detection}");
+    }
+    assert!(!holds(&item("thing.time|gt: 1970-01-01"), &Thing::default()), "absent is not later");
+    assert!(holds(&item("timestamp|lt: 1970-01-01T00:00:01Z"), &Thing::default()), "the context's");
+}
+
+#[test]
 fn names_and_codes_are_both_values() {
     let thing = Thing { cause: Some(3), ..Thing::default() };
     for (detection, expected) in [
@@ -276,7 +303,9 @@ examples: [{capture: pcaps/demo.pcap, alerts: 3}]
     let rule = &set.rules[0];
     assert_eq!(rule.techniques, ["T0855", "T1692.001"]);
     assert_eq!((rule.level, rule.status), (Level::High, Some(Status::Test)));
-    let [Example { capture, alerts: 3, placeholders }] = &rule.examples[..] else { panic!() };
+    let [Example { capture, alerts: 3, placeholders, line: 14 }] = &rule.examples[..] else {
+        panic!()
+    };
     assert!(capture == "pcaps/demo.pcap" && placeholders.is_empty());
     assert_eq!(rule.signature_id, 218_762_457, "stable: people filter by it");
     assert_eq!(rule.date, "2026-11-23");

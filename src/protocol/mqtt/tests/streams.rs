@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use crate::flow::Direction;
 
-use super::{CONNECT_3, CONNECT_4, CONNECT_5, Stream, connect, decode, decode_at};
+use super::{CONNECT_3, CONNECT_4, CONNECT_5, PROTOCOL, Stream, connect, decode, decode_at};
 
 /// Packets of every type, in an order that a client and a broker could not have.
 fn every_packet(level: u8) -> Vec<&'static [u8]> {
@@ -187,7 +187,7 @@ fn a_subscribe_beyond_the_limit_is_told_as_far_as_it_is_kept() {
     assert_eq!(lines.len(), 3);
     let start = "SUBSCRIBE 4 mqtt.skipped_length=151430 qos=1 message_id=1 topics=[a/0 a/0";
     assert!(lines[1].starts_with(start), "{}", &lines[1][..100]);
-    assert_eq!(lines[1].matches("a/0").count(), (super::PROTOCOL.max_kept - 6) / 4);
+    assert_eq!(lines[1].matches("a/0").count(), (PROTOCOL.max_kept - 6) / 4);
 }
 
 fn joined(stream: &[u8]) -> Vec<String> {
@@ -288,7 +288,10 @@ fn facts() {
     stream.direction = Direction::ToClient;
     stream.feed(b"\x20\x02\0\x05\x30\x03\0\x01b\x30\x03\0\x01b");
     let mut facts = Vec::new();
-    stream.parser.facts(&mut |name, fact| facts.push(format!("{name} {fact:?}")));
+    stream.parser.facts(&mut |name, fact| {
+        assert!(PROTOCOL.facts.contains(&name), "{name} is not registered");
+        facts.push(format!("{name} {fact:?}"));
+    });
     assert_eq!(
         facts,
         [
