@@ -6,6 +6,7 @@ pub const ADDITIONS: &[&str] = &[
     "iec104",
     "stats.gridtap",
     "alert.rule_id",
+    "alert.id",
     "alert.level",
     "alert.metadata.mitre_technique_id",
     "anomaly.field",

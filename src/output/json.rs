@@ -79,6 +79,13 @@ impl Json {
         }
     }
 
+    /// Puts a text over one of the same length that was written at `place`.
+    pub(crate) fn fill_in(&mut self, place: usize, text: &[u8]) {
+        if let Some(there) = self.octets.get_mut(place..place + text.len()) {
+            there.copy_from_slice(text);
+        }
+    }
+
     /// Begins an object without a key: a record, or an element of an array.
     #[inline]
     pub(crate) fn begin(&mut self) {

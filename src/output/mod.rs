@@ -5,6 +5,7 @@ mod clock;
 mod envelope;
 mod escape;
 mod eve;
+mod formatter;
 mod json;
 mod layout;
 mod pen;
@@ -14,4 +15,5 @@ mod types;
 
 pub use additions::{ADDITIONS, is_addition};
 pub use eve::Eve;
+pub use formatter::{Formatter, LineKind};
 pub use types::{Types, UnknownType};

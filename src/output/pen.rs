@@ -164,6 +164,11 @@ fn longest_run_of_zeros(groups: &[u16; 8]) -> std::ops::Range<usize> {
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
+/// All digits of a number.
+pub(super) fn hexadecimal(number: u64) -> [u8; 16] {
+    std::array::from_fn(|digit| HEX[(number >> (60 - 4 * digit) & 0x0F) as usize])
+}
+
 /// Two decimal digits of a number below 100.
 #[inline]
 pub(super) fn two_digits(number: u32) -> [u8; 2] {

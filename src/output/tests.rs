@@ -258,9 +258,12 @@ fn an_alert_carries_the_record_that_matched() {
     let lines = lines("alert", None, one_of_each);
     assert_eq!(lines.len(), 1);
     assert_eq!(lines[0]["event_type"], "alert");
+    let id = lines[0]["alert"]["id"].as_str().unwrap();
+    assert!(id.len() == 16 && id.bytes().all(|digit| digit.is_ascii_hexdigit()), "{id}");
     assert_eq!(
         lines[0]["alert"],
         json!({
+            "id": id,
             "action": "allowed", "gid": 1, "signature_id": rules().rules[0].signature_id, "rev": 1,
             "signature": "Somebody says \"no\"", "category": "anomaly", "severity": 2,
             "rule_id": "5b0c1f4e-54b0-4a3e-9d0b-0a4f3f6f1c11", "level": "medium",

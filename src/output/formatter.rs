@@ -1,0 +1,315 @@
+//! Events as lines of EVE JSON, with Suricata's names where Suricata has them.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Range;
+
+use foldhash::fast::FixedState;
+
+use super::Types;
+use super::envelope::Envelope;
+use super::json::{Json, Key};
+use super::layout::Layout;
+use super::pen::hexadecimal;
+use crate::engine::Stats;
+use crate::event::{Context, Event, Schema};
+use crate::protocol;
+use crate::rule::{Level, Rule};
+use crate::time::Timestamp;
+
+/// What a line is, for those who let lines go or keep them.
+#[derive(Debug, Clone, Copy)]
+pub enum LineKind {
+    /// A record of this type.
+    Record(&'static Schema),
+    /// An alert of a rule of this level.
+    Alert(Level),
+    /// The counters.
+    Stats,
+}
+
+/// Makes lines of events, into memory that is used again.
+#[derive(Debug)]
+pub struct Formatter {
+    lines: Json,
+    types: Types,
+    alerts: bool,
+    envelope: Envelope,
+    shapes: Vec<Shape>,
+    /// `"event_type":"alert",`, and the sensor's name.
+    alert_type: Box<[u8]>,
+    /// The same for the counters.
+    stats_type: Box<[u8]>,
+    /// What every alert of a rule says, by [`Rule::index`].
+    rules: Vec<RulePart>,
+}
+
+/// How records of one type are written.
+#[derive(Debug)]
+struct Shape {
+    schema: &'static Schema,
+    /// `"event_type":"…",`, and the sensor's name.
+    event_type: Box<[u8]>,
+    layout: Layout,
+    /// Whether such records are written on their own; alerts carry them in any case.
+    written: bool,
+}
+
+/// What all alerts of a rule have in common.
+#[derive(Debug)]
+struct RulePart {
+    signature_id: u32,
+    level: Level,
+    /// `"alert":{…,`: its object is still open.
+    json: Box<[u8]>,
+}
+
+impl Formatter {
+    /// Makes lines of records of these `types` and of alerts of `rules`. `sensor` names the sensor
+    /// in the field `host`. There is memory for `octets` of lines, and more when it is needed.
+    pub fn new(types: Types, rules: &[Rule], sensor: Option<&str>, octets: usize) -> Self {
+        Self {
+            lines: Json::with_capacity(octets),
+            alerts: types.alerts(),
+            envelope: Envelope::new(),
+            shapes: protocol::services()
+                .map(|schema| Shape::new(schema, types.records(schema), sensor))
+                .collect(),
+            alert_type: event_type("alert", sensor),
+            stats_type: event_type("stats", sensor),
+            types,
+            rules: rules.iter().map(RulePart::new).collect(),
+        }
+    }
+
+    /// Alerts are of these rules from now on.
+    pub fn set_rules(&mut self, rules: &[Rule]) {
+        self.rules = rules.iter().map(RulePart::new).collect();
+    }
+
+    /// The types of records that lines are made of.
+    pub fn types(&self) -> &Types {
+        &self.types
+    }
+
+    /// The lines that were made, each whole.
+    pub fn lines(&self) -> &[u8] {
+        self.lines.as_bytes()
+    }
+
+    /// Forgets the lines, keeps the memory.
+    pub fn clear(&mut self) {
+        self.lines.clear();
+    }
+
+    /// Makes a line of a record, and one for each of the rules that fired on it. `made` hears of
+    /// each line what it is and where it ends in [`lines`](Self::lines).
+    pub fn event<'r>(
+        &mut self,
+        event: &Event<'_>,
+        fired: impl IntoIterator<Item = &'r Rule>,
+        mut made: impl FnMut(LineKind, usize),
+    ) {
+        let schema = event.record.schema();
+        let Some(shape) = self.shapes.iter().find(|shape| std::ptr::eq(shape.schema, schema))
+        else {
+            return;
+        };
+        let (lines, envelope) = (&mut self.lines, &mut self.envelope);
+        let mut line = None;
+        if shape.written {
+            line =
+                Some(Line::write(event, &shape.event_type, None, &shape.layout, envelope, lines));
+            made(LineKind::Record(schema), lines.len());
+        }
+        for rule in fired.into_iter().take_while(|_| self.alerts) {
+            let Some(rule) = self.rules.get(rule.index) else { continue };
+            let of = &self.alert_type;
+            match &line {
+                Some(line) => line.repeat(event, of, rule, lines),
+                None => {
+                    let layout = &shape.layout;
+                    line = Some(Line::write(event, of, Some(rule), layout, envelope, lines));
+                }
+            }
+            made(LineKind::Alert(rule.level), lines.len());
+        }
+    }
+
+    /// Makes a line of the counters as they were at `now`, `uptime` seconds after the first packet.
+    pub fn stats(
+        &mut self,
+        now: Timestamp,
+        uptime: u64,
+        stats: &Stats,
+        made: impl FnOnce(LineKind, usize),
+    ) {
+        if !self.types.stats() {
+            return;
+        }
+        self.lines.begin();
+        self.lines.time(&Key::new("timestamp"), now);
+        self.lines.raw(&self.stats_type);
+        self.lines.raw(b"\"stats\":");
+        self.lines.raw(stats_object(uptime, stats).to_string().as_bytes());
+        self.lines.raw(b",");
+        self.lines.end_line();
+        made(LineKind::Stats, self.lines.len());
+    }
+}
+
+/// Where the parts of a line stand that is still at hand: an alert is the line of its record, but
+/// for the type and what it says of the rule.
+struct Line {
+    packet: Range<usize>,
+    flow: Range<usize>,
+    record: Range<usize>,
+}
+
+impl Line {
+    /// Writes an event as a line of this type; what is said of the rule stands before the record.
+    #[inline]
+    fn write(
+        event: &Event<'_>,
+        event_type: &[u8],
+        alert: Option<&RulePart>,
+        layout: &Layout,
+        envelope: &mut Envelope,
+        lines: &mut Json,
+    ) -> Self {
+        let start = lines.len();
+        lines.begin();
+        envelope.packet(event.context, lines);
+        let packet = start..lines.len();
+        lines.raw(event_type);
+        let start = lines.len();
+        envelope.flow(event.context, lines);
+        let flow = start..lines.len();
+        let alert = alert.map(|rule| (rule, rule.write(lines)));
+        let start = lines.len();
+        layout.write(event.record, lines);
+        // The last comma is lost when the line ends.
+        let record = start..start.max(lines.len() - 1);
+        if let Some((rule, place)) = alert {
+            rule.identify(place, event.context, &record, lines);
+        }
+        lines.end_line();
+        Self { packet, flow, record }
+    }
+
+    /// Writes the same event as an alert.
+    fn repeat(&self, event: &Event<'_>, event_type: &[u8], rule: &RulePart, lines: &mut Json) {
+        lines.again(self.packet.clone());
+        lines.raw(event_type);
+        lines.again(self.flow.clone());
+        let place = rule.write(lines);
+        lines.again(self.record.clone());
+        rule.identify(place, event.context, &self.record, lines);
+        lines.end_line();
+    }
+}
+
+impl Shape {
+    fn new(schema: &'static Schema, written: bool, sensor: Option<&str>) -> Self {
+        Self {
+            schema,
+            event_type: event_type(schema.name, sensor),
+            layout: Layout::new(schema),
+            written,
+        }
+    }
+}
+
+/// `"event_type":"…","host":"…",`, without a host for a sensor without a name.
+fn event_type(name: &str, sensor: Option<&str>) -> Box<[u8]> {
+    let mut json = Json::default();
+    json.text(&Key::new("event_type"), name.as_bytes());
+    if let Some(sensor) = sensor {
+        json.text(&Key::new("host"), sensor.as_bytes());
+    }
+    json.as_bytes().into()
+}
+
+impl RulePart {
+    fn new(rule: &Rule) -> Self {
+        let mut alert = serde_json::json!({
+            "action": "allowed",
+            "gid": 1,
+            "signature_id": rule.signature_id,
+            "rev": 1,
+            "signature": rule.title,
+            "category": rule.service.name,
+            "severity": severity(rule.level),
+            "rule_id": rule.id.to_string(),
+            "level": rule.level.name(),
+        });
+        if !rule.techniques.is_empty() {
+            alert["metadata"] = serde_json::json!({ "mitre_technique_id": rule.techniques });
+        }
+        let mut json = format!("\"alert\":{alert}").into_bytes();
+        if let Some(end) = json.last_mut() {
+            *end = b',';
+        }
+        Self { signature_id: rule.signature_id, level: rule.level, json: json.into() }
+    }
+
+    /// Writes what is known of the alert, and returns the place that is left for its identifier.
+    fn write(&self, lines: &mut Json) -> usize {
+        lines.raw(&self.json);
+        lines.raw(b"\"id\":\"");
+        let place = lines.len();
+        lines.raw(b"0000000000000000\"},");
+        place
+    }
+
+    /// Fills in the identifier. It is the same for the same alert live and in replay, and on any
+    /// thread, so it is not keyed and knows nothing of the capture. Alerts that say the same of
+    /// the same moment have the same.
+    fn identify(
+        &self,
+        place: usize,
+        context: &Context<'_>,
+        record: &Range<usize>,
+        lines: &mut Json,
+    ) {
+        let flow = context.flow.map_or(0, |flow| flow.id);
+        let mut hasher = FixedState::with_seed(0).build_hasher();
+        (context.timestamp, flow, self.signature_id).hash(&mut hasher);
+        hasher.write(lines.as_bytes().get(record.clone()).unwrap_or_default());
+        lines.fill_in(place, &hexadecimal(hasher.finish()));
+    }
+}
+
+/// Suricata's priority: 1 is the worst.
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::Critical | Level::High => 1,
+        Level::Medium => 2,
+        Level::Low => 3,
+        Level::Informational => 4,
+    }
+}
+
+/// The counters under Suricata's names where it has them, all others under `gridtap`.
+fn stats_object(uptime: u64, stats: &Stats) -> serde_json::Value {
+    let messages = stats.messages_by_protocol();
+    let messages: serde_json::Map<_, _> =
+        messages.map(|(protocol, count)| (protocol.to_owned(), count.into())).collect();
+    serde_json::json!({
+        "uptime": uptime,
+        "decoder": {
+            "pkts": stats.packets,
+            "bytes": stats.bytes,
+            "invalid": stats.decode_errors.values().sum::<u64>(),
+        },
+        "flow": { "total": stats.flows_created, "active": stats.flows_active },
+        "tcp": { "reassembly_gap": stats.gaps, "reassembly_memuse": stats.stream_memory },
+        "detect": { "alert": stats.alerts.iter().sum::<u64>() },
+        "gridtap": {
+            "decode_errors": stats.decode_errors,
+            "flows_ended": stats.flows_ended,
+            "bytes_missed": stats.bytes_missed,
+            "messages": messages,
+            "anomalies": stats.anomalies,
+        },
+    })
+}
