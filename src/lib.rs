@@ -49,6 +49,7 @@
 pub mod bytes;
 pub mod capture;
 pub mod command;
+pub mod config;
 pub mod document;
 pub mod engine;
 pub mod event;

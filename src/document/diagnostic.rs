@@ -154,20 +154,22 @@ impl<'s> Reporter<'s> {
         self.tell(Severity::Error, span, message.into(), help.into());
     }
 
-    pub(crate) fn warning(
+    pub(crate) fn tell(
         &mut self,
+        severity: Severity,
         span: Span,
-        message: impl Into<String>,
-        help: impl Into<Option<String>>,
+        message: String,
+        help: Option<String>,
     ) {
-        self.tell(Severity::Warning, span, message.into(), help.into());
-    }
-
-    fn tell(&mut self, severity: Severity, span: Span, message: String, help: Option<String>) {
         if self.found.len() < TOLD {
             let diagnostic = self.diagnostic(severity, span, message, help);
             self.found.push(diagnostic);
         }
+    }
+
+    /// Whether anything was wrong so far.
+    pub(crate) fn has_found(&self) -> bool {
+        !self.found.is_empty()
     }
 
     /// What was wrong, in the order of the file.
@@ -176,7 +178,13 @@ impl<'s> Reporter<'s> {
         self.found
     }
 
-    fn diagnostic(
+    /// Keeps one that was made elsewhere.
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    /// What to say of `span`, without keeping it.
+    pub(crate) fn diagnostic(
         &self,
         severity: Severity,
         span: Span,

@@ -79,6 +79,11 @@ impl Node {
         }
     }
 
+    /// Whether nothing stands here.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.content, Content::Scalar(Scalar { meaning: Meaning::Null, .. }))
+    }
+
     /// Nodes of the tree from here.
     fn size(&self) -> usize {
         match &self.content {
@@ -98,6 +103,11 @@ impl Scalar {
             _ => Meaning::Quoted,
         };
         Self { text, meaning }
+    }
+
+    /// A scalar without quotes.
+    pub(crate) fn plain(text: String) -> Self {
+        Self { meaning: plain_meaning(&text), text }
     }
 
     /// What to call it in a message.
