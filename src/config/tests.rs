@@ -11,7 +11,7 @@ use super::*;
 use crate::output::Types;
 
 /// A file of this text, and above it settings.
-fn examined(text: &str, settings: &[&str], environment: &[(&str, &str)]) -> Examined {
+fn examined(text: impl AsRef<[u8]>, settings: &[&str], environment: &[(&str, &str)]) -> Examined {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gridtap.yaml");
     fs::write(&path, text).unwrap();
@@ -257,6 +257,22 @@ fn the_example_is_right_commented_and_uncommented() {
         }
     });
     assert_eq!(missing, Vec::<String>::new());
+}
+
+/// What an editor or a full disk leaves.
+#[test]
+fn nothing_that_is_cut_or_changed_panics() {
+    let example = pages::example().replace("\n#", "\n");
+    let (_, example) = example.split_at(example.find("\noutputs:").unwrap());
+    let whole = example.as_bytes();
+    for end in 0..whole.len() {
+        let mut changed = whole.to_vec();
+        changed[end] = b":[{'\n\t&*\xFF"[end % 9];
+        for octets in [&whole[..end], &changed] {
+            let found = examined(octets, &[], &[]);
+            assert!(found.mistakes.iter().all(|mistake| !mistake.render(false).is_empty()));
+        }
+    }
 }
 
 /// With `GRIDTAP_BLESS=1` they are written anew.
