@@ -26,7 +26,7 @@
 //!
 //! | | | |
 //! |-|-|-|
-//! | 0 | [`bytes`], [`time`] | a cursor that cannot panic; packet time |
+//! | 0 | [`bytes`], [`document`], [`time`] | a cursor that cannot panic; what people write in YAML; packet time |
 //! | 1 | [`packet`] | frame → packet |
 //! | 2 | [`flow`] | flow table, TCP streams, expiry by packet time |
 //! | 3 | [`event`] | what a record and a field are: name → kind → accessor |
@@ -34,7 +34,7 @@
 //! | 6 | [`rule`] | Sigma in YAML → predicates → matches |
 //! | 7 | [`engine`] | all of the above for one thread: no I/O, no clock, no global |
 //! | 8 | [`capture`], [`output`], [`metrics`] | where frames come from, where findings go |
-//! | 9 | [`command`] | one file a subcommand |
+//! | 9 | [`config`], [`command`] | `gridtap.yaml`; one file a subcommand |
 //!
 //! # What holds everywhere
 //!
@@ -49,6 +49,8 @@
 pub mod bytes;
 pub mod capture;
 pub mod command;
+pub mod config;
+pub mod document;
 pub mod engine;
 pub mod event;
 pub mod flow;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Every top-level module with its layer. A module imports from its own layer and those below.
 const LAYERS: &[(&str, u8)] = &[
     ("bytes", 0),
+    ("document", 0),
     ("time", 0),
     ("packet", 1),
     ("flow", 2),

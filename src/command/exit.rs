@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::words::counted;
 use crate::capture::{NoCapture, OpenError, live};
 
 /// What the exit code says.
@@ -24,7 +25,7 @@ pub enum Exit {
     OutputError = 74,
     /// We may not.
     NoPermission = 77,
-    /// A mistake in a rule.
+    /// A mistake in the configuration or in a rule.
     Configuration = 78,
 }
 
@@ -81,11 +82,13 @@ pub enum Failure {
         /// What the system says.
         error: io::Error,
     },
-    /// Rules have mistakes, which were shown.
-    #[error("{mistakes} mistake{} in the rules", if *mistakes == 1 { "" } else { "s" })]
-    Rules {
-        /// How many.
-        mistakes: usize,
+    /// The configuration or rules have mistakes, which were shown.
+    #[error("{}", mistakes(*configuration, *rules))]
+    Mistakes {
+        /// How many in the configuration.
+        configuration: usize,
+        /// How many in rules.
+        rules: usize,
     },
 }
 
@@ -101,7 +104,7 @@ impl Failure {
             Self::Interface(_) => Exit::Configuration,
             Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),
             Self::Output { .. } => Exit::OutputError,
-            Self::Rules { .. } => Exit::Configuration,
+            Self::Mistakes { .. } => Exit::Configuration,
         }
     }
 
@@ -109,6 +112,16 @@ impl Failure {
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+fn mistakes(configuration: usize, rules: usize) -> String {
+    let places = [(configuration, "configuration"), (rules, "rules")];
+    let told: Vec<_> = places
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, place)| format!("{} in the {place}", counted(*count as u64, "mistake")))
+        .collect();
+    told.join(", ")
 }
 
 fn or_permission(error: &io::Error, other: Exit) -> Exit {

@@ -1,6 +1,7 @@
 //! The command line: one file a subcommand.
 
 mod check;
+mod configuration;
 mod exit;
 mod fields;
 mod interfaces;
@@ -36,13 +37,13 @@ struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 64 wrong usage; 65 damaged capture, or a rule that fails its examples; 66 no \
 input; 73 output cannot be created; 74 output cannot be written; 77 not permitted; 78 a mistake \
-in rules.";
+in the configuration or in rules.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run captures through the engine and tell what is in them
     Replay(replay::Arguments),
-    /// Load rules, run nothing, and show every mistake
+    /// Load the configuration and the rules, run nothing, and show every mistake
     Check(check::Arguments),
     /// What the rules are, what they can look at, and whether they do what they promise
     #[command(subcommand)]

@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use super::configuration::Configuration;
 use super::progress::Progress;
 use super::rule_files::RuleFiles;
 use super::summary::{Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
-use crate::engine::{Engine, Limits, Sink};
+use crate::engine::{Engine, Sink};
 use crate::event::{Event, Schema};
 use crate::metrics;
 use crate::output::{Eve, Types};
@@ -30,6 +31,8 @@ pub(super) struct Arguments {
     /// Captures in pcap or pcapng, merged in the order of time; - is standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    configuration: Configuration,
     #[command(flatten)]
     rules: RuleFiles,
     /// Write records as EVE JSON lines; - is standard output
@@ -76,15 +79,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.overwrites() {
         return Err(Failure::Usage("an output is one of the inputs, or both outputs are one file"));
     }
-    let rules = Arc::new(arguments.rules.load()?);
+    let config = arguments.configuration.load()?;
+    let rules = Arc::new(arguments.rules.load_configured(&config)?);
     let source = Source::open(&arguments.files)?;
     let eve = arguments.eve.as_deref().map(create).transpose()?;
     let page = arguments.metrics.as_deref().map(create).transpose()?;
     let types = arguments.types.clone().unwrap_or_default();
-    let eve = eve.map(|output| Eve::new(output, types, &rules.rules, None));
+    let eve = eve.map(|output| Eve::new(output, types, &rules.rules, config.host.as_deref()));
 
     let mut sink = ReplaySink { eve, summary: Summary::new(&rules) };
-    let mut engine = Engine::new(Arc::clone(&rules), Limits::default(), &sink);
+    let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
     finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;

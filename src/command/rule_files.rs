@@ -1,12 +1,14 @@
 //! `--rules`: which rules are loaded, and what is said when they are wrong.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::Failure;
+use super::configuration::show;
+use crate::config::{Config, RuleSource};
 use crate::protocol;
 use crate::rule::{Diagnostic, Placeholders, RuleSet, Source};
 
@@ -22,48 +24,62 @@ pub(super) struct RuleFiles {
 impl RuleFiles {
     /// Loads them; on mistakes shows each of them, and fails.
     pub(super) fn load(&self) -> Result<RuleSet, Failure> {
-        // Nobody can fill placeholders yet: rules that have some are loaded, but inactive.
-        self.load_with(&Placeholders::new())
+        self.load_configured(&Config::default())
     }
 
     /// The same, with `placeholders` filled.
     pub(super) fn load_with(&self, placeholders: &Placeholders) -> Result<RuleSet, Failure> {
-        let (sources, mut mistakes) = self.sources()?;
+        self.load_configured(&Config { placeholders: placeholders.clone(), ..Config::default() })
+    }
+
+    /// The same, with the placeholders that are configured; without `--rules` those rules.
+    pub(super) fn load_configured(&self, config: &Config) -> Result<RuleSet, Failure> {
+        let (sources, mut mistakes) = self.sources(&config.rules)?;
         let services: Vec<_> = protocol::services().collect();
-        match RuleSet::load(&sources, &services, placeholders) {
+        match RuleSet::load(&sources, &services, &config.placeholders) {
             Ok(set) if mistakes.is_empty() => return Ok(set),
             Ok(_) => {}
             Err(found) => mistakes.extend(found),
         }
         show(&mistakes)?;
-        Err(Failure::Rules { mistakes: mistakes.len() })
+        Err(Failure::Mistakes { configuration: 0, rules: mistakes.len() })
     }
 
     /// The files, and what is wrong with those that are no text.
-    fn sources(&self) -> Result<(Vec<Source>, Vec<Diagnostic>), Failure> {
-        if self.paths.is_empty() {
-            return Ok((RuleSet::builtin_sources(), Vec::new()));
-        }
-        let mut files = Vec::new();
-        for path in &self.paths {
-            let failed = |error| Failure::Input { path: path.clone(), error };
-            if fs::metadata(path).map_err(failed)?.is_dir() {
-                collect(path, &mut files)?;
-            } else {
-                files.push(path.clone());
-            }
-        }
+    fn sources(
+        &self,
+        configured: &[RuleSource],
+    ) -> Result<(Vec<Source>, Vec<Diagnostic>), Failure> {
+        let named: Vec<_> = self.paths.iter().cloned().map(RuleSource::Path).collect();
         let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
-        for path in files {
-            let name = path.display().to_string();
-            let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
-            match Source::from_octets(name, octets) {
-                Ok(source) => sources.push(source),
-                Err(mistake) => mistakes.push(*mistake),
+        for place in if named.is_empty() { configured } else { &named } {
+            let RuleSource::Path(path) = place else {
+                sources.extend(RuleSet::builtin_sources());
+                continue;
+            };
+            for path in files(path)? {
+                let name = path.display().to_string();
+                let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
+                match Source::from_octets(name, octets) {
+                    Ok(source) => sources.push(source),
+                    Err(mistake) => mistakes.push(*mistake),
+                }
             }
         }
         Ok((sources, mistakes))
     }
+}
+
+/// A rule file, or those in a folder.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error| Failure::Input { path: path.to_owned(), error };
+    let mut files = Vec::new();
+    if fs::metadata(path).map_err(failed)?.is_dir() {
+        collect(path, &mut files)?;
+    } else {
+        files.push(path.to_owned());
+    }
+    Ok(files)
 }
 
 /// Adds the rule files in `folder` and in the folders in it, in the order of their names.
@@ -82,10 +98,4 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Draws each mistake with its line on standard error.
-fn show(mistakes: &[Diagnostic]) -> io::Result<()> {
-    let mut out = super::stderr();
-    mistakes.iter().try_for_each(|mistake| writeln!(out, "{}\n", mistake.render(true)))
 }

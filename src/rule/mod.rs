@@ -51,7 +51,6 @@
 
 mod compile;
 mod condition;
-mod diagnostic;
 mod index;
 mod matcher;
 mod modifier;
@@ -62,7 +61,6 @@ mod program;
 mod sigma;
 mod trigger;
 mod truth;
-mod yaml;
 
 #[cfg(test)]
 mod tests;
@@ -72,9 +70,10 @@ use std::collections::{BTreeMap, HashMap};
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
 
+pub use crate::document::{Diagnostic, Source};
+use crate::document::{diagnostic, yaml};
 use crate::event::Schema;
 use compile::{Outcome, Surroundings};
-pub use diagnostic::Diagnostic;
 use diagnostic::{Reporter, did_you_mean};
 use matcher::Service;
 pub use matcher::{Hits, HitsIter, Matcher, ServiceId};
@@ -175,31 +174,6 @@ pub struct Rule {
     pub examples: Vec<Example>,
     /// Why it is not in force: the placeholder that nobody filled.
     pub inactive: Option<String>,
-}
-
-/// A rule file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// What to call it in messages: its path.
-    pub name: String,
-    /// All of it.
-    pub text: String,
-}
-
-impl Source {
-    /// A rule file as it was read.
-    ///
-    /// # Errors
-    ///
-    /// The first octet that is no UTF-8, as one more mistake of the file.
-    pub fn from_octets(name: String, octets: Vec<u8>) -> Result<Self, Box<Diagnostic>> {
-        match String::from_utf8(octets) {
-            Ok(text) => Ok(Self { name, text }),
-            Err(error) => {
-                Err(Box::new(diagnostic::not_utf8(name, error.utf8_error(), error.as_bytes())))
-            }
-        }
-    }
 }
 
 /// Values for `%name%` in rules with the modifier `expand`.

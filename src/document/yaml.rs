@@ -1,7 +1,7 @@
 //! YAML as a tree in which every node knows where it stands.
 //!
 //! Built on the event parser below serde-saphyr: a deserializer stops at the first mistake and
-//! forgets how a scalar was written, and a rule's author wants all mistakes and the spelling.
+//! forgets how a scalar was written, and an author wants all mistakes and the spelling.
 //! Aliases are expanded by copy, and all nodes, copies included, count against [`MAX_NODES`]:
 //! an alias bomb is refused before it takes memory.
 
@@ -21,21 +21,21 @@ const MAX_DEPTH: usize = 24;
 
 /// A stretch of the source, in octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
 }
 
 /// A node of the tree.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) span: Span,
-    pub(super) content: Content,
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) content: Content,
 }
 
 /// What a node is.
 #[derive(Debug, Clone)]
-pub(super) enum Content {
+pub(crate) enum Content {
     Scalar(Scalar),
     List(Vec<Node>),
     Map(Vec<Entry>),
@@ -43,22 +43,22 @@ pub(super) enum Content {
 
 /// A key of a map and its value.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) key_span: Span,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Node,
 }
 
 /// A scalar: what it means by the core schema of YAML 1.2, and how it is spelled.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Scalar {
-    pub(super) text: String,
-    pub(super) meaning: Meaning,
+pub(crate) struct Scalar {
+    pub(crate) text: String,
+    pub(crate) meaning: Meaning,
 }
 
 /// What a scalar means.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -71,12 +71,17 @@ pub(super) enum Meaning {
 
 impl Node {
     /// What to call it in a message.
-    pub(super) fn what(&self) -> &'static str {
+    pub(crate) fn what(&self) -> &'static str {
         match &self.content {
             Content::List(_) => "a list",
             Content::Map(_) => "a map",
             Content::Scalar(scalar) => scalar.what(),
         }
+    }
+
+    /// Whether nothing stands here.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(&self.content, Content::Scalar(Scalar { meaning: Meaning::Null, .. }))
     }
 
     /// Nodes of the tree from here.
@@ -100,8 +105,13 @@ impl Scalar {
         Self { text, meaning }
     }
 
+    /// A scalar without quotes.
+    pub(crate) fn plain(text: String) -> Self {
+        Self { meaning: plain_meaning(&text), text }
+    }
+
     /// What to call it in a message.
-    pub(super) fn what(&self) -> &'static str {
+    pub(crate) fn what(&self) -> &'static str {
         match self.meaning {
             Meaning::Null => "nothing",
             Meaning::Boolean(_) => "a boolean",
@@ -143,7 +153,7 @@ fn plain_meaning(text: &str) -> Meaning {
 
 /// Reads all documents of a file. After a mistake that leaves no sense in what follows, those
 /// before it are returned.
-pub(super) fn documents(source: &Source, reporter: &mut Reporter<'_>) -> Vec<Node> {
+pub(crate) fn documents(source: &Source, reporter: &mut Reporter<'_>) -> Vec<Node> {
     if source.text.len() > MAX_LENGTH {
         let message = format!("the file is larger than {} MiB", MAX_LENGTH >> 20);
         reporter.error(Span { start: 0, end: 0 }, message);
@@ -218,7 +228,7 @@ impl<'s> Composer<'s, '_, '_> {
         let anchor = event.anchor_id();
         let string_tag = event.tag().is_some_and(|tag| tag.is_yaml_core_schema_tag("str"));
         if event.tag().is_some() && !string_tag {
-            return self.give_up("a YAML tag has no meaning in a rule");
+            return self.give_up("a YAML tag has no meaning here");
         }
         let span = self.last;
         let content = match event {
@@ -294,7 +304,7 @@ impl<'s> Composer<'s, '_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::Diagnostic;
+    use crate::document::Diagnostic;
 
     fn read(text: &str) -> (Vec<Node>, Vec<Diagnostic>) {
         let source = Source { name: "x.yml".to_owned(), text: text.to_owned() };

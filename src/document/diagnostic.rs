@@ -1,4 +1,4 @@
-//! What is wrong with a rule, and where: file, line, column, the line itself, and the nearest
+//! What is wrong with a document, and where: file, line, column, the line itself, and the nearest
 //! right name where there is one.
 
 use std::fmt;
@@ -22,9 +22,20 @@ const CUT: char = '…';
 /// The most mistakes of one file that are told; nobody reads more, and a hostile file has millions.
 const TOLD: usize = 200;
 
-/// One mistake in a rule file.
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// The document cannot be used.
+    Error,
+    /// It can, but hardly as it was meant.
+    Warning,
+}
+
+/// One mistake in a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
     /// The file, as [`Source::name`] gave it.
     pub file: String,
     /// From 1.
@@ -46,7 +57,11 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// Draws the line with the spot marked, for a terminal if `styled`.
     pub fn render(&self, styled: bool) -> String {
-        let title = Level::ERROR.primary_title(self.message.as_str());
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let title = level.primary_title(self.message.as_str());
         // A stretch at the very end of a line has nothing to mark but the line's end.
         let marked = |index: usize| {
             let at = self.source_line.char_indices().nth(index);
@@ -74,7 +89,8 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        let warning = if self.severity == Severity::Warning { "warning: " } else { "" };
+        write!(f, "{}:{}:{}: {warning}{}", self.file, self.line, self.column, self.message)?;
         self.help.iter().try_for_each(|help| write!(f, " ({help})"))
     }
 }
@@ -111,7 +127,7 @@ fn floor(text: &str, offset: usize) -> usize {
 
 /// Collects the mistakes of one file.
 #[derive(Debug)]
-pub(super) struct Reporter<'s> {
+pub(crate) struct Reporter<'s> {
     source: &'s Source,
     /// Where each line begins, in octets.
     lines: Vec<usize>,
@@ -120,34 +136,61 @@ pub(super) struct Reporter<'s> {
 }
 
 impl<'s> Reporter<'s> {
-    pub(super) fn new(source: &'s Source) -> Self {
+    pub(crate) fn new(source: &'s Source) -> Self {
         let newlines = source.text.match_indices('\n').map(|(at, _)| at + 1);
         Self { source, lines: std::iter::once(0).chain(newlines).collect(), found: Vec::new() }
     }
 
-    pub(super) fn error(&mut self, span: Span, message: impl Into<String>) {
+    pub(crate) fn error(&mut self, span: Span, message: impl Into<String>) {
         self.error_with(span, message, None);
     }
 
-    pub(super) fn error_with(
+    pub(crate) fn error_with(
         &mut self,
         span: Span,
         message: impl Into<String>,
         help: impl Into<Option<String>>,
     ) {
+        self.tell(Severity::Error, span, message.into(), help.into());
+    }
+
+    pub(crate) fn tell(
+        &mut self,
+        severity: Severity,
+        span: Span,
+        message: String,
+        help: Option<String>,
+    ) {
         if self.found.len() < TOLD {
-            let diagnostic = self.diagnostic(span, message.into(), help.into());
+            let diagnostic = self.diagnostic(severity, span, message, help);
             self.found.push(diagnostic);
         }
     }
 
+    /// Whether anything was wrong so far.
+    pub(crate) fn has_found(&self) -> bool {
+        !self.found.is_empty()
+    }
+
     /// What was wrong, in the order of the file.
-    pub(super) fn into_found(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_found(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_key(|diagnostic| (diagnostic.line, diagnostic.column));
         self.found
     }
 
-    fn diagnostic(&self, span: Span, message: String, help: Option<String>) -> Diagnostic {
+    /// Keeps one that was made elsewhere.
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        self.found.push(diagnostic);
+    }
+
+    /// What to say of `span`, without keeping it.
+    pub(crate) fn diagnostic(
+        &self,
+        severity: Severity,
+        span: Span,
+        message: String,
+        help: Option<String>,
+    ) -> Diagnostic {
         let text = self.source.text.as_str();
         let start = floor(text, span.start);
         let line = self.line(span);
@@ -158,6 +201,7 @@ impl<'s> Reporter<'s> {
         let (source_line, cut) = around(source_line, start - line_start);
         let column = text[line_start..start].chars().count() + 1;
         Diagnostic {
+            severity,
             file: self.source.name.clone(),
             line,
             column,
@@ -170,25 +214,26 @@ impl<'s> Reporter<'s> {
     }
 
     /// The line in which a stretch begins, from 1.
-    pub(super) fn line(&self, span: Span) -> usize {
+    pub(crate) fn line(&self, span: Span) -> usize {
         let start = floor(&self.source.text, span.start);
         self.lines.partition_point(|&line| line <= start)
     }
 
-    /// The rule's text.
-    pub(super) fn text(&self) -> &'s str {
+    /// The whole text.
+    pub(crate) fn text(&self) -> &'s str {
         &self.source.text
     }
 }
 
 /// What is wrong with the file `name` that has these octets.
-pub(super) fn not_utf8(name: String, error: Utf8Error, octets: &[u8]) -> Diagnostic {
+pub(crate) fn not_utf8(name: String, error: Utf8Error, octets: &[u8]) -> Diagnostic {
     let bad = error.valid_up_to();
     let octet = octets.get(bad).copied().unwrap_or_default();
     // Up to there the text is the same, and its octets are counted as those of the file.
     let source = Source { name, text: String::from_utf8_lossy(octets).into_owned() };
-    let help = "rule files are UTF-8: from another encoding `iconv` converts them";
+    let help = "the file must be UTF-8: from another encoding `iconv` converts them";
     Reporter::new(&source).diagnostic(
+        Severity::Error,
         Span { start: bad, end: bad + 1 },
         format!("the octet {octet:#04x} is no UTF-8 here"),
         Some(help.to_owned()),
@@ -196,7 +241,7 @@ pub(super) fn not_utf8(name: String, error: Utf8Error, octets: &[u8]) -> Diagnos
 }
 
 /// The candidate that `word` was most likely meant to be, if any is near enough.
-pub(super) fn nearest<'c>(
+pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {
@@ -225,7 +270,7 @@ fn distance(word: &str, candidate: &str) -> Option<usize> {
 }
 
 /// ``did you mean `…`?``
-pub(super) fn did_you_mean<'c>(
+pub(crate) fn did_you_mean<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<String> {
@@ -275,7 +320,7 @@ mod tests {
             let found = Source::from_octets("rule.yml".to_owned(), octets.to_vec()).unwrap_err();
             assert_eq!((found.line, found.column), place, "{found}");
             assert_eq!(found.message, message);
-            assert!(found.render(false).contains("help: rule files are UTF-8"));
+            assert!(found.render(false).contains("help: the file must be UTF-8"));
         }
     }
 

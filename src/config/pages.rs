@@ -1,0 +1,170 @@
+//! The reference and the commented example, made of the tables of keys: what they say is what the
+//! reader does.
+
+use std::fmt::Write as _;
+
+use super::Config;
+use super::setting::{Key, Keys, Kind, Setting};
+
+/// How wide comments of the example are, in characters.
+const WIDTH: usize = 96;
+
+const REFERENCE_HEAD: &str = "\
+# Configuration
+
+Made from the tables in `src/config/keys.rs`; do not edit. `GRIDTAP_BLESS=1 cargo test --lib config` makes it anew.
+
+The configuration is one YAML document, `gridtap.yaml`. It is read strictly: an unknown key, a value of another kind, a
+number without its unit is a mistake, and nothing starts with a mistake. `gridtap check --config FILE` shows all of them
+at once, with those in the rules, each with its line. A commented example with every default is
+[systemd/gridtap.yaml](../systemd/gridtap.yaml).
+
+Durations and sizes have a unit: `10ms`, `1h30m` (`us`, `ms`, `s`, `m`, `h`, `d`); `256MiB` (`B`, `KiB`, `MiB`, `GiB`,
+`TiB`, and by powers of a thousand `kB`, `MB`, `GB`, `TB`). What can be turned off is turned off with `off`. A path that is
+not absolute begins at the folder of the file that it stands in.
+
+## Environment and command line
+
+What comes later wins, key by key:
+
+1. the defaults;
+2. the file: `--config FILE`, or the variable `GRIDTAP_CONFIG`;
+3. the environment: `GRIDTAP_` and the key in capitals with `_` between its parts: `GRIDTAP_LIMITS_FLOWS=50000`,
+   `GRIDTAP_HTTP_LISTEN='[::1]:9104'`, `GRIDTAP_INTERFACES='[{interface: eth0}]'`. An empty variable counts as not set;
+   one that sets no key is warned of;
+4. the command line: `--set limits.flows=50000`; members of a list by their number, from 0: `--set outputs.0.queue=64MiB`.
+
+Lists and maps are written as in YAML. A key of `evidence` or `http` that is set so turns the section on.
+";
+
+const EXAMPLE_HEAD: &str = "\
+# gridtap.yaml: how gridtap listens, what it looks for, and whom it tells.
+#
+# Commented keys show their defaults, or how they look. To set one, remove the first # of its line
+# and of the lines of the sections around it. Test with `gridtap check --config gridtap.yaml`, then reload. Everything about each key:
+# docs/configuration.md.
+";
+
+/// `docs/configuration.md`.
+pub fn reference() -> String {
+    let mut page = REFERENCE_HEAD.to_owned();
+    let whole = Key {
+        identifier: "",
+        meaning: "",
+        default: None,
+        range: None,
+        shown: None,
+        kind: <Config as Setting>::KIND,
+    };
+    section(&mut page, "", &whole);
+    page
+}
+
+/// `systemd/gridtap.yaml`.
+pub fn example() -> String {
+    let mut page = EXAMPLE_HEAD.to_owned();
+    example_keys(&mut page, Config::KEYS, 0);
+    page
+}
+
+fn section(page: &mut String, path: &str, key: &Key) {
+    let title = if path.is_empty() { "Keys".to_owned() } else { format!("`{path}`") };
+    let about = joined(key.kind.about);
+    let _ = write!(
+        page,
+        "\n## {title}\n\n{about}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
+    );
+    for key in key.kind.keys {
+        let (name, value, default) = (key.name(), value(key), default(key));
+        let _ = writeln!(page, "| `{name}` | {value} | {default} | {} |", joined(key.meaning));
+    }
+    for key in key.kind.keys.iter().filter(|key| !key.kind.keys.is_empty()) {
+        let separator = if path.is_empty() { "" } else { "." };
+        let member = if key.kind.list { "[]" } else { "" };
+        section(page, &format!("{path}{separator}{}{member}", key.name()), key);
+    }
+}
+
+fn value(key: &Key) -> String {
+    let Kind { what, words, keys, list, .. } = key.kind;
+    let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    let mut text = match (keys, words.as_slice()) {
+        ([], []) => {
+            let what = what.split(", such as").next().unwrap_or(what);
+            what.trim_start_matches("a ").trim_start_matches("an ").to_owned()
+        }
+        ([], words) => words.join(", "),
+        (_, _) => "see below".to_owned(),
+    };
+    if list {
+        text = format!("list: {text}");
+    }
+    if let Some((low, high)) = key.range {
+        let _ = write!(text, ", {low} to {high}");
+    }
+    if key.kind.optional && key.default.is_some() {
+        text.push_str(", or `off`");
+    }
+    text
+}
+
+fn default(key: &Key) -> String {
+    match key.default {
+        Some("{}" | "[]") => String::new(),
+        Some(default) => format!("`{default}`"),
+        None if key.kind.optional => String::new(),
+        None => "required".to_owned(),
+    }
+}
+
+fn example_keys(page: &mut String, keys: &[Key], depth: usize) {
+    let indent = "  ".repeat(depth);
+    for key in keys {
+        let name = key.name();
+        page.push('\n');
+        let off = !key.kind.keys.is_empty() && key.default == Some("off");
+        let off = if off { " Off where it is not given." } else { "" };
+        comment(page, &format!("{}{off}", joined(key.meaning)), depth);
+        match (key.shown, key.default) {
+            (Some(shown), _) => page.push_str(&indented(shown, &indent)),
+            _ if !key.kind.keys.is_empty() => {
+                let _ = writeln!(page, "#{indent}{name}:");
+                example_keys(page, key.kind.keys, depth + 1);
+            }
+            (None, default) => {
+                let _ = writeln!(page, "#{indent}{name}: {}", default.unwrap_or("off"));
+            }
+        }
+    }
+}
+
+/// `# ` and not more: two spaces behind a # are a key that has been commented out.
+fn comment(page: &mut String, text: &str, depth: usize) {
+    let indent = "  ".repeat(depth);
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && indent.len() + line.len() + word.len() + 3 > WIDTH {
+            let _ = writeln!(page, "{indent}# {line}");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    let _ = writeln!(page, "{indent}# {line}");
+}
+
+/// A commented key keeps its # in the first column.
+fn indented(shown: &str, indent: &str) -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(rest) => format!("#{indent}{rest}\n"),
+        None => format!("{indent}{line}\n"),
+    };
+    shown.lines().map(line).collect()
+}
+
+/// The lines of a doc comment as one.
+fn joined(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

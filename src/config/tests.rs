@@ -1,0 +1,292 @@
+//! What is read, what is told of mistakes, and that the pages say what the reader does.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::given::{environment_name, every_key};
+use super::setting::Setting as _;
+use super::*;
+use crate::output::Types;
+
+/// A file of this text, and above it settings.
+fn examined(text: impl AsRef<[u8]>, settings: &[&str], environment: &[(&str, &str)]) -> Examined {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("gridtap.yaml");
+    fs::write(&path, text).unwrap();
+    let sources = Sources {
+        file: None,
+        environment: environment.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+        settings: settings.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    let file = GivenFile::read(&path).unwrap();
+    examine(Given::new(Some(file), &sources), &Unit::default())
+}
+
+fn config(text: &str) -> Config {
+    let examined = examined(text, &[], &[]);
+    assert_eq!(examined.mistakes, [], "{text}");
+    examined.config
+}
+
+fn messages(diagnostics: &[Diagnostic]) -> Vec<String> {
+    let told = diagnostics.iter().map(ToString::to_string);
+    told.map(|told| {
+        told.rsplit_once("gridtap.yaml:").map_or(told.clone(), |(_, end)| end.to_owned())
+    })
+    .collect()
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    messages(&examined(text, &[], &[]).mistakes)
+}
+
+#[test]
+fn the_defaults_have_no_mistake() {
+    let examined = examine(Given::new(None, &Sources::default()), &Unit::default());
+    assert_eq!(examined.mistakes, []);
+    let limits = examined.config.limits.engine(1);
+    let of_engine = crate::engine::Limits::default();
+    assert_eq!(format!("{limits:?}"), format!("{of_engine:?}"), "the engine has other defaults");
+}
+
+#[test]
+fn everything_is_read() {
+    let config = config(
+        "
+host: boundary-7
+interfaces:
+  - {interface: eth1, snap_length: 9KiB, promiscuous: false}
+  - tap: [eth2, eth3]
+    filter: {ports: [2404], networks: [10.20.0.0/16, 2001:db8::1]}
+    ring: {block_size: 2MiB, blocks: 8, block_timeout: 5ms}
+threads: 4
+duplicates: off
+placeholders: {masters: [10.20.0.10, 10.20.0.11], stations: [3]}
+limits: {flows: 5000, timeouts: {application: 1d12h}}
+outputs:
+  - {type: file, path: /tmp/eve.json, rotation: {size: 100MB, every: 24h}}
+  - {type: syslog, address: '[::1]:514', protocol: tcp, types: [alert], name: siem, spool: off}
+evidence: {packets: 10}
+http: off
+log_level: debug
+",
+    );
+    let [mirror, tap] = config.interfaces.as_slice() else { panic!("{config:?}") };
+    assert_eq!(mirror.link, Link::Interface("eth1".to_owned()));
+    assert_eq!((mirror.snap_length, mirror.promiscuous), (9 << 10, false));
+    assert_eq!(tap.link.names(), ["eth2", "eth3"]);
+    assert_eq!(tap.filter.ports[0].get(), 2404);
+    assert_eq!(tap.filter.networks[1].to_string(), "2001:db8::1/128");
+    assert_eq!((tap.ring.blocks, tap.ring.block_timeout), (8, Duration::from_millis(5)));
+    assert_eq!((config.threads, config.duplicates), (4, None));
+    assert_eq!(config.placeholders["stations"], ["3"]);
+    assert_eq!(config.limits.engine(2).flows, 2500);
+    assert_eq!(config.limits.timeouts.application, Duration::from_secs(36 * 3600));
+    let [file, syslog] = config.outputs.as_slice() else { panic!("{config:?}") };
+    assert_eq!(
+        (file.name.as_str(), file.types.clone()),
+        ("file", "alert, anomaly, flow, stats, iec104, mqtt".parse().unwrap())
+    );
+    let rotation = Rotation {
+        size: Some(Octets(100_000_000)),
+        every: Some(Duration::from_secs(86_400)),
+        names: RotatedNames::Numbered,
+        keep: 7,
+    };
+    let path = PathBuf::from("/tmp/eve.json");
+    assert_eq!(file.target, Target::File { path, rotation: Some(rotation) });
+    let address: SocketAddr = "[::1]:514".parse().unwrap();
+    assert_eq!(syslog.target, Target::Syslog { address, protocol: Transport::Tcp });
+    assert_eq!((syslog.name.as_str(), syslog.spool), ("siem", None));
+    assert!(config.evidence.is_some_and(|evidence| evidence.packets == 10));
+    assert_eq!((config.http, config.log_level), (None, LogLevel::Debug));
+}
+
+#[test]
+fn what_is_commented_out_has_its_default() {
+    assert_eq!(config("limits:\n#  flows: 1\noutputs:\nplaceholders:\n"), Config::default());
+    assert_eq!(config("# nothing\n"), Config::default());
+}
+
+#[test]
+fn later_sources_win_key_by_key() {
+    let text =
+        "limits: {flows: 1000, stream_memory: 1MiB}\noutputs: [{type: unix_stream, path: /a}]";
+    let environment = [
+        ("GRIDTAP_LIMITS_FLOWS", "2000"),
+        ("GRIDTAP_LIMITS_STREAM_MEMORY", "2MiB"),
+        ("GRIDTAP_HTTP_LISTEN", "[::1]:9104"),
+        ("GRIDTAP_INTERFACES", "[{interface: eth0}]"),
+        ("GRIDTAP_HOST", ""),
+        ("GRIDTAP_CONFIG", "/elsewhere"),
+        ("PATH", "/bin"),
+    ];
+    let settings =
+        ["limits.flows=3000", "outputs.0.path=/b", "evidence.size=1MiB", "host='7'", "threads=2"];
+    let examined = examined(text, &settings, &environment);
+    assert_eq!((examined.mistakes, examined.warnings), (vec![], vec![]));
+    let config = examined.config;
+    assert_eq!((config.limits.flows, config.limits.stream_memory), (3000, Octets(2 << 20)));
+    let listen = Listen::Address("[::1]:9104".parse().unwrap());
+    assert_eq!(config.http.map(|http| http.listen), Some(listen));
+    assert_eq!(config.interfaces[0].link.names(), ["eth0"]);
+    assert_eq!(config.outputs[0].target, Target::UnixStream { path: "/b".into() });
+    assert_eq!(config.evidence.map(|evidence| evidence.size), Some(Octets(1 << 20)));
+    assert_eq!((config.host.as_deref(), config.threads), (Some("7"), 2));
+}
+
+#[test]
+fn mistakes_tell_where_the_value_came_from() {
+    let environment = [("GRIDTAP_LIMITS_FLOWS", "many"), ("GRIDTAP_TREADS", "secret")];
+    let settings = ["limits.flow=1", "outputs.3.path=/a", "threads", "rules=[a", "threads=99"];
+    let examined = examined("", &settings, &environment);
+    assert_eq!(
+        messages(&examined.mistakes),
+        [
+            "environment:1:22: `flows` is a whole number, and this is text",
+            "command line:1:1: there is no key `limits.flow` (did you mean `limits.flows`?)",
+            "command line:1:1: there is no `outputs.3.path`: the list is shorter",
+            "command line:1:1: this is no `KEY=VALUE` (as in `limits.flows=1000`)",
+            "command line:1:7: unclosed bracket '['",
+            "command line:1:9: `threads` is at least 1 and at most 64",
+        ]
+    );
+    let warning = "environment:1:1: warning: no key is set by the variable `GRIDTAP_TREADS` \
+                   (did you mean `GRIDTAP_THREADS`?)";
+    assert!(messages(&examined.warnings).contains(&warning.to_owned()));
+    assert!(!examined.warnings.iter().any(|warning| warning.source_line.contains("secret")));
+}
+
+#[test]
+fn a_mistake_that_shows_later_has_its_place() {
+    let examined = examined("interfaces:\n  - interface: eth9\n", &["threads=3"], &[]);
+    let at = |path| messages(&[examined.origins.mistake(path, "gone")]).remove(0);
+    assert_eq!(at("interfaces.0.interface"), "2:16: gone");
+    assert_eq!(at("interfaces.0.ring.blocks"), "2:5: gone");
+    assert_eq!(at("threads"), "command line:1:9: gone");
+    assert_eq!(at("http.listen"), "1:1: gone");
+}
+
+#[test]
+fn units_are_explicit() {
+    for (text, said) in [
+        ("duplicates: 10", "this number has no unit"),
+        ("duplicates: 10ms5s", "`s` is no unit of time, or stands in the wrong order"),
+        ("duplicates: 10min", "`min` is no unit"),
+        ("duplicates: fast", "is a duration, such as"),
+        ("duplicates: 99999999999999999999ms", "is a duration"),
+        ("duplicates: 9999999999999d9h", "longer than anything lasts"),
+        ("duplicates: 2s", "`duplicates` is at least 1us and at most 1s"),
+        ("limits: {stream_memory: 256}", "this number has no unit"),
+        ("limits: {stream_memory: 256Mb}", "`Mb` is no unit of size"),
+        ("limits: {stream_memory: -1MiB}", "is a size"),
+        ("limits: {stream_memory: 99999999999TiB}", "more than there is"),
+        ("threads: 4294967296", "a number from 0 to 4294967295"),
+    ] {
+        let found = mistakes(text);
+        assert!(found.len() == 1 && found[0].contains(said), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn relative_paths_begin_at_the_file() {
+    let examined = examined("state_directory: state", &[], &[]);
+    assert!(examined.config.state_directory.is_absolute());
+    assert!(examined.config.state_directory.ends_with("state"));
+}
+
+#[test]
+fn a_missing_drop_in_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("gridtap.service"), "[Service]\n").unwrap();
+    let unit = Unit::in_folders([folder.path()].into_iter());
+    let settings = vec!["outputs=[{type: syslog, address: '192.0.2.1:514'}]".to_owned()];
+    let sources = Sources { settings, ..Sources::default() };
+    let warnings = examine(Given::new(None, &sources), &unit).warnings;
+    let warned = |warning: &Diagnostic| warning.message.contains("may not send to 192.0.2.1");
+    assert!(warnings.iter().any(warned), "{warnings:?}");
+}
+
+#[test]
+fn each_variable_sets_one_key() {
+    let mut names = Vec::new();
+    every_key(&mut |path, _| names.push(environment_name(path)));
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(count > 30 && !names.contains(&"GRIDTAP_CONFIG".to_owned()), "{names:?}");
+}
+
+#[test]
+fn the_words_for_record_types_are_all() {
+    let mut words = Types::KIND.words.to_vec();
+    let mut names: Vec<_> = Types::names().collect();
+    words.sort_unstable();
+    names.sort_unstable();
+    assert_eq!(words, names);
+}
+
+/// Commented keys are right when they are no comment any more.
+#[test]
+fn the_example_is_right_commented_and_uncommented() {
+    let example = pages::example();
+    let prose = |line: &str| {
+        let comment = line.trim_start().strip_prefix('#');
+        comment
+            .is_some_and(|text| text.is_empty() || text.starts_with(' ') && !text.starts_with("  "))
+    };
+    let uncommented: String = example
+        .lines()
+        .filter(|line| !prose(line))
+        .map(|line| format!("{}\n", line.strip_prefix('#').unwrap_or(line)))
+        .map(|line| line.replace("[builtin, rules]", "[builtin]"))
+        .collect();
+    let whole = config(&uncommented);
+    assert_eq!((whole.interfaces.len(), whole.outputs.len()), (2, 2), "{uncommented}");
+    assert!(whole.evidence.is_some());
+    let commented = config(&example);
+    assert_eq!(Config { outputs: Vec::new(), ..commented.clone() }, Config::default());
+    assert_eq!(commented.outputs.len(), 1);
+    let mut missing = Vec::new();
+    every_key(&mut |path, key| {
+        if !uncommented.contains(&format!("{}:", key.name())) {
+            missing.push(path.to_owned());
+        }
+    });
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+/// What an editor or a full disk leaves.
+#[test]
+fn nothing_that_is_cut_or_changed_panics() {
+    let example = pages::example().replace("\n#", "\n");
+    let (_, example) = example.split_at(example.find("\noutputs:").unwrap());
+    let whole = example.as_bytes();
+    for end in 0..whole.len() {
+        let mut changed = whole.to_vec();
+        changed[end] = b":[{'\n\t&*\xFF"[end % 9];
+        for octets in [&whole[..end], &changed] {
+            let found = examined(octets, &[], &[]);
+            assert!(found.mistakes.iter().all(|mistake| !mistake.render(false).is_empty()));
+        }
+    }
+}
+
+/// With `GRIDTAP_BLESS=1` they are written anew.
+#[test]
+fn the_pages_are_those_of_the_repository() {
+    let pages =
+        [("docs/configuration.md", pages::reference()), ("systemd/gridtap.yaml", pages::example())];
+    for (name, page) in pages {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        if std::env::var_os("GRIDTAP_BLESS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &page).unwrap();
+        }
+        let there = fs::read_to_string(&path).unwrap_or_default();
+        assert!(there == page, "{name} is not what the tables say: GRIDTAP_BLESS=1 writes it anew");
+    }
+}

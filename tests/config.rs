@@ -1,0 +1,176 @@
+//! The configuration as an operator meets it: what `check` says of each file in `tests/config/`,
+//! what hostile files do, and what a replay takes from it.
+//!
+//! Beside each `bad-*.yaml` stands what is said of it; `GRIDTAP_BLESS=1` writes that anew.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+mod common;
+
+fn gridtap(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
+    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdin(Stdio::null());
+    for variable in ["CLICOLOR_FORCE", "GRIDTAP_BLESS", "GRIDTAP_CONFIG", "GRIDTAP_PYTHON"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    gridtap(arguments).output().unwrap()
+}
+
+fn text(octets: &[u8]) -> &str {
+    std::str::from_utf8(octets).unwrap()
+}
+
+/// The exit code and what was said of a file with these octets.
+fn said_of(octets: &[u8]) -> (Option<i32>, String) {
+    let (_folder, path) = file_with(octets);
+    check(&path)
+}
+
+fn check(path: &Path) -> (Option<i32>, String) {
+    let output = run(&["check", "--config", path.to_str().unwrap()]);
+    assert_eq!(text(&output.stdout), "");
+    (output.status.code(), text(&output.stderr).to_owned())
+}
+
+fn file_with(octets: &[u8]) -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gridtap.yaml");
+    fs::write(&path, octets).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn every_mistake_is_shown_with_its_line() {
+    let mut seen = 0;
+    for path in common::files(&common::file("tests/config")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if !name.starts_with("bad-") || path.extension().is_none_or(|end| end != "yaml") {
+            continue;
+        }
+        seen += 1;
+        let output = run(&["check", "--config", &format!("tests/config/{name}")]);
+        assert_eq!(output.status.code(), Some(78), "{name}");
+        let expected = path.with_extension("txt");
+        if std::env::var_os("GRIDTAP_BLESS").is_some() {
+            fs::write(&expected, &output.stderr).unwrap();
+        }
+        let expected = fs::read_to_string(&expected).unwrap_or_default();
+        assert_eq!(text(&output.stderr), expected, "{name}");
+    }
+    assert!(seen >= 10, "found {seen}");
+}
+
+#[test]
+fn what_is_shipped_has_no_mistake() {
+    let output = run(&["check", "--config", "systemd/gridtap.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).starts_with("systemd/gridtap.yaml, "));
+}
+
+#[test]
+fn hostile_files_are_refused() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..20 {
+        let inner = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb = format!("{bomb}a{level}: &a{level} [{inner}]\n");
+    }
+    for (octets, said) in [
+        (bomb.as_bytes(), "more than 1000000 nodes"),
+        ("[".repeat(500_000).as_bytes(), "limit exceeded"),
+        (format!("limits: {}{}", "[".repeat(40), "]".repeat(40)).as_bytes(), "nested deeper"),
+        (b"host: \"a\\0b\"\n", "control characters"),
+        (b"host: a\0b\n", "gridtap.yaml:1:8\n"),
+        (b"threads: 1\nhost: b\xFFy\n", "gridtap.yaml:2:8\n"),
+        (b"\xFF\xFEh\0o\0s\0t\0", "no UTF-8"),
+        (b"\x1F\x8B\x08\0\0\0", "no UTF-8"),
+        ("a: b\n".repeat(50_000).as_bytes(), "stands here twice"),
+        (format!("host: {}\n", "x".repeat(100_000)).as_bytes(), "longer than 4096"),
+        (b"%YAML 1.1\n---\nhost: x\n", "error"),
+    ] {
+        let (exit, message) = said_of(octets);
+        assert_eq!(exit, Some(78), "{said}: {message}");
+        assert!(message.contains(said) && message.contains("in the configuration"), "{message}");
+        assert!(message.len() < 100_000, "{said}: {} octets", message.len());
+    }
+}
+
+#[test]
+fn no_more_is_read_than_a_configuration_can_have() {
+    let (_folder, path) = file_with(b"");
+    fs::File::options().write(true).open(&path).unwrap().set_len(100_000_000).unwrap();
+    for path in [path.as_path(), Path::new("/dev/zero")] {
+        let (exit, message) = check(path);
+        assert!(exit == Some(78) && message.contains("larger than 1 MiB"), "{message}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let missing = folder.path().join("gridtap.yaml");
+    for (path, said) in [(missing.as_path(), "No such file"), (folder.path(), "is a directory")] {
+        let (exit, message) = check(path);
+        assert!(exit == Some(66) && message.contains(said), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+    let (_folder, secret) = file_with(b"");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::File::open(&secret).is_ok() {
+        writeln!(std::io::stdout(), "skipped: nothing is forbidden to root").unwrap();
+        return;
+    }
+    let (exit, message) = check(&secret);
+    assert!(exit == Some(77) && message.lines().count() == 1, "{message}");
+}
+
+#[test]
+fn environment_and_command_line_stand_above_the_file() {
+    let (_folder, path) = file_with(b"threads: 1\ninterfaces: [{interface: eth1}]\n");
+    let path = path.to_str().unwrap();
+    let output = gridtap(&["check", "--set", "threads=zero"])
+        .env("GRIDTAP_CONFIG", path)
+        .env("GRIDTAP_LIMITS_FLOWS", "0")
+        .output()
+        .unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{message}");
+    for part in ["--> environment:1:22", "--> command line:1:9", "2 mistakes in the configuration"]
+    {
+        assert!(message.contains(part), "{part} is not in\n{message}");
+    }
+}
+
+#[test]
+fn a_replay_takes_rules_and_names_from_it() {
+    let config = "host: boundary-7\nplaceholders: {masters: [10.20.0.10, 10.20.0.11]}\n";
+    let (_folder, path) = file_with(config.as_bytes());
+    let path = path.to_str().unwrap();
+    let lines = |arguments: &[&str]| -> Vec<Json> {
+        let output = run(&[&["replay", "pcaps/demo.pcap", "--eve", "-"], arguments].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let titles = |lines: &[Json]| -> Vec<String> {
+        lines
+            .iter()
+            .filter_map(|line| line["alert"]["signature"].as_str())
+            .map(str::to_owned)
+            .collect()
+    };
+    let (plain, configured) = (lines(&[]), lines(&["--config", path]));
+    assert!(configured.iter().all(|line| line["host"] == "boundary-7"));
+    assert!(titles(&configured).len() > titles(&plain).len(), "the placeholder brings a rule up");
+    let few = lines(&["--config", path, "--set", "limits.flows=2"]);
+    assert!(few.iter().any(|line| line["flow"]["reason"] == "evicted"));
+}
