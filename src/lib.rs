@@ -34,7 +34,7 @@
 //! | 6 | [`rule`] | Sigma in YAML → predicates → matches |
 //! | 7 | [`engine`] | all of the above for one thread: no I/O, no clock, no global |
 //! | 8 | [`capture`], [`output`], [`metrics`] | where frames come from, where findings go |
-//! | 9 | [`command`] | one file a subcommand |
+//! | 9 | [`daemon`], [`command`] | life on a boundary host; one file a subcommand |
 //!
 //! # What holds everywhere
 //!
@@ -49,6 +49,7 @@
 pub mod bytes;
 pub mod capture;
 pub mod command;
+pub mod daemon;
 pub mod engine;
 pub mod event;
 pub mod flow;
