@@ -237,7 +237,8 @@ fn network(host: &Host) {
     let report = sandbox::enter(&Plan { network: true, ..host.plan() }).unwrap();
     in_thread(move || {
         sandbox::enter_thread(Role::Output, true).unwrap();
-        TcpStream::connect(addresses.0).unwrap().write_all(b"alert").unwrap();
+        let by_name = ("localhost", addresses.0.port());
+        TcpStream::connect(by_name).unwrap().write_all(b"alert").unwrap();
         let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
         sender.send_to(b"alert", addresses.1).unwrap();
         assert!(TcpListener::bind("127.0.0.1:0").is_err(), "nobody listens anew");

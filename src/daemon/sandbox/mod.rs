@@ -31,7 +31,8 @@ pub use syscall::Role;
 /// What the process goes on needing.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// The user to become; `None` stays who we are.
+    /// The user to become; `None` stays who we are. Root without its capabilities is a user like
+    /// others: it then needs folders of its own.
     pub identity: Option<Identity>,
     /// What is read again on a reload: the configuration, rules, the site model, the token. For a
     /// file its folder is opened up, as editors and package managers replace files.
@@ -124,6 +125,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (uid, gid) = self.user;
         write!(f, "user {uid}, group {gid}; system calls confined; {}", self.files)?;
+        if uid == 0 {
+            write!(f, "; still root: set a user")?;
+        }
         if !self.can_reopen {
             write!(f, "; no CAP_NET_RAW: interfaces cannot be opened again")?;
         }
@@ -173,11 +177,12 @@ mod tests {
         );
         report.can_reopen = false;
         report.files = Confinement::None;
+        report.user = (0, 0);
         report.missing.push("/srv/rules".into());
         assert_eq!(
             report.to_string(),
-            "user 990, group 991; system calls confined; files not confined, as this kernel has no \
-             landlock; no CAP_NET_RAW: interfaces cannot be opened again; /srv/rules is not there"
+            "user 0, group 0; system calls confined; files not confined, as this kernel has no \
+             landlock; still root: set a user; no CAP_NET_RAW: interfaces cannot be opened again; /srv/rules is not there"
         );
     }
 }
