@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Output};
@@ -17,6 +17,8 @@ use std::thread;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use gridtap::daemon::http::{Answer, Endpoint, Limits, Listener, Question, Server, Source};
+use gridtap::daemon::instance::Instance;
+use gridtap::daemon::notify::Notifier;
 use gridtap::daemon::sandbox::{
     self, Confinement, Identity, Plan, Report, Role, SandboxError, with_net_raw,
 };
@@ -136,9 +138,17 @@ fn start(case: &str) -> Output {
 }
 
 fn from_root(host: &Host) {
+    let manager = UnixDatagram::bind(host.path("other/notify")).unwrap();
+    fs::set_permissions(host.path("other/notify"), Permissions::from_mode(0o666)).unwrap();
+    let notifier = Notifier::to(host.path("other/notify").as_os_str()).unwrap();
+    let instance = Instance::claim(&host.path("spool")).unwrap();
     let report = sandbox::enter(&host.plan()).unwrap();
+    notifier.ready(&report.to_string()).unwrap();
+    assert!(manager.recv(&mut [0; 512]).unwrap() > 0);
     assert_eq!(report.user, (USER, USER));
     assert!(report.can_reopen && report.missing.is_empty(), "{report}");
+    drop(instance);
+    Instance::claim(&host.path("spool")).expect("the user may open what root has made");
     assert_is_user();
     assert_harmless(host, &report);
     assert_works(host);
