@@ -34,7 +34,7 @@
 //! | 6 | [`rule`] | Sigma in YAML → predicates → matches |
 //! | 7 | [`engine`] | all of the above for one thread: no I/O, no clock, no global |
 //! | 8 | [`capture`], [`output`], [`metrics`] | where frames come from, where findings go |
-//! | 9 | [`config`], [`command`] | `gridtap.yaml`; one file a subcommand |
+//! | 9 | [`config`], [`daemon`], [`command`] | `gridtap.yaml`; life on a boundary host; one file a subcommand |
 //!
 //! # What holds everywhere
 //!
@@ -50,6 +50,7 @@ pub mod bytes;
 pub mod capture;
 pub mod command;
 pub mod config;
+pub mod daemon;
 pub mod document;
 pub mod engine;
 pub mod event;
