@@ -33,7 +33,7 @@
 //! | 4 | [`protocol`] | a folder and a line in the registry each |
 //! | 6 | [`rule`] | Sigma in YAML → predicates → matches |
 //! | 7 | [`engine`] | all of the above for one thread: no I/O, no clock, no global |
-//! | 8 | [`capture`], [`output`], [`metrics`] | where frames come from, where findings go |
+//! | 8 | [`capture`], [`output`], [`metrics`], [`inventory`] | where frames come from, where findings go |
 //! | 9 | [`config`], [`daemon`], [`command`] | `gridtap.yaml`; life on a boundary host; one file a subcommand |
 //!
 //! # What holds everywhere
@@ -55,6 +55,7 @@ pub mod document;
 pub mod engine;
 pub mod event;
 pub mod flow;
+pub mod inventory;
 pub mod metrics;
 pub mod output;
 pub mod packet;

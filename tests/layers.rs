@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("capture", 8),
     ("output", 8),
     ("metrics", 8),
+    ("inventory", 8),
     ("config", 9),
     ("daemon", 9),
     ("command", 9),

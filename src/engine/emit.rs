@@ -51,6 +51,15 @@ impl Outlet {
         self.matcher.rules()
     }
 
+    pub(super) fn set_rules(&mut self, rules: std::sync::Arc<RuleSet>) -> Vec<u64> {
+        let none = vec![0; rules.rules.len()];
+        self.matcher = Matcher::new(rules);
+        for readers in &mut self.readers {
+            readers.rules = self.matcher.service(readers.schema);
+        }
+        std::mem::replace(&mut self.stats.alerts, none)
+    }
+
     #[inline]
     fn index_of(&self, schema: &'static Schema) -> Option<usize> {
         self.readers.iter().position(|readers| std::ptr::eq(readers.schema, schema))

@@ -5,6 +5,7 @@
 
 mod channel;
 mod emit;
+mod look;
 mod stats;
 
 use std::net::IpAddr;

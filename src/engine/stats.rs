@@ -36,6 +36,29 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// Adds the counters of another engine with the same rules.
+    pub fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.flows_active += other.flows_active;
+        self.flows_created += other.flows_created;
+        self.gaps += other.gaps;
+        self.bytes_missed += other.bytes_missed;
+        self.stream_memory += other.stream_memory;
+        add_named(&mut self.decode_errors, &other.decode_errors);
+        add_named(&mut self.flows_ended, &other.flows_ended);
+        add_named(&mut self.anomalies, &other.anomalies);
+        if self.messages.is_empty() {
+            self.messages.clone_from(&other.messages);
+        } else {
+            for ((_, counts), (_, others)) in self.messages.iter_mut().zip(&other.messages) {
+                add_all(counts, others);
+            }
+        }
+        self.alerts.resize(self.alerts.len().max(other.alerts.len()), 0);
+        add_all(&mut self.alerts, &other.alerts);
+    }
+
     /// Messages of application protocols by type: protocol, type, how many. Every type that there
     /// is has its row, so that whoever watches the counters sees the first message of a type as a
     /// step from 0, and not as a counter that comes from nowhere.
@@ -60,8 +83,27 @@ impl Stats {
     }
 }
 
+fn add_all(counts: &mut [u64], others: &[u64]) {
+    counts.iter_mut().zip(others).for_each(|(count, other)| *count += other);
+}
+
+fn add_named(counts: &mut BTreeMap<&'static str, u64>, others: &BTreeMap<&'static str, u64>) {
+    for (name, other) in others {
+        *counts.entry(name).or_default() += other;
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn counters_of_two_engines_add_up() {
+        let mut one = Stats { packets: 1, alerts: vec![1, 2], ..Stats::default() };
+        one.flows_ended.insert("timeout", 3);
+        let mut sum = one.clone();
+        sum.add(&one);
+        assert_eq!((sum.packets, sum.alerts, sum.flows_ended["timeout"]), (2, vec![2, 4], 6));
+    }
+
     use super::*;
 
     #[test]

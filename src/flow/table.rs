@@ -284,6 +284,13 @@ impl<A> FlowTable<A> {
         self.lists.iter().map(|list| list.first).find(|first| *first != NONE)
     }
 
+    /// The flows, those with the longest lifetime first, of one lifetime those seen last first.
+    pub fn latest(&self) -> impl Iterator<Item = &Flow<A>> {
+        self.lists.iter().rev().flat_map(|list| {
+            std::iter::successors(self.at(list.last), |flow| self.at(flow.links.previous))
+        })
+    }
+
     /// Every flow's index, those that began first in front.
     pub fn by_age(&self) -> Vec<u32> {
         let mut all: Vec<_> = self

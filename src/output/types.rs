@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use super::LineKind;
 use crate::event::Schema;
 use crate::protocol;
 
@@ -27,6 +28,22 @@ impl Types {
     /// The names of all record types.
     pub fn names() -> impl Iterator<Item = &'static str> {
         [ALERT].into_iter().chain(protocol::services().map(|schema| schema.name)).chain([STATS])
+    }
+
+    /// What either of two sets has.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let either = Self::names().filter(|name| self.contains(name) || other.contains(name));
+        Self(either.collect())
+    }
+
+    /// Whether lines of this kind are written.
+    pub fn takes(&self, kind: LineKind) -> bool {
+        match kind {
+            LineKind::Record(schema) => self.records(schema),
+            LineKind::Alert(_) => self.alerts(),
+            LineKind::Stats => self.stats(),
+        }
     }
 
     /// No record at all.

@@ -12,11 +12,11 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use self::alerts::Alerts;
-use self::servers::Servers;
 use super::words;
 use crate::capture::{Damage, Skipped};
 use crate::engine::Stats;
 use crate::event::Event;
+use crate::inventory::Inventory;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::{Rule, RuleSet};
 use crate::time::Timestamp;
@@ -57,7 +57,7 @@ impl Reading {
 #[derive(Debug)]
 pub(super) struct Summary {
     alerts: Alerts,
-    servers: Servers,
+    inventory: Inventory,
     inactive: usize,
 }
 
@@ -65,7 +65,7 @@ impl Summary {
     pub(super) fn new(rules: &RuleSet) -> Self {
         Self {
             alerts: Alerts::new(&rules.rules),
-            servers: Servers::default(),
+            inventory: Inventory::default(),
             inactive: rules.rules.iter().filter(|rule| rule.inactive.is_some()).count(),
         }
     }
@@ -83,7 +83,7 @@ impl Summary {
         name: &'static str,
         fact: Fact<'_>,
     ) {
-        self.servers.add(server, protocol, name, fact);
+        self.inventory.add(server, protocol, name, fact);
     }
 
     /// Writes everything.
@@ -97,7 +97,7 @@ impl Summary {
         show_reading(files, reading, stats, out)?;
         self.show_rules(out)?;
         self.alerts.show(out)?;
-        self.servers.show(out)?;
+        servers::show(&self.inventory, out)?;
         show_anomalies(stats, out)
     }
 

@@ -1,142 +1,45 @@
 //! What protocols tell of their servers: a table a protocol, a row a server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::net::IpAddr;
 
 use super::table::{Cell, Table};
 use super::{HEADING, QUIET};
 use crate::command::words;
-use crate::event::Value;
-use crate::protocol::{Fact, Protocol, REGISTRY};
-
-/// The most servers of a protocol that are kept.
-const MOST_SERVERS: usize = 10_000;
-
-/// The most members of a set that are kept.
-const MOST_MEMBERS: usize = 1000;
+use crate::inventory::{Inventory, Known, Member, Servers};
+use crate::protocol::REGISTRY;
 
 /// Servers of a protocol that are shown; the others are counted.
 const SHOWN: usize = 30;
 
-/// All protocols that told something.
-#[derive(Debug, Default)]
-pub(super) struct Servers(Vec<OfProtocol>);
-
-#[derive(Debug)]
-struct OfProtocol {
-    protocol: &'static Protocol,
-    /// What is known of each, by the column: an index of [`Protocol::facts`].
-    servers: BTreeMap<IpAddr, Vec<Known>>,
+/// Writes a table for each protocol that told something.
+pub(super) fn show(inventory: &Inventory, out: &mut dyn Write) -> io::Result<()> {
+    let known = REGISTRY.iter().filter_map(|protocol| inventory.servers(protocol));
+    known.into_iter().try_for_each(|servers| show_servers(servers, out))
 }
 
-/// What is known in one column.
-#[derive(Debug)]
-enum Known {
-    Nothing,
-    Count(u64),
-    Members(BTreeSet<Member>),
+fn show_servers(servers: &Servers, out: &mut dyn Write) -> io::Result<()> {
+    let Servers { protocol, servers } = servers;
+    let (title, count) = (protocol.servers, words::count(servers.len() as u64));
+    writeln!(out, "\n{HEADING}{title}: {count}{HEADING:#}\n")?;
+    let mut table = Table::new(&["address"], protocol.facts);
+    for (address, row) in servers.iter().take(SHOWN) {
+        let address = Cell::Text(address.to_string());
+        table.add([address].into_iter().chain(row.iter().map(cell)).collect());
+    }
+    table.show(out)?;
+    if servers.len() > SHOWN {
+        let more = words::count((servers.len() - SHOWN) as u64);
+        writeln!(out, "  {QUIET}and {more} more{QUIET:#}")?;
+    }
+    Ok(())
 }
 
-/// A member of a set, in the order in which people look for it.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Member {
-    Integer(i64),
-    Address(IpAddr),
-    Text(String),
-}
-
-impl Servers {
-    pub(super) fn add(
-        &mut self,
-        server: IpAddr,
-        protocol: &'static Protocol,
-        name: &'static str,
-        fact: Fact<'_>,
-    ) {
-        let known = self.0.iter().position(|of| std::ptr::eq(of.protocol, protocol));
-        let position = known.unwrap_or_else(|| {
-            self.0.push(OfProtocol { protocol, servers: BTreeMap::new() });
-            self.0.len() - 1
-        });
-        if let Some(of_protocol) = self.0.get_mut(position) {
-            of_protocol.add(server, name, fact);
-        }
-    }
-
-    pub(super) fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        let of = |protocol| self.0.iter().find(|of| std::ptr::eq(of.protocol, protocol));
-        REGISTRY.iter().filter_map(|protocol| of(*protocol)).try_for_each(|of| of.show(out))
-    }
-}
-
-impl OfProtocol {
-    fn add(&mut self, server: IpAddr, name: &'static str, fact: Fact<'_>) {
-        if self.servers.len() >= MOST_SERVERS && !self.servers.contains_key(&server) {
-            return;
-        }
-        let columns = self.protocol.facts;
-        let row = self.servers.entry(server);
-        let row = row.or_insert_with(|| columns.iter().map(|_| Known::Nothing).collect());
-        let mut cells = columns.iter().zip(row);
-        if let Some((_, known)) = cells.find(|(column, _)| **column == name) {
-            known.add(fact);
-        }
-    }
-
-    fn show(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (title, count) = (self.protocol.servers, words::count(self.servers.len() as u64));
-        writeln!(out, "\n{HEADING}{title}: {count}{HEADING:#}\n")?;
-        let mut table = Table::new(&["address"], self.protocol.facts);
-        for (address, row) in self.servers.iter().take(SHOWN) {
-            let address = Cell::Text(address.to_string());
-            table.add([address].into_iter().chain(row.iter().map(Known::cell)).collect());
-        }
-        table.show(out)?;
-        if self.servers.len() > SHOWN {
-            let more = words::count((self.servers.len() - SHOWN) as u64);
-            writeln!(out, "  {QUIET}and {more} more{QUIET:#}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Known {
-    fn add(&mut self, fact: Fact<'_>) {
-        match (self, fact) {
-            (Self::Count(sum), Fact::Count(count)) => *sum = sum.saturating_add(count),
-            (Self::Members(members), Fact::Member(value)) => {
-                if members.len() < MOST_MEMBERS {
-                    members.insert(Member::new(value));
-                }
-            }
-            (known, Fact::Count(count)) => *known = Self::Count(count),
-            (known, Fact::Member(value)) => *known = Self::Members([Member::new(value)].into()),
-        }
-    }
-
-    fn cell(&self) -> Cell {
-        match self {
-            Self::Nothing => Cell::Text(String::new()),
-            Self::Count(count) => Cell::Number(*count),
-            Self::Members(members) => Cell::List(joined(members)),
-        }
-    }
-}
-
-impl Member {
-    fn new(value: Value<'_>) -> Self {
-        match value {
-            Value::Integer(number) => Self::Integer(number),
-            Value::Code(code) => Self::Integer(code.into()),
-            Value::Address(address) => Self::Address(address),
-            Value::Text(text) => Self::Text(words::printable(text)),
-            Value::Boolean(flag) => Self::Text(flag.to_string()),
-            Value::Single(number) => Self::Text(number.to_string()),
-            Value::Double(number) => Self::Text(number.to_string()),
-            Value::Time(time) => Self::Text(words::date_and_time(time)),
-            Value::Absent => Self::Text(String::new()),
-        }
+fn cell(known: &Known) -> Cell {
+    match known {
+        Known::Nothing => Cell::Text(String::new()),
+        Known::Count(count) => Cell::Number(*count),
+        Known::Members(members) => Cell::List(joined(members)),
     }
 }
 
@@ -153,27 +56,26 @@ fn joined(members: &BTreeSet<Member>) -> Vec<String> {
             [Member::Integer(first), _, .., Member::Integer(last)] => {
                 texts.push(format!("{first}-{last}"));
             }
-            _ => texts.extend(run.iter().map(|member| member.text())),
+            _ => texts.extend(run.iter().map(|member| text(member))),
         }
     }
     texts
 }
 
-impl Member {
-    fn text(&self) -> String {
-        match self {
-            Self::Integer(number) => number.to_string(),
-            Self::Address(address) => address.to_string(),
-            Self::Text(text) if text.is_empty() => "(empty)".to_owned(),
-            Self::Text(text) => words::shortened(text, 40),
-        }
+fn text(member: &Member) -> String {
+    match member {
+        Member::Integer(number) => number.to_string(),
+        Member::Address(address) => address.to_string(),
+        Member::Text(text) if text.is_empty() => "(empty)".to_owned(),
+        Member::Text(text) => words::shortened(&words::printable(text.as_bytes()), 40),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol;
+    use crate::event::Value;
+    use crate::protocol::{self, Fact};
 
     fn shown(facts: &[(u8, &'static str, Fact<'_>)]) -> String {
         shown_of("iec104", facts)
@@ -181,12 +83,12 @@ mod tests {
 
     fn shown_of(protocol: &str, facts: &[(u8, &'static str, Fact<'_>)]) -> String {
         let protocol = protocol::by_name(protocol).unwrap();
-        let mut servers = Servers::default();
+        let mut inventory = Inventory::default();
         for (host, name, fact) in facts {
-            servers.add([10, 0, 0, *host].into(), protocol, name, *fact);
+            inventory.add([10, 0, 0, *host].into(), protocol, name, *fact);
         }
         let mut out = anstream::StripStream::new(Vec::new());
-        servers.show(&mut out).unwrap();
+        show(&inventory, &mut out).unwrap();
         String::from_utf8(out.into_inner()).unwrap()
     }
 

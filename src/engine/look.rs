@@ -1,0 +1,55 @@
+//! Looks into an engine at work, for those who ask while traffic goes on.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::channel::{App, flow_context};
+use super::{Engine, flow_record, timer_context};
+use crate::event::{Context, Event, FlowContext};
+use crate::protocol::{Fact, Protocol};
+use crate::rule::RuleSet;
+
+/// The reason of a flow that has not ended.
+const ACTIVE: &str = "active";
+
+impl Engine {
+    /// Puts other rules in force, from the next record on. Alerts are counted by rule, so their
+    /// counters begin anew: what they were is returned, by [`Rule::index`](crate::rule::Rule::index)
+    /// in the old set.
+    pub fn set_rules(&mut self, rules: Arc<RuleSet>) -> Vec<u64> {
+        self.outlet.set_rules(rules)
+    }
+
+    /// Tells what is known of the servers of flows that go on, at most `most` of them: those whose
+    /// turn to time out is last.
+    pub fn facts(
+        &self,
+        most: usize,
+        tell: &mut dyn FnMut(IpAddr, &'static Protocol, &'static str, Fact<'_>),
+    ) {
+        for flow in self.flows.latest().take(most) {
+            let App::Known { protocol, parser } = &flow.app.app else { continue };
+            let server = flow.key.address(flow.client.opposite());
+            parser.facts(&mut |name, fact| tell(server, protocol, name, fact));
+        }
+    }
+
+    /// Shows the records of flows that go on as if they ended now, at most `most` of them: those
+    /// whose turn to time out is last.
+    pub fn flows(&self, most: usize, show: &mut dyn FnMut(&Event<'_>)) {
+        for flow in self.flows.latest().take(most) {
+            let vlan = flow.key.vlan();
+            let of_flow = flow_context(
+                &flow.key,
+                flow.id,
+                &flow.community_id,
+                flow.client,
+                flow.client,
+                &flow.app,
+            );
+            let of_flow = Some(FlowContext { directed: false, ..of_flow });
+            let context = Context { flow: of_flow, ..timer_context(flow.last_seen, &vlan) };
+            show(&Event { context: &context, record: &flow_record(flow, ACTIVE) });
+        }
+    }
+}
