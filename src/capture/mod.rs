@@ -1,4 +1,4 @@
-//! Where frames come from: capture files and pipes.
+//! Where frames come from: capture files and pipes, and network interfaces in [`live`].
 //!
 //! ```no_run
 //! use gridtap::capture::Source;
@@ -20,6 +20,7 @@
 
 mod error;
 mod file;
+pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;
