@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::capture::{NoCapture, OpenError};
+use crate::capture::{NoCapture, OpenError, live};
 
 /// What the exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Exit {
     Usage = 64,
     /// A capture is damaged or none at all; a rule does not do what its examples say.
     BadData = 65,
-    /// There is no such file, or it cannot be read.
+    /// There is no such file or interface, or it cannot be read.
     NoInput = 66,
     /// An output file cannot be created.
     CannotCreate = 73,
@@ -54,6 +54,9 @@ pub enum Failure {
     /// A capture cannot be begun.
     #[error(transparent)]
     Capture(#[from] OpenError),
+    /// An interface cannot be captured from.
+    #[error(transparent)]
+    Interface(#[from] live::Error),
     /// A file that is no capture cannot be read.
     #[error("{}: cannot be read: {error}", .path.display())]
     Input {
@@ -93,6 +96,10 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Capture(error) => Exit::without(error),
             Self::Input { error, .. } => or_permission(error, Exit::NoInput),
+            Self::Interface(error) if error.is_permission() => Exit::NoPermission,
+            Self::Interface(error) if error.is_no_input() => Exit::NoInput,
+            // What is asked of the interface cannot be.
+            Self::Interface(_) => Exit::Configuration,
             Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),
             Self::Output { .. } => Exit::OutputError,
             Self::Rules { .. } => Exit::Configuration,

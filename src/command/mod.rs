@@ -3,6 +3,7 @@
 mod check;
 mod exit;
 mod fields;
+mod interfaces;
 mod progress;
 mod replay;
 mod rule_files;
@@ -46,6 +47,8 @@ enum Command {
     /// What the rules are, what they can look at, and whether they do what they promise
     #[command(subcommand)]
     Rules(rules::Command),
+    /// What can be captured from, and its state
+    Interfaces(interfaces::Arguments),
 }
 
 /// Runs the command that `arguments` ask for, the program's name first, and says how it went.
@@ -76,6 +79,7 @@ fn dispatch(command: Command) -> Result<Exit, Failure> {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Rules(command) => rules::run(&command),
+        Command::Interfaces(arguments) => interfaces::run(&arguments),
     }
 }
 

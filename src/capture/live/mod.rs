@@ -33,3 +33,6 @@ pub use interfaces::{Interface, interfaces};
 pub use merge::{Live, Turn};
 pub use ring::{LinkState, Ring, RingOptions};
 pub use statistics::Statistics;
+
+#[cfg(test)]
+mod tests;
