@@ -98,11 +98,10 @@ impl Failure {
             Self::Input { error, .. } => or_permission(error, Exit::NoInput),
             Self::Interface(error) if error.is_permission() => Exit::NoPermission,
             Self::Interface(error) if error.is_no_input() => Exit::NoInput,
-            // What is asked of the interface cannot be.
-            Self::Interface(_) => Exit::Configuration,
             Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),
             Self::Output { .. } => Exit::OutputError,
-            Self::Rules { .. } => Exit::Configuration,
+            // What is asked of the interface cannot be.
+            Self::Interface(_) | Self::Rules { .. } => Exit::Configuration,
         }
     }
 
