@@ -21,7 +21,7 @@ const DOWN_CHECK: Duration = Duration::from_millis(100);
 ///
 /// A frame is handed on when no ring can have an older one: each of the others shows an older frame
 /// itself, or was seen empty after this frame came. No clock and no timeout is trusted for it, but
-/// for [the millisecond](SETTLING) that a frame may take into its ring. Within a ring the order is
+/// for the millisecond that a frame may take into its ring. Within a ring the order is
 /// never changed. With a single ring nothing is held back.
 ///
 /// ```no_run
