@@ -489,7 +489,12 @@ fn interfaces_are_listed() {
         cable("in", "out");
         ip("addr add 10.1.2.3/24 dev out");
         ip("link set in down");
-        let all = interfaces();
+        // The kernel takes its time to notice that a carrier is gone.
+        let all = world::wait_for(|| {
+            let all = interfaces();
+            let dead = all.iter().any(|interface| interface.name == "out" && !interface.running);
+            dead.then_some(all)
+        });
         let names: Vec<_> = all.iter().map(|interface| interface.name.as_str()).collect();
         assert_eq!(names.len(), 3, "{names:?}");
         let named = |name| all.iter().find(|interface| interface.name == name).unwrap();

@@ -152,6 +152,18 @@ pub fn until(live: &mut Live, mut enough: impl FnMut(&mut Live) -> bool) {
     }
 }
 
+/// Asks until there is an answer.
+pub fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it takes too long");
+        std::thread::yield_now();
+    }
+}
+
 /// The counts of all places.
 pub fn counts(live: &mut Live) -> Vec<Statistics> {
     (0..live.places()).filter_map(|place| live.statistics(place)).collect()
