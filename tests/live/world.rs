@@ -94,7 +94,9 @@ impl Sender {
     }
 
     pub fn send_all(&mut self, frames: &[Vec<u8>]) {
-        frames.iter().for_each(|frame| self.send(frame));
+        for frame in frames {
+            self.send(frame);
+        }
     }
 }
 
@@ -116,12 +118,25 @@ impl Arrived {
 
 /// Takes turns until so many frames came, and then until nothing more does.
 pub fn collect(live: &mut Live, count: usize) -> Vec<Arrived> {
-    let mut arrived = Vec::new();
-    until(live, |live| {
-        let turn = turn(live, |place, frame| arrived.push(Arrived::new(place, &frame)));
-        turn.frames == 0 && arrived.len() >= count
-    });
-    arrived
+    let collected = collect_all(std::slice::from_mut(live), count);
+    collected.into_iter().map(|(_, arrived)| arrived).collect()
+}
+
+/// The same over those of several threads; with each frame which of them it came to.
+pub fn collect_all(lives: &mut [Live], count: usize) -> Vec<(usize, Arrived)> {
+    let begun = Instant::now();
+    let mut all = Vec::new();
+    loop {
+        let before = all.len();
+        for (thread, live) in lives.iter_mut().enumerate() {
+            turn(live, |place, frame| all.push((thread, Arrived::new(place, &frame))));
+        }
+        if all.len() == before && before >= count {
+            return all;
+        }
+        let counts: Vec<_> = lives.iter_mut().map(counts).collect();
+        assert!(begun.elapsed() < PATIENCE, "{} of {count} frames came: {counts:?}", all.len());
+    }
 }
 
 /// One turn.
@@ -134,6 +149,18 @@ pub fn until(live: &mut Live, mut enough: impl FnMut(&mut Live) -> bool) {
     let begun = Instant::now();
     while !enough(live) {
         assert!(begun.elapsed() < PATIENCE, "it takes too long: {:?}", counts(live));
+    }
+}
+
+/// Asks until there is an answer.
+pub fn wait_for<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it takes too long");
+        std::thread::yield_now();
     }
 }
 

@@ -58,7 +58,8 @@ pub(super) fn program(link: LinkType) -> Vec<sock_filter> {
 
 /// A = all words of a range behind X.
 fn xor_words(program: &mut Program, range: std::ops::Range<u32>) {
-    program.push_header();
+    program.set_a_to_x();
+    program.keep(HEADER);
     program.load(Size::Word, range.start);
     for offset in (range.start + 4..range.end).step_by(4) {
         program.keep(SUM);
@@ -74,16 +75,8 @@ fn xor_macs(program: &mut Program) {
     const SOURCE: u32 = 6;
     program.load_link(Size::Word, 0);
     for (size, offset) in [(Size::Word, SOURCE), (Size::Half, 4), (Size::Half, SOURCE + 4)] {
-        program.to_x();
+        program.set_x_to_a();
         program.load_link(size, offset);
         program.xor_x();
-    }
-}
-
-impl Program {
-    /// Remembers X as the place of the IP header; A is lost.
-    fn push_header(&mut self) {
-        self.advance(0);
-        self.keep(HEADER);
     }
 }

@@ -1,6 +1,6 @@
 //! Which frames the kernel hands over at all.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use libc::sock_filter;
@@ -117,12 +117,12 @@ impl Filter {
         program.load(Size::Half, 6);
         program.jump_if(Test::Has(FRAGMENT_OFFSET), accept);
         program.load(Size::Byte, 9);
-        self.has_ports(program, refuse);
+        only_with_ports(program, refuse);
         program.load(Size::Byte, 0);
         program.and(0x0f);
         program.shift_left(2);
         program.add_x();
-        program.to_x();
+        program.set_x_to_a();
         self.judge_ports(program, accept, refuse);
     }
 
@@ -148,20 +148,9 @@ impl Filter {
         for extension in EXTENSIONS {
             program.jump_if(Test::Is(extension), accept);
         }
-        self.has_ports(program, refuse);
+        only_with_ports(program, refuse);
         program.advance(HEADER);
         self.judge_ports(program, accept, refuse);
-    }
-
-    /// Goes on only if A is a protocol with ports.
-    #[allow(clippy::unused_self, reason = "reads as its neighbours")]
-    fn has_ports(&self, program: &mut Program, refuse: Label) {
-        let ports = program.label();
-        for protocol in WITH_PORTS {
-            program.jump_if(Test::Is(protocol), ports);
-        }
-        program.jump(refuse);
-        program.place(ports);
     }
 
     /// Judges by the two ports at X.
@@ -192,6 +181,16 @@ pub(super) fn nothing() -> Vec<sock_filter> {
     program.finish()
 }
 
+/// Goes on only if A is a protocol with ports.
+fn only_with_ports(program: &mut Program, refuse: Label) {
+    let ports = program.label();
+    for protocol in WITH_PORTS {
+        program.jump_if(Test::Is(protocol), ports);
+    }
+    program.jump(refuse);
+    program.place(ports);
+}
+
 /// Sorted ports as ranges, first and last.
 fn ranges(ports: &[u16]) -> impl Iterator<Item = (u16, u16)> {
     ports
@@ -211,41 +210,33 @@ fn within_range(program: &mut Program, (first, last): (u16, u16), accept: Label)
 
 /// Goes on at `ours` if the address so far behind X is in the network.
 fn within_ipv4(program: &mut Program, network: Ipv4Net, offset: u32, ours: Label) {
+    let elsewhere = program.label();
     let bits = u32::from(network.network());
-    masked(program, offset, u32::from(network.netmask()), bits, Branch::If(ours));
+    leave_unless(program, offset, (bits, u32::from(network.netmask())), elsewhere);
+    program.jump(ours);
+    program.place(elsewhere);
 }
 
 fn within_ipv6(program: &mut Program, network: Ipv6Net, offset: u32, ours: Label) {
-    let outside = program.label();
+    let elsewhere = program.label();
     let words = words(network.network()).into_iter().zip(words(network.netmask()));
-    for (offset, (bits, mask)) in (offset..).step_by(4).zip(words) {
-        masked(program, offset, mask, bits, Branch::Unless(outside));
+    for (offset, word) in (offset..).step_by(4).zip(words) {
+        leave_unless(program, offset, word, elsewhere);
     }
     program.jump(ours);
-    program.place(outside);
+    program.place(elsewhere);
 }
 
-enum Branch {
-    If(Label),
-    Unless(Label),
-}
-
-/// Branches on the masked bits of the word so far behind X.
-fn masked(program: &mut Program, offset: u32, mask: u32, bits: u32, branch: Branch) {
-    match (mask, branch) {
-        (0, Branch::If(label)) => return program.jump(label),
-        (0, Branch::Unless(_)) => return,
-        (mask, branch) => {
-            program.load(Size::Word, offset);
-            if mask != u32::from(Ipv4Addr::BROADCAST) {
-                program.and(mask);
-            }
-            match branch {
-                Branch::If(label) => program.jump_if(Test::Is(bits), label),
-                Branch::Unless(label) => program.jump_unless(Test::Is(bits), label),
-            }
-        }
+/// Goes on elsewhere unless the word so far behind X has these bits under the mask.
+fn leave_unless(program: &mut Program, offset: u32, (bits, mask): (u32, u32), elsewhere: Label) {
+    if mask == 0 {
+        return;
     }
+    program.load(Size::Word, offset);
+    if mask != u32::MAX {
+        program.and(mask);
+    }
+    program.jump_unless(Test::Is(bits), elsewhere);
 }
 
 fn words(address: Ipv6Addr) -> [u32; 4] {

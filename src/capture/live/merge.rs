@@ -21,7 +21,7 @@ const DOWN_CHECK: Duration = Duration::from_millis(100);
 ///
 /// A frame is handed on when no ring can have an older one: each of the others shows an older frame
 /// itself, or was seen empty after this frame came. No clock and no timeout is trusted for it, but
-/// for [the millisecond](SETTLING) that a frame may take into its ring. Within a ring the order is
+/// for the millisecond that a frame may take into its ring. Within a ring the order is
 /// never changed. With a single ring nothing is held back.
 ///
 /// ```no_run
@@ -115,14 +115,13 @@ impl Live {
     ) -> Result<Turn, Error> {
         let deadline = Instant::now() + timeout;
         loop {
-            let now = now();
             let wait = match self.look() {
                 Look::Ready => {
                     if self.places.iter().any(|place| place.head.is_none()) {
                         // A busy ring must not hide that another has died.
                         self.wait(Duration::ZERO)?;
                     }
-                    let frames = self.hand_on(now, &mut visit);
+                    let frames = self.hand_on(&mut visit);
                     if frames > 0 {
                         return Ok(self.conclude(frames));
                     }
@@ -210,12 +209,14 @@ impl Live {
     }
 
     /// Hands frames on, the oldest first, until a block is used up or what is left is too young.
-    fn hand_on(&mut self, now: Timestamp, visit: &mut impl FnMut(usize, Frame<'_>)) -> u64 {
+    fn hand_on(&mut self, visit: &mut impl FnMut(usize, Frame<'_>)) -> u64 {
         if let [only] = self.places.as_mut_slice() {
             return only.hand_on_block(&mut self.watermark, visit);
         }
-        // What is younger than now has its time from before the clock was set back.
-        let young = now - SETTLING..now;
+        // All of these frames are there by now: one with a later time has it from before the clock
+        // was set back.
+        let now = now();
+        let young = now - SETTLING..=now;
         let mut frames = 0;
         while let Some((index, place, head)) = oldest(&mut self.places) {
             if young.contains(&head) {
@@ -247,7 +248,7 @@ impl Live {
         let check_down = down && self.asked.elapsed() >= DOWN_CHECK;
         let waiting = self.places.iter_mut().filter(|place| place.head.is_none());
         for (place, polled) in waiting.zip(&self.polled) {
-            let trouble = readiness(polled) == Readiness::Trouble;
+            let trouble = readiness(*polled) == Readiness::Trouble;
             if trouble {
                 // Taken, so that it is told once. What it says shows in the state.
                 let _ = place.ring.socket().take_error();

@@ -105,15 +105,20 @@ impl Program {
     }
 
     /// X = A
-    pub(super) fn to_x(&mut self) {
+    pub(super) fn set_x_to_a(&mut self) {
         self.push(BPF_MISC | BPF_TAX, 0);
+    }
+
+    /// A = X
+    pub(super) fn set_a_to_x(&mut self) {
+        self.push(BPF_MISC | BPF_TXA, 0);
     }
 
     /// X += the number; A is lost.
     pub(super) fn advance(&mut self, number: u32) {
-        self.push(BPF_MISC | BPF_TXA, 0);
+        self.set_a_to_x();
         self.push(BPF_ALU | BPF_ADD | BPF_K, number);
-        self.to_x();
+        self.set_x_to_a();
     }
 
     /// A += X

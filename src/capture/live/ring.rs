@@ -239,17 +239,15 @@ impl Ring {
     /// So many frames are left, and the first of them is here.
     #[inline]
     fn read(&mut self, position: Position, left: usize) {
+        self.state = State::Used;
         if left == 0 {
-            self.state = State::Used;
             return;
         }
-        self.state = match self.map.describe(position) {
-            Some(described) => State::Reading(described, left),
-            None => {
-                self.statistics.damaged += left as u64;
-                State::Used
-            }
-        };
+        if let Some(described) = self.map.describe(position) {
+            self.state = State::Reading(described, left);
+        } else {
+            self.statistics.damaged += left as u64;
+        }
     }
 
     #[inline]
@@ -295,7 +293,7 @@ impl Ring {
         Statistics { unread: counts.packets.saturating_sub(known), ..counts }
     }
 
-    /// Waits for what this ring has, at most so long.
+    /// To wait for.
     pub(super) const fn socket(&self) -> &Socket {
         &self.socket
     }

@@ -2,13 +2,14 @@
 
 use std::ops::AddAssign;
 
-/// Counts of a ring since it was opened. `packets` is the sum of `handled`, `dropped`, `unread` and
-/// what waits in the ring.
+/// Counts of a ring since it was opened. `packets` is the sum of `handled`, `dropped`, `unread`,
+/// `damaged` and what waits in the ring.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Frames that came to the ring: those that passed the filter.
     pub packets: u64,
-    /// Frames for which there was no room in the ring.
+    /// Frames for which there was no room in the ring. (That frames say so, too, with
+    /// `TP_STATUS_LOSING`, adds nothing; and `TP_STATUS_COPY` needs a buffer that we do not have.)
     pub dropped: u64,
     /// How often the ring filled up.
     pub freezes: u64,

@@ -262,7 +262,9 @@ pub(super) fn poll<'a>(
     };
     match checked(result) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            polled.iter_mut().for_each(|polled| polled.revents = 0);
+            for polled in polled {
+                polled.revents = 0;
+            }
             Ok(())
         }
         other => other,
@@ -270,7 +272,7 @@ pub(super) fn poll<'a>(
 }
 
 /// What [`poll`] found out about a socket.
-pub(super) fn readiness(polled: &libc::pollfd) -> Readiness {
+pub(super) fn readiness(polled: libc::pollfd) -> Readiness {
     if polled.revents & !libc::POLLIN != 0 {
         Readiness::Trouble
     } else if polled.revents != 0 {
