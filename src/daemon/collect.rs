@@ -1,0 +1,218 @@
+//! The collector: one thread that puts the lines of all capture threads in order and hands them to
+//! the outputs.
+//!
+//! A line goes on when no capture thread can still bring an older one: each says with every batch how
+//! far it is. So any number of threads gives the lines in the order of their time.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::Histogram;
+
+use super::lines::{Batch, Line};
+use crate::output::delivery::{Chunk, Delivery};
+use crate::output::{LineKind, Types};
+use crate::time::Timestamp;
+
+/// Octets of a chunk: enough for one write, and not so many that the first line waits.
+const CHUNK: usize = 256 << 10;
+
+/// The newest alerts that are kept for the API, and how many octets of them.
+const RECENT: usize = 1000;
+const RECENT_OCTETS: usize = 4 << 20;
+
+/// The newest alerts, as they were written.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    alerts: Mutex<Alerts>,
+}
+
+#[derive(Debug, Default)]
+struct Alerts {
+    lines: VecDeque<Box<[u8]>>,
+    octets: usize,
+}
+
+impl Recent {
+    fn add(&self, line: &[u8]) {
+        let mut alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        alerts.octets += line.len();
+        alerts.lines.push_back(line.into());
+        while alerts.lines.len() > RECENT || alerts.octets > RECENT_OCTETS {
+            let Some(oldest) = alerts.lines.pop_front() else { return };
+            alerts.octets -= oldest.len();
+        }
+    }
+
+    /// The newest `most`, the newest first, each a JSON object.
+    pub(super) fn newest(&self, most: usize) -> Vec<Box<[u8]>> {
+        let alerts = self.alerts.lock().unwrap_or_else(PoisonError::into_inner);
+        alerts.lines.iter().rev().take(most).cloned().collect()
+    }
+}
+
+/// Outputs that want the same lines.
+struct Route {
+    types: Types,
+    deliveries: Vec<Arc<Delivery>>,
+    chunk: Chunk,
+}
+
+/// What one capture thread brought and others hold back.
+#[derive(Debug, Default)]
+struct Waiting {
+    batches: VecDeque<Batch>,
+    /// Lines of the first batch that have gone on.
+    gone: usize,
+    watermark: Timestamp,
+}
+
+impl Waiting {
+    fn head(&self) -> Option<Timestamp> {
+        self.batches.front()?.lines.get(self.gone).map(|line| line.time)
+    }
+
+    /// The next line, and its octets.
+    fn line(&self) -> Option<(Line, &[u8])> {
+        let batch = self.batches.front()?;
+        let line = *batch.lines.get(self.gone)?;
+        let before = self.gone.checked_sub(1).and_then(|before| batch.lines.get(before));
+        let start = before.map_or(0, |before| before.end);
+        Some((line, batch.octets.get(start..line.end)?))
+    }
+
+    fn advance(&mut self) {
+        self.gone += 1;
+        self.drop_empty();
+    }
+
+    fn drop_empty(&mut self) {
+        while self.batches.front().is_some_and(|batch| self.gone >= batch.lines.len()) {
+            self.batches.pop_front();
+            self.gone = 0;
+        }
+    }
+}
+
+/// The collector before it starts.
+pub(super) struct Collector {
+    routes: Vec<Route>,
+    threads: Vec<Waiting>,
+    recent: Arc<Recent>,
+    latency: Histogram,
+}
+
+impl Collector {
+    pub(super) fn new(
+        outputs: Vec<(Types, Arc<Delivery>)>,
+        threads: usize,
+        recent: Arc<Recent>,
+        latency: Histogram,
+    ) -> Self {
+        let mut routes: Vec<Route> = Vec::new();
+        for (types, delivery) in outputs {
+            match routes.iter_mut().find(|route| route.types == types) {
+                Some(route) => route.deliveries.push(delivery),
+                None => {
+                    routes.push(Route { types, deliveries: vec![delivery], chunk: Chunk::default() });
+                }
+            }
+        }
+        let threads = (0..threads).map(|_| Waiting::default()).collect();
+        Self { routes, threads, recent, latency }
+    }
+
+    /// Collects until the last capture thread has ended.
+    pub(super) fn run(mut self, batches: &Receiver<(usize, Batch)>) {
+        while let Ok((thread, batch)) = batches.recv() {
+            self.take(thread, batch);
+            batches.try_iter().for_each(|(thread, batch)| self.take(thread, batch));
+            self.merge();
+            self.offer();
+        }
+        self.flush();
+    }
+
+    fn take(&mut self, thread: usize, batch: Batch) {
+        if batch.set_back {
+            // What came before is older, whatever its time says.
+            self.flush();
+            self.threads.iter_mut().for_each(|waiting| waiting.watermark = Timestamp::ZERO);
+        }
+        let Some(waiting) = self.threads.get_mut(thread) else { return };
+        waiting.watermark = batch.watermark;
+        waiting.batches.push_back(batch);
+        waiting.drop_empty();
+    }
+
+    /// Lets lines go on that no thread can bring an older one to.
+    fn merge(&mut self) {
+        let reached = self.threads.iter().map(|waiting| waiting.watermark).min();
+        let reached = if self.threads.len() > 1 { reached } else { Some(Timestamp::NEVER) };
+        while let Some(thread) = self.oldest(reached.unwrap_or(Timestamp::NEVER)) {
+            self.pass(thread);
+        }
+    }
+
+    /// Lets all go on.
+    fn flush(&mut self) {
+        while let Some(thread) = self.oldest(Timestamp::NEVER) {
+            self.pass(thread);
+        }
+        self.offer();
+    }
+
+    /// The thread whose next line is the oldest of all, if it is older than `limit`.
+    fn oldest(&self, limit: Timestamp) -> Option<usize> {
+        let heads = self.threads.iter().enumerate();
+        let heads = heads.filter_map(|(thread, waiting)| Some((waiting.head()?, thread)));
+        heads.min().filter(|(time, _)| *time < limit).map(|(_, thread)| thread)
+    }
+
+    fn pass(&mut self, thread: usize) {
+        let Some(waiting) = self.threads.get_mut(thread) else { return };
+        if let Some((line, octets)) = waiting.line() {
+            let level = match line.kind {
+                LineKind::Alert(level) => Some(level),
+                LineKind::Record(_) | LineKind::Stats => None,
+            };
+            if level.is_some() {
+                self.recent.add(octets);
+                self.latency.observe(since(line.time));
+            }
+            for route in self.routes.iter_mut().filter(|route| route.types.takes(line.kind)) {
+                route.push(octets, level);
+            }
+        }
+        waiting.advance();
+    }
+
+    fn offer(&mut self) {
+        self.routes.iter_mut().for_each(Route::offer);
+    }
+}
+
+impl Route {
+    fn push(&mut self, line: &[u8], level: Option<crate::rule::Level>) {
+        self.chunk.push(line, level);
+        if self.chunk.octets().len() >= CHUNK {
+            self.offer();
+        }
+    }
+
+    fn offer(&mut self) {
+        if self.chunk.is_empty() {
+            return;
+        }
+        let chunk = Arc::new(std::mem::take(&mut self.chunk));
+        self.deliveries.iter().for_each(|delivery| delivery.offer(&chunk));
+    }
+}
+
+/// Seconds since a packet came, by the clock that the kernel gave it its time by.
+fn since(time: Timestamp) -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    now.as_secs_f64() - time.as_nanos() as f64 / 1e9
+}

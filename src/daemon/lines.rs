@@ -1,0 +1,130 @@
+//! What a capture thread finds, as lines on their way to the collector.
+
+use std::net::IpAddr;
+
+use crate::engine::Sink;
+use crate::event::{Event, Schema};
+use crate::inventory::Inventory;
+use crate::output::{Formatter, LineKind, Types};
+use crate::protocol::{Fact, Protocol};
+use crate::rule::{Hits, Rule};
+use crate::time::Timestamp;
+
+/// Octets of lines that nobody has taken yet. Beyond it records are let go, and alerts beyond twice
+/// as much: then the collector hangs, and memory counts more.
+const MOST_WAITING: usize = 32 << 20;
+
+/// Octets that are made room for at once.
+const USUAL: usize = 256 << 10;
+
+/// Lines of one thread, in the order of their time.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) octets: Vec<u8>,
+    pub(super) lines: Vec<Line>,
+    /// No line older than this will follow.
+    pub(super) watermark: Timestamp,
+    /// The clock was set back: lines are not comparable with those before.
+    pub(super) set_back: bool,
+}
+
+/// A line of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    pub(super) time: Timestamp,
+    pub(super) kind: LineKind,
+    /// Where it ends in the batch's octets.
+    pub(super) end: usize,
+}
+
+/// Lines that were let go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lost {
+    pub(super) records: u64,
+    pub(super) alerts: u64,
+}
+
+/// Makes lines of what an engine finds.
+#[derive(Debug)]
+pub(super) struct LineSink {
+    formatter: Formatter,
+    lines: Vec<Line>,
+    /// Lines of one thread never go back in time, except when the clock does.
+    latest: Timestamp,
+    set_back: bool,
+    /// What flows that ended told of their servers.
+    pub(super) inventory: Inventory,
+    pub(super) lost: Lost,
+}
+
+impl LineSink {
+    pub(super) fn new(types: Types, rules: &[Rule], sensor: Option<&str>) -> Self {
+        Self {
+            formatter: Formatter::new(types, rules, sensor, USUAL),
+            lines: Vec::new(),
+            latest: Timestamp::ZERO,
+            set_back: false,
+            inventory: Inventory::default(),
+            lost: Lost::default(),
+        }
+    }
+
+    pub(super) fn set_rules(&mut self, rules: &[Rule]) {
+        self.formatter.set_rules(rules);
+    }
+
+    /// The clock was set back to `now`.
+    pub(super) fn set_back(&mut self, now: Timestamp) {
+        (self.latest, self.set_back) = (now, true);
+    }
+
+    /// What was made since the last time; no line older than `watermark` will follow.
+    pub(super) fn batch(&self, watermark: Timestamp) -> Batch {
+        Batch {
+            octets: self.formatter.lines().to_vec(),
+            lines: self.lines.clone(),
+            watermark,
+            set_back: self.set_back,
+        }
+    }
+
+    /// Whether nothing waits to be taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The batch was taken.
+    pub(super) fn taken(&mut self) {
+        self.formatter.clear();
+        self.lines.clear();
+        self.set_back = false;
+    }
+}
+
+impl Sink for LineSink {
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        let waiting = self.formatter.lines().len();
+        if waiting > MOST_WAITING && (fired.is_empty() || waiting > 2 * MOST_WAITING) {
+            self.lost.records += u64::from(self.wants(event.record.schema()));
+            self.lost.alerts += fired.into_iter().count() as u64;
+            return;
+        }
+        self.latest = self.latest.max(event.context.timestamp);
+        let (time, lines) = (self.latest, &mut self.lines);
+        self.formatter.event(event, fired, |kind, end| lines.push(Line { time, kind, end }));
+    }
+
+    fn wants(&self, schema: &'static Schema) -> bool {
+        self.formatter.types().records(schema)
+    }
+
+    fn fact(
+        &mut self,
+        server: IpAddr,
+        protocol: &'static Protocol,
+        name: &'static str,
+        fact: Fact<'_>,
+    ) {
+        self.inventory.add(server, protocol, name, fact);
+    }
+}
