@@ -1,26 +1,21 @@
 //! What reads the streams of a flow: detection first, then the parser of its protocol.
 
 use super::Sink;
+use super::detection::{self, Detection, Found, Look, Terms};
 use super::emit::{Emitter, Outlet};
 use crate::event::{Anomaly, Context, FlowContext, Records, Value};
 use crate::flow::{
     CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side,
 };
-use crate::protocol::{Detection, Input, Parser, Protocol, REGISTRY, Role, Start};
-
-/// So many segments are asked for a protocol before a flow counts as none that we know.
-const MAX_TRIES: u8 = 16;
-/// Detection keeps no more octets than these of a direction: the longest first message that gives
-/// a protocol away is far shorter.
-const MAX_DETECTION: usize = 512;
+use crate::protocol::{Input, Parser, Protocol, REGISTRY, Role, Start};
 
 /// A flow that holds no more than this is not worth being made to give it up.
 const HELD: usize = 8192;
 
 /// What a flow speaks.
 pub(super) enum App {
-    /// Not known yet; so many segments were looked at in vain.
-    Detecting { tries: u8 },
+    /// Not known yet.
+    Detecting(Detection),
     /// None that we know.
     Unknown,
     /// This protocol.
@@ -35,7 +30,7 @@ impl App {
     pub(super) fn protocol(&self) -> Option<&'static Protocol> {
         match self {
             Self::Known { protocol, .. } | Self::Over { protocol } => Some(protocol),
-            Self::Detecting { .. } | Self::Unknown => None,
+            Self::Detecting(_) | Self::Unknown => None,
         }
     }
 }
@@ -67,7 +62,7 @@ impl AppState {
 
     pub(super) fn new(joined: bool) -> Self {
         Self {
-            app: App::Detecting { tries: 0 },
+            app: App::Detecting(Detection::default()),
             joined,
             alerted: false,
             frozen: false,
@@ -133,6 +128,7 @@ impl<'e> Channel<'e> {
     /// Nothing more will come.
     pub(super) fn close(&mut self, connection: &mut Connection) {
         connection.flush(self);
+        self.conclude(connection);
         let left = Direction::BOTH.map(|direction| {
             let sender = match direction {
                 Direction::ToServer => *self.client,
@@ -154,63 +150,65 @@ impl<'e> Channel<'e> {
         Direction::of(self.sender, *self.client)
     }
 
-    /// Looks for the protocol in the first octets of a direction.
+    /// Looks for the protocol.
     fn detect(&mut self, bytes: &[u8]) -> Progress {
-        let App::Detecting { tries } = *self.app else {
+        let terms = self.terms();
+        let App::Detecting(detection) = &mut *self.app else {
             return Progress::all(bytes.len());
         };
-        let hinted = self.hinted();
-        let mut claimed = false;
-        for protocol in REGISTRY {
-            match (protocol.detect)(bytes) {
-                Detection::Yes(role) => return self.start(protocol, role, bytes),
-                // The one that the port hints at can wait for more itself.
-                Detection::More => {
-                    claimed |= !hinted.is_some_and(|hinted| std::ptr::eq(hinted, *protocol));
+        let look = detection.look(self.sender, bytes, terms);
+        if let Some(promised) = detection.broken_promise(self.sender, terms) {
+            self.emitter.emit(&Anomaly::in_detection(promised.name, "wrong_protocol"));
+        }
+        match look {
+            Look::Found(passed, found) => {
+                self.start(self.sender, found);
+                let progress = self.data(bytes.get(passed..).unwrap_or_default());
+                Progress { consumed: passed + progress.consumed, ..progress }
+            }
+            Look::Open(passed, wanted) => {
+                if detection.is_over(terms) {
+                    *self.app = App::Unknown;
                 }
-                Detection::No => {}
+                Progress::need(passed, wanted)
             }
         }
-        if claimed && bytes.len() < MAX_DETECTION {
-            return Progress::need(0, bytes.len() + 1);
-        }
-        // A port decides where no other protocol may still claim the octets.
-        if let Some(protocol) = hinted {
-            return self.start(protocol, None, bytes);
-        }
-        *self.app = match tries + 1 {
-            MAX_TRIES => App::Unknown,
-            tries => App::Detecting { tries },
-        };
-        Progress::all(bytes.len())
     }
 
-    /// The protocol whose port the server has.
-    fn hinted(&self) -> Option<&'static Protocol> {
+    /// Decides for a protocol when no more octets will come to tell.
+    fn conclude(&mut self, connection: &mut Connection) {
+        let App::Detecting(detection) = &*self.app else { return };
+        let kept = [Side::Lower, Side::Upper].map(|side| connection.stream(side).kept());
+        let Some((side, found)) = detection.conclude(kept, self.terms()) else { return };
+        self.start(side, found);
+        for side in [side, side.opposite()] {
+            connection.read_kept(side, self);
+        }
+    }
+
+    fn terms(&self) -> Terms {
         let port = self.key.port(self.client.opposite());
-        REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port))
+        let promised = REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port));
+        Terms { joined: self.joined, promised }
     }
 
-    fn start(
-        &mut self,
-        protocol: &'static Protocol,
-        sender: Option<Role>,
-        bytes: &[u8],
-    ) -> Progress {
+    /// `side` speaks a protocol.
+    fn start(&mut self, side: Side, found: Found) {
+        let Found { protocol, sender } = found;
         // Who opened the connection is known if we saw it; else what is said tells better.
         match sender {
-            Some(Role::Client) if self.joined => *self.client = self.sender,
-            Some(Role::Server) if self.joined => *self.client = self.sender.opposite(),
+            Some(Role::Client) if self.joined => *self.client = side,
+            Some(Role::Server) if self.joined => *self.client = side.opposite(),
             _ => {}
         }
-        let parser = (protocol.start)(Start { joined: self.joined });
+        let passed = matches!(&*self.app, App::Detecting(detection) if detection.has_passed_any());
+        let parser = (protocol.start)(Start { joined: self.joined || passed });
         *self.app = App::Known { protocol, parser };
         self.started = true;
         if let Some(flow) = &mut self.emitter.context.flow {
             flow.client = *self.client;
             flow.app_proto = Some(protocol.name);
         }
-        self.data(bytes)
     }
 }
 
@@ -233,7 +231,7 @@ impl Reader for Channel<'_> {
                 let input = Input { direction, time: self.emitter.context.timestamp, bytes };
                 parser.data(input, &mut self.emitter)
             }
-            App::Detecting { .. } => self.detect(bytes),
+            App::Detecting(_) => self.detect(bytes),
             App::Unknown | App::Over { .. } => Progress::all(bytes.len()),
         }
     }
@@ -244,8 +242,10 @@ impl Reader for Channel<'_> {
         let value = Value::Integer(missing as i64);
         self.emitter.emit(&Anomaly { value, ..Anomaly::in_stream("gap") });
         let direction = self.direction();
-        if let App::Known { parser, .. } = &mut *self.app {
-            parser.gap(direction, missing, &mut self.emitter);
+        match &mut *self.app {
+            App::Known { parser, .. } => parser.gap(direction, missing, &mut self.emitter),
+            App::Detecting(detection) => detection.gap(self.sender),
+            App::Unknown | App::Over { .. } => {}
         }
     }
 
@@ -264,7 +264,7 @@ impl Reader for Channel<'_> {
     }
 
     fn max_kept(&self) -> usize {
-        self.app.protocol().map_or(MAX_DETECTION, |protocol| protocol.max_kept)
+        self.app.protocol().map_or(detection::MAX_KEPT, |protocol| protocol.max_kept)
     }
 }
 

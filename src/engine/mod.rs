@@ -4,6 +4,7 @@
 //! events, live and in replay.
 
 mod channel;
+mod detection;
 mod emit;
 mod stats;
 

@@ -57,7 +57,7 @@ pub(super) fn judge(bytes: &[u8], widths: Widths) -> Verdict<'_> {
 
 /// Start, length and a control field without reserved bits; or with how many octets it can first
 /// be told.
-fn plausible_apci(bytes: &[u8]) -> Result<Option<(Control, usize)>, usize> {
+pub(super) fn plausible_apci(bytes: &[u8]) -> Result<Option<(Control, usize)>, usize> {
     match *bytes {
         [] => return Err(1),
         [start, ..] if start != START => return Ok(None),

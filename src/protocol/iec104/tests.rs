@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{FieldPath, Record, Schema, Value};
-use crate::protocol::{Detection, Role};
+use crate::protocol::Likeness;
 use crate::time::Timestamp;
 
 /// Keeps what it is given as lines of text.
@@ -577,12 +577,6 @@ fn an_idle_flow_is_small() {
     assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
 }
 
-#[test]
-fn the_opening_of_a_link_tells_its_ends() {
-    assert_eq!((PROTOCOL.detect)(&STARTDT), Detection::Yes(Some(Role::Client)));
-    assert_eq!((PROTOCOL.detect)(&ACKNOWLEDGE), Detection::Yes(None));
-}
-
 proptest! {
     #[test]
     fn any_octets_give_the_same_however_they_are_cut(
@@ -602,14 +596,14 @@ proptest! {
     }
 
     #[test]
-    fn detection_never_changes_its_mind(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn recognition_never_changes_its_mind(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut settled = None;
         for length in 0..=bytes.len() {
-            let verdict = (PROTOCOL.detect)(&bytes[..length]);
-            match settled {
-                Some(before) => prop_assert_eq!(verdict, before),
-                None if verdict != Detection::More => settled = Some(verdict),
-                None => prop_assert!(length < sync::LOOK_AHEAD + 1),
+            let likeness = (PROTOCOL.recognise)(&bytes[..length]);
+            match (settled, likeness) {
+                (Some(before), _) => prop_assert_eq!(likeness, before),
+                (None, Likeness::More(wanted)) => prop_assert!(wanted > length),
+                (None, _) => settled = Some(likeness),
             }
         }
     }
