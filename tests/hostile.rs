@@ -4,7 +4,9 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use common::wire::{self, Client, Server, Wire};
 use common::{Collected, OwnedFrame, feed, file, frames};
 use gridtap::engine::{Engine, Limits};
 use gridtap::flow::Timeouts;
@@ -61,6 +63,83 @@ fn damage(frames: &[OwnedFrame], changes: &[(usize, usize, u8)]) -> Vec<OwnedFra
         }
     }
     damaged
+}
+
+fn seen(frames: &[OwnedFrame]) -> Collected {
+    see(&mut Engine::new(rules(), Limits::default(), &Collected::default()), frames)
+}
+
+/// Seconds since the epoch of the last day of the year 2099.
+const FUTURE: u64 = 4_102_358_400;
+
+/// Whatever the time of one frame is, wherever it comes: no other record changes by it.
+#[test]
+fn a_frame_from_the_future_changes_no_other_record() {
+    let demo = frames(&file("pcaps/demo.pcap"));
+    let data =
+        b"\x45\0\0\x1c\0\0\0\0\x40\x11\0\0\xc0\0\x02\x01\xc0\0\x02\x02\0\x01\0\x02\0\x08\0\0";
+    let timestamp = Timestamp::from_nanos(FUTURE * 1_000_000_000);
+    let stray = OwnedFrame { timestamp, link: LinkType::Raw, data: data.to_vec() };
+    let without_number = |records: Vec<serde_json::Value>| {
+        let mut records = records;
+        for record in &mut records {
+            record.as_object_mut().unwrap().remove("pcap_cnt");
+        }
+        records
+    };
+    let expected = without_number(seen(&demo).records);
+    for place in [0, 1, demo.len() / 3, demo.len() / 2, demo.len() - 1, demo.len()] {
+        let mut frames = demo.clone();
+        frames.insert(place, stray.clone());
+        let records = seen(&frames).records;
+        let (stray, others): (Vec<_>, Vec<_>) =
+            records.into_iter().partition(|record| record["src_ip"] == "192.0.2.1");
+        assert_eq!(without_number(others), expected, "at frame {place}");
+        assert_eq!(stray.len(), 1);
+    }
+}
+
+/// A frame of a connection keeps its own time, and its connection goes on.
+#[test]
+fn a_frame_of_a_connection_may_have_any_time() {
+    let mut wire = Wire::opened(2404);
+    wire.send(Client, wire::STARTDT_ACT);
+    for number in 0..10 {
+        wire.send(Server, &wire::point(number));
+    }
+    let last = wire.frames.len() - 5;
+    wire.frames[last].timestamp = Timestamp::from_nanos(FUTURE * 1_000_000_000);
+    let seen = seen(&wire.frames);
+    assert_eq!((seen.of("iec104").len(), seen.of("flow").len()), (11, 1));
+    let times = seen.of("iec104");
+    let of_the_future = times.iter().filter(|record| {
+        record["timestamp"].as_u64().is_some_and(|time| time / 1_000_000_000 == FUTURE)
+    });
+    assert_eq!(of_the_future.count(), 1);
+}
+
+/// Days without a frame are believed: what was due in them ended, and a connection between the same
+/// ports behind them is another.
+#[test]
+fn captures_may_be_days_apart() {
+    let first = frames(&file("pcaps/demo.pcap"));
+    let mut both = first.clone();
+    for day in 1..4 {
+        let later = Duration::from_secs(day * 86_400 * 3);
+        both.extend(first.iter().map(|frame| {
+            let timestamp = frame.timestamp + later;
+            OwnedFrame { timestamp, ..frame.clone() }
+        }));
+    }
+    let (once, four_times) = (seen(&first), seen(&both));
+    assert_eq!(four_times.application().len(), 4 * once.application().len());
+    assert_eq!(four_times.of("flow").len(), 4 * once.of("flow").len());
+    assert_eq!(four_times.alerts.len(), 4 * once.alerts.len());
+    let shut_down = |seen: &Collected| {
+        let flows = seen.of("flow");
+        flows.iter().filter(|record| record["flow"]["reason"] == "shutdown").count()
+    };
+    assert_eq!(shut_down(&four_times), shut_down(&once), "the others timed out");
 }
 
 fn see(engine: &mut Engine, frames: &[OwnedFrame]) -> Collected {

@@ -4,14 +4,17 @@
 //! events, live and in replay.
 
 mod channel;
+mod clock;
 mod detection;
 mod emit;
 mod stats;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channel::{AppState, Channel, flow_context};
+use clock::{Clock, Say};
 use emit::Outlet;
 pub use stats::Stats;
 
@@ -71,9 +74,13 @@ pub struct Engine {
     holed: Vec<u32>,
     /// Octets kept by all streams.
     memory: usize,
-    /// The latest packet time so far: timers do not run backwards with a capture's clock.
-    now: Timestamp,
+    clock: Clock,
+    /// When timers are looked after next.
+    next_tick: Timestamp,
 }
+
+/// Timers are looked after so often: what a hole is given is the shortest of them.
+const TICK: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// An engine without any flow.
@@ -84,37 +91,66 @@ impl Engine {
             limits,
             holed: Vec::new(),
             memory: 0,
-            now: Timestamp::ZERO,
+            clock: Clock::default(),
+            next_tick: Timestamp::ZERO,
         }
     }
 
-    /// Takes one frame.
+    /// Takes one frame. One that is far ahead of all before is looked at when later ones, a tick or
+    /// the end show whether its time is right.
     pub fn handle(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
+        if self.clock.take(frame.timestamp) {
+            return self.take(frame, sink);
+        }
+        self.clock.hold(frame);
+        self.release(Say::Later, sink);
+    }
+
+    #[cold]
+    fn release(&mut self, say: Say, sink: &mut dyn Sink) {
+        while let Some(held) = self.clock.release(say) {
+            self.take(&held.frame(), sink);
+        }
+    }
+
+    /// Takes a frame at the time that it is by the clock.
+    #[inline]
+    fn take(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
+        if self.clock.now() >= self.next_tick {
+            self.look_after_timers(sink);
+        }
         self.outlet.stats.packets += 1;
         self.outlet.stats.bytes += u64::from(frame.wire_length);
-        self.now = self.now.max(frame.timestamp);
         match packet::decode(frame.link, frame.data) {
             Ok(packet) => self.packet(frame, &packet, sink),
             Err(skip) => self.skip(frame, skip, sink),
         }
     }
 
-    /// Ends what is due at `now`.
+    /// Ends what is due at `now`, which is believed: it is for live capture, where time goes on
+    /// without frames. With frames, the engine looks after its timers itself.
     pub fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
-        self.now = self.now.max(now);
+        self.clock.set(now);
+        self.release(Say::Clock, sink);
+        self.look_after_timers(sink);
+    }
+
+    fn look_after_timers(&mut self, sink: &mut dyn Sink) {
+        self.next_tick = self.clock.now() + TICK;
         let mut holed = std::mem::take(&mut self.holed);
         holed.sort_unstable();
         holed.dedup();
         holed.retain(|index| self.expire_holes(*index, sink));
         holed.append(&mut self.holed);
         self.holed = holed;
-        while let Some(index) = self.flows.expired(self.now) {
+        while let Some(index) = self.flows.expired(self.clock.now()) {
             self.end(index, "timeout", sink);
         }
     }
 
     /// Ends every flow.
     pub fn finish(&mut self, sink: &mut dyn Sink) {
+        self.release(Say::Nobody, sink);
         for index in self.flows.by_age() {
             self.end(index, "shutdown", sink);
         }
@@ -149,7 +185,7 @@ impl Engine {
     #[inline]
     fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, sink: &mut dyn Sink) {
         let (key, from) = FlowKey::of(packet);
-        let index = match self.flows.find(&key, self.now) {
+        let index = match self.flows.find(&key, self.clock.now()) {
             Found::Alive(index) => index,
             Found::Expired(index) => {
                 self.end(index, "timeout", sink);
@@ -159,7 +195,7 @@ impl Engine {
         };
         let Transport::Tcp(tcp) = packet.transport else {
             self.count(index, from, frame);
-            return self.flows.touch(index, self.now, Lifetime::Datagram);
+            return self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
         };
         if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
             return;
@@ -192,7 +228,7 @@ impl Engine {
             _ => (Lifetime::Datagram, likely_client(&key, from), false),
         };
         self.outlet.stats.flows_created += 1;
-        self.flows.insert(key, client, self.now, lifetime, AppState::new(joined))
+        self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(joined))
     }
 
     #[inline]
@@ -209,12 +245,12 @@ impl Engine {
         if flow.connection.acknowledgment(from, tcp) {
             let lifetime = flow.lifetime();
             self.count(index, from, frame);
-            self.flows.touch(index, self.now, lifetime);
+            self.flows.touch(index, self.clock.now(), lifetime);
             return Outcome::Taken;
         }
         let context = frame_context(frame, packet.vlan.ids());
         let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
-        let outcome = connection.segment(self.now, from, tcp, &mut channel);
+        let outcome = connection.segment(self.clock.now(), from, tcp, &mut channel);
         match outcome {
             Outcome::Taken => {}
             Outcome::Reopens => return outcome,
@@ -235,7 +271,7 @@ impl Engine {
             self.account(index, sink);
         }
         self.count(index, from, frame);
-        self.flows.touch(index, self.now, lifetime);
+        self.flows.touch(index, self.clock.now(), lifetime);
         outcome
     }
 
@@ -288,7 +324,7 @@ impl Engine {
         sink: &mut dyn Sink,
         act: impl FnOnce(Timestamp, &mut Connection, &mut Channel<'_>),
     ) -> bool {
-        let now = self.now;
+        let now = self.clock.now();
         let Some(flow) = self.flows.get_mut(index) else { return false };
         let vlan = flow.key.vlan();
         let context = timer_context(now, &vlan);
@@ -305,7 +341,7 @@ impl Engine {
         self.memory -= flow.app.memory;
         *self.outlet.stats.flows_ended.entry(reason).or_default() += 1;
         let vlan = flow.key.vlan();
-        let context = timer_context(self.now, &vlan);
+        let context = timer_context(self.clock.now(), &vlan);
         let client = flow.client;
         let (connection, mut channel) =
             Channel::open(&mut flow, context, client, &mut self.outlet, sink);

@@ -63,7 +63,7 @@ impl Wire {
 
     /// Opens the connection.
     pub fn open(&mut self) {
-        self.frame(Client, &[], |tcp| tcp.syn());
+        self.frame(Client, &[], PacketBuilderStep::syn);
         self.next[0] += 1;
         let expected = self.next[0];
         self.frame(Server, &[], |tcp| tcp.syn().ack(expected));
@@ -100,7 +100,7 @@ impl Wire {
     pub fn reset(&mut self, from: End, off: u32) {
         let next = self.next;
         self.next[from as usize] = next[from as usize].wrapping_add(off);
-        self.frame(from, &[], |tcp| tcp.rst());
+        self.frame(from, &[], PacketBuilderStep::rst);
         self.next = next;
     }
 
