@@ -99,6 +99,28 @@ fn a_frame_from_the_future_changes_no_other_record() {
     }
 }
 
+/// What a snap length cuts off is a gap: said once a flow, counted each time, and no reason to wait.
+#[test]
+fn what_the_capture_cut_off_is_missed() {
+    let mut wire = Wire::opened(2404);
+    let points: Vec<u8> = (0..10).flat_map(wire::point).collect();
+    for _ in 0..3 {
+        wire.send(Server, &points);
+    }
+    wire.finish(Client);
+    wire.finish(Server);
+    for frame in &mut wire.frames {
+        frame.data.truncate(40 + 5 * 16 + 8);
+    }
+    let seen = seen(&wire.frames);
+    assert_eq!(seen.of("iec104").len(), 15, "five whole ones a segment");
+    assert_eq!(seen.of("anomaly").len(), 1);
+    assert_eq!(seen.of("anomaly")[0]["anomaly"]["value"], 72);
+    let flow = &seen.of("flow")[0]["flow"];
+    assert_eq!((&flow["gaps_toclient"], &flow["missed_toclient"]), (&3.into(), &216.into()));
+    assert_eq!(flow["state"], "closed");
+}
+
 /// A frame of a connection keeps its own time, and its connection goes on.
 #[test]
 fn a_frame_of_a_connection_may_have_any_time() {

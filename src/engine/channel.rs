@@ -5,7 +5,7 @@ use super::detection::{self, Detection, Found, Look, Terms};
 use super::emit::{Emitter, Outlet};
 use crate::event::{Anomaly, Context, FlowContext, Records, Value};
 use crate::flow::{
-    CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side,
+    CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side, Why,
 };
 use crate::protocol::{Input, Parser, Protocol, REGISTRY, Role, Start};
 
@@ -35,6 +35,15 @@ impl App {
     }
 }
 
+/// What is said once a flow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    /// Its sequence numbers do not advance.
+    frozen: bool,
+    /// The capture cut its packets.
+    cut: bool,
+}
+
 /// The application layer's part of a flow.
 pub(super) struct AppState {
     pub(super) app: App,
@@ -42,8 +51,8 @@ pub(super) struct AppState {
     pub(super) joined: bool,
     /// Whether a rule fired in it.
     pub(super) alerted: bool,
-    /// Whether it was said that its sequence numbers do not advance.
-    pub(super) frozen: bool,
+    /// What was said of it.
+    told: Told,
     /// Whether the engine's list of flows with holes has it.
     pub(super) holed: bool,
     /// Octets counted for it in the memory of streams.
@@ -65,7 +74,7 @@ impl AppState {
             app: App::Detecting(Detection::default()),
             joined,
             alerted: false,
-            frozen: false,
+            told: Told::default(),
             holed: false,
             memory: 0,
         }
@@ -76,7 +85,7 @@ impl AppState {
 pub(super) struct Channel<'e> {
     app: &'e mut App,
     joined: bool,
-    frozen: &'e mut bool,
+    told: &'e mut Told,
     /// What the flow takes for its client: detection may know better.
     client: &'e mut Side,
     key: &'e FlowKey,
@@ -106,11 +115,11 @@ impl<'e> Channel<'e> {
             )),
             ..context
         };
-        let AppState { app, joined, alerted, frozen, .. } = &mut flow.app;
+        let AppState { app, joined, alerted, told, .. } = &mut flow.app;
         let emitter = Emitter { outlet, sink, context, alerted };
         let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let channel = Self { app, joined, frozen, client, key, sender, emitter, started };
+        let channel = Self { app, joined, told, client, key, sender, emitter, started };
         (&mut flow.connection, channel)
     }
 
@@ -236,11 +245,19 @@ impl Reader for Channel<'_> {
         }
     }
 
-    fn gap(&mut self, missing: u64) {
+    fn gap(&mut self, missing: u64, why: Why) {
         self.emitter.outlet.stats.gaps += 1;
         self.emitter.outlet.stats.bytes_missed += missing;
-        let value = Value::Integer(missing as i64);
-        self.emitter.emit(&Anomaly { value, ..Anomaly::in_stream("gap") });
+        let gap = Anomaly { value: Value::Integer(missing as i64), ..Anomaly::in_stream("gap") };
+        match why {
+            Why::Lost => self.emitter.emit(&gap),
+            // A capture cuts all long packets or none: an anomaly each would only repeat it.
+            Why::Cut if self.told.cut => {}
+            Why::Cut => {
+                self.told.cut = true;
+                self.emitter.emit(&Anomaly { detail: "cut off by the capture", ..gap });
+            }
+        }
         let direction = self.direction();
         match &mut *self.app {
             App::Known { parser, .. } => parser.gap(direction, missing, &mut self.emitter),
@@ -255,9 +272,9 @@ impl Reader for Channel<'_> {
                 let anomaly = Anomaly::in_stream("overlap_differs");
                 self.emitter.emit(&Anomaly { offset: Some(offset), ..anomaly });
             }
-            Incident::SequenceFrozen if *self.frozen => {}
+            Incident::SequenceFrozen if self.told.frozen => {}
             Incident::SequenceFrozen => {
-                *self.frozen = true;
+                self.told.frozen = true;
                 self.emitter.emit(&Anomaly::in_stream("sequence_frozen"));
             }
         }

@@ -123,7 +123,7 @@ impl Connection {
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
         if tcp.flags.any(TcpFlags::FIN) {
-            stream.finish(tcp.sequence.wrapping_add(tcp.payload.len() as u32));
+            stream.finish(tcp.sequence.wrapping_add(tcp.length()));
             self.watched = true;
         }
         if self.watched && self.streams.iter().all(Stream::is_finished) {

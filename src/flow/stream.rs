@@ -28,13 +28,22 @@ pub trait Reader {
     fn data(&mut self, bytes: &[u8]) -> Progress;
 
     /// `missing` octets will never come. What was kept for an unfinished message is gone.
-    fn gap(&mut self, missing: u64);
+    fn gap(&mut self, missing: u64, why: Why);
 
     /// Something that no sane sender does.
     fn incident(&mut self, incident: Incident);
 
     /// The most octets to keep for an unfinished message.
     fn max_kept(&self) -> usize;
+}
+
+/// Why octets are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They were not captured, or more of them than may be kept had to be.
+    Lost,
+    /// Their packet was captured, but not to its end: the capture was told to.
+    Cut,
 }
 
 /// What no sane sender does.
@@ -178,6 +187,9 @@ impl Stream {
         if !self.started {
             self.join(tcp.sequence);
         }
+        if tcp.missing != 0 {
+            return self.cut(now, tcp, reader);
+        }
         if tcp.payload.is_empty() {
             return;
         }
@@ -220,6 +232,23 @@ impl Stream {
             self.wanted = 1;
             self.deliver(&[], reader);
         }
+    }
+
+    /// Takes a segment of which only a part was captured: the rest will not come from elsewhere.
+    #[cold]
+    fn cut(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        if !tcp.payload.is_empty() {
+            self.out_of_order(now, tcp, reader);
+        }
+        let end = tcp.sequence.wrapping_add(tcp.length());
+        let captured = tcp.sequence.wrapping_add(tcp.payload.len() as u32);
+        let (missing, ahead) = (distance(end, self.next), distance(captured, self.next));
+        if missing <= 0 || ahead > 0 {
+            return;
+        }
+        let before = self.rare().pending.first().map(|first| first - self.offset);
+        self.miss(before.unwrap_or(u64::MAX).min(missing as u64), Why::Cut, reader);
+        self.deliver_pending(reader);
     }
 
     #[cold]
@@ -361,7 +390,7 @@ impl Stream {
         self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
 
         if length > 0 && (progress.wanted <= length || progress.wanted > reader.max_kept()) {
-            reader.gap(length as u64);
+            reader.gap(length as u64, Why::Lost);
             kept.clear();
             self.wanted = 0;
         } else if length > 0 {
@@ -399,7 +428,7 @@ impl Stream {
         if self.wanted > 0 {
             self.wanted = 0;
             if let Some(kept) = self.kept.take() {
-                reader.gap(kept.len() as u64);
+                reader.gap(kept.len() as u64, Why::Lost);
             }
         }
     }
@@ -426,13 +455,13 @@ impl Stream {
 
     fn give_up_hole(&mut self, reader: &mut impl Reader) {
         if let Some(first) = self.rare().pending.first() {
-            self.miss(first - self.offset, reader);
+            self.miss(first - self.offset, Why::Lost, reader);
         }
         self.deliver_pending(reader);
     }
 
     /// Goes on behind `missing` octets that never came.
-    fn miss(&mut self, missing: u64, reader: &mut impl Reader) {
+    fn miss(&mut self, missing: u64, why: Why, reader: &mut impl Reader) {
         self.next = self.next.wrapping_add(missing as u32);
         self.offset += missing;
         self.segments = 2;
@@ -447,7 +476,7 @@ impl Stream {
             if let Some(kept) = &mut self.kept {
                 kept.clear();
             }
-            reader.gap(missing - unwanted);
+            reader.gap(missing - unwanted, why);
         }
     }
 }
