@@ -99,6 +99,67 @@ fn a_frame_from_the_future_changes_no_other_record() {
     }
 }
 
+/// A connection of a station, with a reset that is so far off the number that its receiver expects.
+fn with_reset(off: u32) -> Wire {
+    let mut wire = Wire::opened(2404);
+    wire.send(Client, wire::STARTDT_ACT);
+    wire.send(Server, wire::STARTDT_CON);
+    wire.send(Server, &wire::point(0));
+    wire.acknowledge(Client);
+    wire.reset(Client, off);
+    wire
+}
+
+fn events(seen: &Collected) -> Vec<&str> {
+    seen.of("anomaly").iter().filter_map(|record| record["anomaly"]["event"].as_str()).collect()
+}
+
+/// RFC 5961, 3.2: anybody can guess a number that is in the window.
+#[test]
+fn only_the_exact_reset_closes() {
+    for off in [1, 100, 8000, u32::MAX, 1 << 31] {
+        let mut wire = with_reset(off);
+        wire.send(Server, &wire::point(1));
+        let seen = seen(&wire.frames);
+        assert_eq!(seen.of("iec104").len(), 4, "off by {off}");
+        assert_eq!(seen.of("flow")[0]["flow"]["state"], "established");
+        assert_eq!(events(&seen), [""; 0]);
+    }
+    let seen = seen(&with_reset(0).frames);
+    assert_eq!(seen.of("iec104").len(), 3);
+    assert_eq!(seen.of("flow")[0]["flow"]["state"], "closed");
+}
+
+#[test]
+fn what_was_under_way_when_a_reset_came_is_no_anomaly() {
+    let mut wire = with_reset(0);
+    wire.send(Server, &wire::point(1));
+    wire.send(Server, &wire::point(2));
+    let seen = seen(&wire.frames);
+    assert_eq!((seen.of("iec104").len(), events(&seen).len()), (3, 0));
+}
+
+/// A forged reset does not blind: both ends go on, and so do we, without losing an octet.
+#[test]
+fn a_reset_that_both_ends_ignore_is_told_and_ignored() {
+    for cut in 1..16 {
+        let mut wire = with_reset(0);
+        let point = wire::point(1);
+        wire.send(Server, &point[..cut]);
+        wire.send(Server, &point[cut..]);
+        wire.acknowledge(Client);
+        wire.send(Client, wire::STARTDT_ACT);
+        wire.send(Server, &wire::point(2));
+        wire.reset(Client, 0);
+        wire.send(Server, &wire::point(3));
+        wire.acknowledge(Client);
+        let seen = seen(&wire.frames);
+        assert_eq!(seen.of("iec104").len(), 7);
+        assert_eq!(events(&seen), ["data_after_close"], "once");
+        assert_eq!(seen.of("flow").len(), 1);
+    }
+}
+
 /// What a snap length cuts off is a gap: said once a flow, counted each time, and no reason to wait.
 #[test]
 fn what_the_capture_cut_off_is_missed() {

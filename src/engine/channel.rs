@@ -20,8 +20,9 @@ pub(super) enum App {
     Unknown,
     /// This protocol.
     Known { protocol: &'static Protocol, parser: Box<dyn Parser> },
-    /// This protocol, until the connection was closed.
-    Over { protocol: &'static Protocol },
+    /// This protocol, until the connection was closed; by a reset that may yet turn out to be
+    /// ignored, or else.
+    Over { protocol: &'static Protocol, reset: bool },
 }
 
 impl App {
@@ -29,7 +30,7 @@ impl App {
     #[inline]
     pub(super) fn protocol(&self) -> Option<&'static Protocol> {
         match self {
-            Self::Known { protocol, .. } | Self::Over { protocol } => Some(protocol),
+            Self::Known { protocol, .. } | Self::Over { protocol, .. } => Some(protocol),
             Self::Detecting(_) | Self::Unknown => None,
         }
     }
@@ -42,6 +43,8 @@ struct Told {
     frozen: bool,
     /// The capture cut its packets.
     cut: bool,
+    /// It goes on behind a reset.
+    reset_ignored: bool,
 }
 
 /// The application layer's part of a flow.
@@ -146,8 +149,8 @@ impl<'e> Channel<'e> {
             connection.stream(sender).kept().len()
         });
         let Some(protocol) = self.app.protocol() else { return };
-        let App::Known { mut parser, .. } = std::mem::replace(self.app, App::Over { protocol })
-        else {
+        let over = App::Over { protocol, reset: connection.is_reset() };
+        let App::Known { mut parser, .. } = std::mem::replace(self.app, over) else {
             return;
         };
         parser.end(left, &mut self.emitter);
@@ -192,6 +195,19 @@ impl<'e> Channel<'e> {
         self.start(side, found);
         for side in [side, side.opposite()] {
             connection.read_kept(side, self);
+        }
+    }
+
+    /// Both ends go on behind a reset. What they said before it is told; the rest begins somewhere.
+    #[cold]
+    fn go_on(&mut self) {
+        if !self.told.reset_ignored {
+            self.told.reset_ignored = true;
+            self.emitter.emit(&Anomaly::in_stream("data_after_close"));
+        }
+        if let App::Over { protocol, .. } = *self.app {
+            let parser = (protocol.start)(Start { joined: true });
+            *self.app = App::Known { protocol, parser };
         }
     }
 
@@ -241,6 +257,10 @@ impl Reader for Channel<'_> {
                 parser.data(input, &mut self.emitter)
             }
             App::Detecting(_) => self.detect(bytes),
+            // It is kept in case the flow goes on; nothing is asked to be kept beyond the limit.
+            App::Over { reset: true, .. } if bytes.len() < detection::MAX_KEPT => {
+                Progress::need(0, bytes.len() + 1)
+            }
             App::Unknown | App::Over { .. } => Progress::all(bytes.len()),
         }
     }
@@ -277,11 +297,15 @@ impl Reader for Channel<'_> {
                 self.told.frozen = true;
                 self.emitter.emit(&Anomaly::in_stream("sequence_frozen"));
             }
+            Incident::ResetIgnored => self.go_on(),
         }
     }
 
     fn max_kept(&self) -> usize {
-        self.app.protocol().map_or(detection::MAX_KEPT, |protocol| protocol.max_kept)
+        match &*self.app {
+            App::Known { protocol, .. } => protocol.max_kept,
+            App::Detecting(_) | App::Unknown | App::Over { .. } => detection::MAX_KEPT,
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub enum Incident {
     /// Segment after segment has other data under the sequence number of the first: a capture
     /// written by hand. Only the first was taken.
     SequenceFrozen,
+    /// One end acknowledges data that the other sent after a reset: both took no notice of it.
+    ResetIgnored,
 }
 
 /// A hole is given up so long after the receiver acknowledged what was in it …
@@ -151,6 +153,11 @@ impl Stream {
     /// Whether the next octet, as far as is known, has this number.
     pub const fn is_next(&self, sequence: u32) -> bool {
         !self.started || self.next == sequence
+    }
+
+    /// Sequence number of the next octet to deliver.
+    pub(super) const fn next(&self) -> u32 {
+        self.next
     }
 
     /// Whether everything up to FIN was delivered.
@@ -483,7 +490,7 @@ impl Stream {
 
 /// How far `a` is ahead of `b`, modulo 2^32.
 #[inline]
-const fn distance(a: u32, b: u32) -> i32 {
+pub(super) const fn distance(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b) as i32
 }
 

@@ -137,8 +137,14 @@ pub fn services() -> impl Iterator<Item = &'static Schema> {
 
 /// Every name that `anomaly.event` can have: of packets, streams and detection, then of protocols.
 pub fn anomalies() -> impl Iterator<Item = &'static str> {
-    const BELOW: &[&str] =
-        &["gap", "overlap_differs", "sequence_frozen", "tcp_checksum", "wrong_protocol"];
+    const BELOW: &[&str] = &[
+        "data_after_close",
+        "gap",
+        "overlap_differs",
+        "sequence_frozen",
+        "tcp_checksum",
+        "wrong_protocol",
+    ];
     Defect::ALL
         .iter()
         .map(|defect| defect.name())
