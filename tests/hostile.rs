@@ -160,6 +160,36 @@ fn a_reset_that_both_ends_ignore_is_told_and_ignored() {
     }
 }
 
+/// Nothing but the numbers tells the ends apart: two of them, or a socket connected to itself.
+#[test]
+fn both_ends_may_be_the_same() {
+    let host = [10, 0, 0, 1];
+    let mut wire = Wire::between([host; 2], [2404; 2]);
+    wire.open();
+    wire.send(Client, wire::STARTDT_ACT);
+    wire.send(Server, wire::STARTDT_CON);
+    for number in 0..5 {
+        wire.send(Server, &wire::point(number));
+        wire.acknowledge(Client);
+    }
+    wire.wait(Duration::from_secs(5));
+    for skipped in [0, 3] {
+        let seen = seen(&wire.frames[skipped..]);
+        assert_eq!(events(&seen), [""; 0], "without {skipped}");
+        let told = seen.of("iec104");
+        let towards = |way| told.iter().filter(|record| record["direction"] == way).count();
+        assert_eq!((towards("to_server"), towards("to_client")), (1, 6));
+        assert_eq!(seen.of("flow").len(), 1);
+    }
+
+    let mut own = Wire::between([host; 2], [2404; 2]);
+    own.to_itself();
+    own.send(Client, wire::STARTDT_ACT);
+    own.send(Client, wire::STARTDT_CON);
+    let seen = seen(&own.frames);
+    assert_eq!((seen.of("iec104").len(), events(&seen).len()), (2, 0));
+}
+
 /// What a snap length cuts off is a gap: said once a flow, counted each time, and no reason to wait.
 #[test]
 fn what_the_capture_cut_off_is_missed() {

@@ -242,6 +242,7 @@ impl Engine {
         sink: &mut dyn Sink,
     ) -> Outcome {
         let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
+        let from = if flow.key.has_equal_ends() { flow.connection.sender(tcp) } else { from };
         if flow.connection.acknowledgment(from, tcp) {
             let lifetime = flow.lifetime();
             self.count(index, from, frame);

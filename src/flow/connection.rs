@@ -17,6 +17,10 @@ pub enum Phase {
     Closed,
 }
 
+/// A number so far from the expected one is of the same stream: sixteen times the largest buffer that
+/// systems give a connection, and a 128th of all numbers.
+const NEAR: u32 = 1 << 25;
+
 /// What became of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -92,6 +96,24 @@ impl Connection {
             self.acknowledge(from, tcp.acknowledgment);
         }
         nothing_else
+    }
+
+    /// Who sent a segment where both ends have one address and one port (behind address translation
+    /// on both sides, or a socket that is connected to itself): the numbers tell.
+    #[cold]
+    pub fn sender(&self, tcp: &Tcp<'_>) -> Side {
+        let [lower, upper] = &self.streams;
+        if !lower.is_started() {
+            return Side::Lower;
+        }
+        if tcp.flags.any(TcpFlags::SYN) {
+            let answers = tcp.flags.any(TcpFlags::ACK);
+            let repeats = lower.is_first(tcp.sequence.wrapping_add(1));
+            return if answers && !repeats { Side::Upper } else { Side::Lower };
+        }
+        let off = |stream: &Stream| distance(tcp.sequence, stream.next()).unsigned_abs();
+        let is_upper = if upper.is_started() { off(upper) < off(lower) } else { off(lower) > NEAR };
+        if is_upper { Side::Upper } else { Side::Lower }
     }
 
     /// Takes a segment that `from` sent.

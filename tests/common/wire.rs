@@ -71,6 +71,14 @@ impl Wire {
         self.acknowledge(Client);
     }
 
+    /// Opens a connection from the client to itself: both ends at once (RFC 9293, 3.5).
+    pub fn to_itself(&mut self) {
+        self.frame(Client, &[], PacketBuilderStep::syn);
+        let expected = self.next[0] + 1;
+        self.frame(Client, &[], |tcp| tcp.syn().ack(expected));
+        self.next = [expected; 2];
+    }
+
     /// Sends octets as one segment.
     pub fn send(&mut self, from: End, octets: &[u8]) {
         self.segment(from, 0, octets);
