@@ -103,6 +103,10 @@ fn what_is_open_at_the_end_is_decided_with_what_there_is() {
     acknowledgment.send(Server, b"\x40\x02\0\x01");
     assert_eq!(summary(&acknowledgment), counts([("mqtt", 1)]));
 
+    let mut stale = Wire::joined(IEC104);
+    stale.send(Server, &[&[0x68], STARTDT_CON].concat());
+    assert_eq!(summary(&stale), counts([("iec104", 1)]));
+
     let mut one_ping = Wire::joined(FOREIGN);
     one_ping.send(Client, b"\xc0\0");
     assert_eq!(summary(&one_ping), counts([]), "two octets are no evidence");

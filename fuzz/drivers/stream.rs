@@ -83,7 +83,7 @@ impl Conversation {
             octets.chunks(cut).for_each(|octets| self.hear(direction, octets));
             script = next;
         }
-        let left = self.directions.each_ref().map(|kept| kept.octets.len());
+        let left = self.directions.each_ref().map(|kept| &kept.octets[..]);
         self.parser.end(left, &mut self.transcript);
         self.parser.facts(&mut |name, _| assert!(!name.is_empty()));
         self.transcript.0

@@ -146,7 +146,7 @@ impl<'e> Channel<'e> {
                 Direction::ToServer => *self.client,
                 Direction::ToClient => self.client.opposite(),
             };
-            connection.stream(sender).kept().len()
+            connection.stream(sender).kept()
         });
         let Some(protocol) = self.app.protocol() else { return };
         let over = App::Over { protocol, reset: connection.is_reset() };

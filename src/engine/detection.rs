@@ -230,12 +230,15 @@ impl Search {
 
     /// What there is of `protocol` in the last octets of the direction.
     fn last_run(self, kept: &[u8], protocol: &Protocol, terms: Terms) -> Option<Run> {
-        let begins = self.begins(terms) && !kept.is_empty();
-        let run = Run::of(protocol, kept, u32::MAX, begins && terms.promises(protocol));
-        let is_whole = !matches!(run.end, Some(End::Broken));
-        // The start of what may be a first message does not speak against the port.
-        let proves = run.evidence > 0 || !terms.joined && terms.promises(protocol);
-        (begins && is_whole && proves).then_some(run)
+        (0..kept.len()).find_map(|at| {
+            let search = Self { passed: (at + usize::from(self.passed)).min(2) as u8, ..self };
+            let (enough, lenient) = search.enough(protocol, terms);
+            let run = Run::of(protocol, kept.get(at..)?, enough, lenient);
+            let is_open = search.begins(terms) && !matches!(run.end, Some(End::Broken));
+            // The start of what may be a first message does not speak against the port.
+            let proves = run.evidence > 0 || !terms.joined && terms.promises(protocol);
+            (run.end.is_none() || is_open && proves).then_some(run)
+        })
     }
 }
 

@@ -105,8 +105,8 @@ pub trait Parser: Send {
     /// gone with them. The next data of this direction begins somewhere in a message.
     fn gap(&mut self, direction: Direction, missing: u64, out: &mut dyn Records);
 
-    /// The flow is over. `left` octets by direction were kept for a message that never ended.
-    fn end(&mut self, left: [usize; 2], out: &mut dyn Records);
+    /// The flow is over. By direction, what was kept for a message that never ended.
+    fn end(&mut self, left: [&[u8]; 2], out: &mut dyn Records);
 
     /// Tells what a person wants to know of the flow's server, each under a name of
     /// [`Protocol::facts`]. Called once, when the flow is over.
