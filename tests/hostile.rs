@@ -190,6 +190,69 @@ fn both_ends_may_be_the_same() {
     assert_eq!((seen.of("iec104").len(), events(&seen).len()), (2, 0));
 }
 
+/// Connections that each have a part of a message: those that hold most give it up when the limit is
+/// reached, those that hold little never do, and all are read on.
+#[test]
+fn unfinished_messages_keep_to_the_limit() {
+    const FLOWS: u16 = 60;
+    const LIMIT: usize = 1 << 20;
+    let large = [b"\x30\xe0\xd4\x03\0\x05plant".to_vec(), vec![b'x'; 60_000 - 7]].concat();
+    let small = wire::publish("plant/power", "17 MW");
+    let begin = |port| {
+        let mut wire = Wire::between([[10, 0, 0, 1], [10, 0, 0, 2]], [port, 1883]);
+        wire.open();
+        wire.send(Client, wire::CONNECT);
+        wire
+    };
+    let mut holds_little = begin(1);
+    holds_little.send(Client, &small[..10]);
+    let mut many: Vec<Wire> = (0..FLOWS).map(|port| begin(1000 + port)).collect();
+    for wire in &mut many {
+        for piece in large[..50_000].chunks(10_000) {
+            wire.send(Client, piece);
+        }
+    }
+
+    let limits = Limits { stream_memory: LIMIT, ..Limits::default() };
+    let mut collected = Collected::default();
+    let mut engine = Engine::new(rules(), limits, &collected);
+    let mut most = 0;
+    let mut hand_in = |frames: Vec<OwnedFrame>, collected: &mut Collected| {
+        for frame in frames {
+            feed(&mut engine, &[frame], collected);
+            most = most.max(engine.stats().stream_memory);
+            assert!(engine.stats().stream_memory <= LIMIT as u64);
+        }
+        engine.stats().gaps
+    };
+    hand_in(std::mem::take(&mut holds_little.frames), &mut collected);
+    let mut gaps = 0;
+    for wire in &mut many {
+        gaps = hand_in(std::mem::take(&mut wire.frames), &mut collected);
+    }
+    // There is room for 20 times 50,000 octets, and buffers are up to twice as large.
+    assert!((40..=50).contains(&gaps), "{gaps} gave up");
+
+    holds_little.send(Client, &small[10..]);
+    hand_in(std::mem::take(&mut holds_little.frames), &mut collected);
+    for wire in &mut many {
+        wire.send(Client, &large[50_000..]);
+        wire.send(Client, &small);
+        wire.send(Client, &small);
+        hand_in(std::mem::take(&mut wire.frames), &mut collected);
+    }
+    engine.finish(&mut collected);
+    assert_eq!(engine.stats().stream_memory, 0);
+    assert!(most > LIMIT as u64 / 4 * 3, "it was never near the limit");
+
+    let packets = collected.of("mqtt");
+    let published = |topic: &str| {
+        packets.iter().filter(|record| record["mqtt"]["publish"]["topic"] == topic).count() as u64
+    };
+    assert_eq!(published("plant"), u64::from(FLOWS) - gaps, "those that gave nothing up are whole");
+    assert_eq!(published("plant/power"), 1 + 2 * u64::from(FLOWS));
+}
+
 /// What a snap length cuts off is a gap: said once a flow, counted each time, and no reason to wait.
 #[test]
 fn what_the_capture_cut_off_is_missed() {
