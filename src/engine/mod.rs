@@ -18,7 +18,9 @@ use clock::{Clock, Say};
 use emit::Outlet;
 pub use stats::Stats;
 
-use crate::event::{Anomaly, Context, Event, FlowContext, FlowRecord, Schema};
+use crate::event::{
+    Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Schema,
+};
 use crate::flow::{
     Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
 };
@@ -144,7 +146,7 @@ impl Engine {
         holed.append(&mut self.holed);
         self.holed = holed;
         while let Some(index) = self.flows.expired(self.clock.now()) {
-            self.end(index, "timeout", sink);
+            self.end(index, FlowReason::Timeout, sink);
         }
     }
 
@@ -152,7 +154,7 @@ impl Engine {
     pub fn finish(&mut self, sink: &mut dyn Sink) {
         self.release(Say::Nobody, sink);
         for index in self.flows.by_age() {
-            self.end(index, "shutdown", sink);
+            self.end(index, FlowReason::Shutdown, sink);
         }
     }
 
@@ -188,7 +190,7 @@ impl Engine {
         let index = match self.flows.find(&key, self.clock.now()) {
             Found::Alive(index) => index,
             Found::Expired(index) => {
-                self.end(index, "timeout", sink);
+                self.end(index, FlowReason::Timeout, sink);
                 self.begin(key, from, packet, sink)
             }
             Found::Unknown => self.begin(key, from, packet, sink),
@@ -200,7 +202,7 @@ impl Engine {
         if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
             return;
         }
-        self.end(index, "reused", sink);
+        self.end(index, FlowReason::Reused, sink);
         let index = self.begin(key, from, packet, sink);
         self.segment(index, from, frame, packet, &tcp, sink);
     }
@@ -217,7 +219,7 @@ impl Engine {
         if self.flows.is_full()
             && let Some(index) = self.flows.least_worth()
         {
-            self.end(index, "evicted", sink);
+            self.end(index, FlowReason::Evicted, sink);
         }
         let (lifetime, client, joined) = match packet.transport {
             Transport::Tcp(tcp) if tcp.flags.any(TcpFlags::SYN) => {
@@ -337,10 +339,10 @@ impl Engine {
     }
 
     /// Takes a flow out and tells what it was.
-    fn end(&mut self, index: u32, reason: &'static str, sink: &mut dyn Sink) {
+    fn end(&mut self, index: u32, reason: FlowReason, sink: &mut dyn Sink) {
         let Some(mut flow) = self.flows.remove(index) else { return };
         self.memory -= flow.app.memory;
-        *self.outlet.stats.flows_ended.entry(reason).or_default() += 1;
+        *self.outlet.stats.flows_ended.entry(reason.name()).or_default() += 1;
         let vlan = flow.key.vlan();
         let context = timer_context(self.clock.now(), &vlan);
         let client = flow.client;
@@ -383,7 +385,7 @@ fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
     Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
 }
 
-fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
+fn flow_record(flow: &Flow<AppState>, reason: FlowReason) -> FlowRecord {
     let senders = [flow.client, flow.client.opposite()];
     let streams = senders.map(|side| flow.connection.stream(side).counters());
     FlowRecord {
@@ -401,15 +403,15 @@ fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
     }
 }
 
-/// As Suricata calls it.
-fn state(flow: &Flow<AppState>) -> &'static str {
+/// A connection comes as far as its handshake; of anything else one packet is no conversation.
+fn state(flow: &Flow<AppState>) -> FlowState {
     const TCP: u8 = 6;
     let both = flow.packets.iter().all(|packets| *packets > 0);
     match (flow.key.protocol(), flow.connection.phase()) {
-        (TCP, Phase::Opening) => "new",
-        (TCP, Phase::Established) => "established",
-        (TCP, Phase::Closed) => "closed",
-        _ if both => "established",
-        _ => "new",
+        (TCP, Phase::Opening) => FlowState::New,
+        (TCP, Phase::Established) => FlowState::Established,
+        (TCP, Phase::Closed) => FlowState::Closed,
+        _ if both => FlowState::Established,
+        _ => FlowState::New,
     }
 }

@@ -260,22 +260,16 @@ impl Stream {
 
     #[cold]
     fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
-        let ahead = distance(tcp.sequence, self.next);
-        if ahead == 1 && self.joined && self.offset == 0 {
-            // Joined at a keep-alive without data, whose number is one too low (RFC 9293, 3.8.4).
-            self.next = tcp.sequence;
-        } else if ahead > 0 {
+        let ahead = self.ahead(tcp.sequence);
+        if ahead > 0 {
             return self.keep_pending(now, ahead as u64, tcp.payload, reader);
         }
-        if ahead == 0 && (1..FROZEN).contains(&self.frozen) {
-            // It goes on after all: the other copies of its first octets were forged or mangled.
-            self.frozen = 0;
-            reader.incident(Incident::OverlapDiffers { offset: 0 });
-        }
-        let old = self.next.wrapping_sub(tcp.sequence) as usize;
-        if old > 0 && self.is_unbelievable_copy(tcp, reader) {
+        if ahead == 0 {
+            self.thaw(reader);
+        } else if self.is_unbelievable_copy(tcp, reader) {
             return;
         }
+        let old = ahead.unsigned_abs() as usize;
         match tcp.payload.get(old..) {
             Some(new) if !new.is_empty() => {
                 self.advance(tcp);
@@ -285,6 +279,26 @@ impl Stream {
             // A keep-alive probe repeats one octet that was acknowledged.
             _ if old == 1 && tcp.payload.len() == 1 => {}
             _ => self.count_retransmission(),
+        }
+    }
+
+    /// How far ahead of its turn a segment is, or how far behind.
+    fn ahead(&mut self, sequence: u32) -> i32 {
+        let ahead = distance(sequence, self.next);
+        if ahead == 1 && self.joined && self.offset == 0 {
+            // Joined at a keep-alive without data, whose number is one too low (RFC 9293, 3.8.4).
+            self.next = sequence;
+            return 0;
+        }
+        ahead
+    }
+
+    /// The stream goes on after all: what copies there were of its first octets was forged or
+    /// mangled.
+    fn thaw(&mut self, reader: &mut impl Reader) {
+        if (1..FROZEN).contains(&self.frozen) {
+            self.frozen = 0;
+            reader.incident(Incident::OverlapDiffers { offset: 0 });
         }
     }
 
