@@ -210,6 +210,24 @@ fn a_lost_beginning_is_no_wrong_protocol() {
     assert_eq!(summary(&wire), counts([("gap", 1), ("iec104", 6)]));
 }
 
+/// Octets that look like messages again and again cost no more than others: each place a bounded
+/// number of looks, whatever lies behind it.
+#[test]
+fn what_is_made_to_be_ambiguous_ends_too() {
+    let published = b"\x30\xc3\x87\x08\x08\x7f".repeat(100_000);
+    let topics = [&b"\x30\xff\x03\x01\xf0"[..], &[b'a'; 11]].concat().repeat(40_000);
+    let odd = [0x68, 14, 0, 0, 0, 0, 1, 2, 3, 0, 10, 0, 7, 0, 0, 1].repeat(40_000);
+    let starts = [0x68; 600_000];
+    for octets in [&published[..], &topics, &odd, &starts] {
+        for port in [FOREIGN, MQTT] {
+            let mut wire = Wire::joined(port);
+            send(&mut wire, Client, octets, 1460);
+            assert_eq!(seen(&wire).of("mqtt").len(), 0);
+            assert_eq!(seen(&wire).of("iec104").len(), 0);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
