@@ -13,7 +13,6 @@ use std::io::{self, Cursor, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
@@ -25,11 +24,8 @@ use gridtap::output::{Eve, Types};
 use gridtap::packet::{self, LinkType};
 use gridtap::protocol::{self, Fact, Protocol};
 use gridtap::rule::{self, Hits, Placeholders, RuleSet};
-use gridtap::time::Timestamp;
 use multiplier::{Flows, Plan};
 
-/// Packet time between two looks at the timers, as in `gridtap replay`.
-const TICK: Duration = Duration::from_millis(100);
 /// Nanoseconds between packets: a million take 100 s, in which closed flows expire.
 const SPACING: u64 = 100_000;
 
@@ -121,12 +117,7 @@ fn replay(file: &MemoryCapture, rules: &Arc<RuleSet>, types: &Types) -> u64 {
     let mut sink = EveSink(Eve::new(&mut written, types.clone(), &rules.rules, None));
     let mut engine = Engine::new(Arc::clone(rules), Limits::default(), &sink);
     let mut source = file.open();
-    let mut next_tick = Timestamp::ZERO;
     while let Some(frame) = source.next().expect("a sound capture") {
-        if frame.timestamp >= next_tick {
-            engine.tick(frame.timestamp, &mut sink);
-            next_tick = frame.timestamp + TICK;
-        }
         engine.handle(&frame, &mut sink);
     }
     engine.finish(&mut sink);

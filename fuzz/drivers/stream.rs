@@ -23,7 +23,7 @@ pub(crate) fn drive(protocol: &str, octets: &[u8]) {
     let protocol = protocol::by_name(protocol).expect("a registered protocol");
     let Some((first, script)) = octets.split_first() else { return };
     let start = Start { joined: first & 1 != 0 };
-    let _ = (protocol.detect)(script);
+    let _ = (protocol.recognise)(script);
     let whole = Conversation::new(protocol, start).play(script, usize::MAX);
     let single = Conversation::new(protocol, start).play(script, 1);
     assert_eq!(whole, single, "the records depend on how the stream is cut");
@@ -83,7 +83,7 @@ impl Conversation {
             octets.chunks(cut).for_each(|octets| self.hear(direction, octets));
             script = next;
         }
-        let left = self.directions.each_ref().map(|kept| kept.octets.len());
+        let left = self.directions.each_ref().map(|kept| &kept.octets[..]);
         self.parser.end(left, &mut self.transcript);
         self.parser.facts(&mut |name, _| assert!(!name.is_empty()));
         self.transcript.0

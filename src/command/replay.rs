@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 
@@ -21,10 +21,6 @@ use crate::metrics;
 use crate::output::{Eve, Types};
 use crate::protocol::{Fact, Protocol};
 use crate::rule::Hits;
-use crate::time::Timestamp;
-
-/// How often the engine looks after its timers, in packet time.
-const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -113,7 +109,6 @@ pub(super) fn read<S: ReplayTo>(
 ) -> Reading {
     let begun = Instant::now();
     let mut reading = Reading::default();
-    let mut next_tick = Timestamp::ZERO;
     while !sink.is_full() {
         let frame = match source.next() {
             Ok(Some(frame)) => frame,
@@ -123,10 +118,6 @@ pub(super) fn read<S: ReplayTo>(
                 continue;
             }
         };
-        if frame.timestamp >= next_tick {
-            engine.tick(frame.timestamp, sink);
-            next_tick = frame.timestamp + TICK;
-        }
         reading.see(frame.timestamp);
         engine.handle(&frame, sink);
         if progress.is_due(reading.frames) {

@@ -1,32 +1,28 @@
 //! What reads the streams of a flow: detection first, then the parser of its protocol.
 
 use super::Sink;
+use super::detection::{self, Detection, Found, Look, Terms};
 use super::emit::{Emitter, Outlet};
 use crate::event::{Anomaly, Context, FlowContext, Records, Value};
 use crate::flow::{
-    CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side,
+    CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side, Why,
 };
-use crate::protocol::{Detection, Input, Parser, Protocol, REGISTRY, Role, Start};
-
-/// So many segments are asked for a protocol before a flow counts as none that we know.
-const MAX_TRIES: u8 = 16;
-/// Detection keeps no more octets than these of a direction: the longest first message that gives
-/// a protocol away is far shorter.
-const MAX_DETECTION: usize = 512;
+use crate::protocol::{Input, Parser, Protocol, REGISTRY, Role, Start};
 
 /// A flow that holds no more than this is not worth being made to give it up.
 const HELD: usize = 8192;
 
 /// What a flow speaks.
 pub(super) enum App {
-    /// Not known yet; so many segments were looked at in vain.
-    Detecting { tries: u8 },
+    /// Not known yet.
+    Detecting(Detection),
     /// None that we know.
     Unknown,
     /// This protocol.
     Known { protocol: &'static Protocol, parser: Box<dyn Parser> },
-    /// This protocol, until the connection was closed.
-    Over { protocol: &'static Protocol },
+    /// This protocol, until the connection was closed; by a reset that may yet turn out to be
+    /// ignored, or else.
+    Over { protocol: &'static Protocol, reset: bool },
 }
 
 impl App {
@@ -34,10 +30,21 @@ impl App {
     #[inline]
     pub(super) fn protocol(&self) -> Option<&'static Protocol> {
         match self {
-            Self::Known { protocol, .. } | Self::Over { protocol } => Some(protocol),
-            Self::Detecting { .. } | Self::Unknown => None,
+            Self::Known { protocol, .. } | Self::Over { protocol, .. } => Some(protocol),
+            Self::Detecting(_) | Self::Unknown => None,
         }
     }
+}
+
+/// What is said once a flow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    /// Its sequence numbers do not advance.
+    frozen: bool,
+    /// The capture cut its packets.
+    cut: bool,
+    /// It goes on behind a reset.
+    reset_ignored: bool,
 }
 
 /// The application layer's part of a flow.
@@ -47,8 +54,8 @@ pub(super) struct AppState {
     pub(super) joined: bool,
     /// Whether a rule fired in it.
     pub(super) alerted: bool,
-    /// Whether it was said that its sequence numbers do not advance.
-    pub(super) frozen: bool,
+    /// What was said of it.
+    told: Told,
     /// Whether the engine's list of flows with holes has it.
     pub(super) holed: bool,
     /// Octets counted for it in the memory of streams.
@@ -67,10 +74,10 @@ impl AppState {
 
     pub(super) fn new(joined: bool) -> Self {
         Self {
-            app: App::Detecting { tries: 0 },
+            app: App::Detecting(Detection::default()),
             joined,
             alerted: false,
-            frozen: false,
+            told: Told::default(),
             holed: false,
             memory: 0,
         }
@@ -81,7 +88,7 @@ impl AppState {
 pub(super) struct Channel<'e> {
     app: &'e mut App,
     joined: bool,
-    frozen: &'e mut bool,
+    told: &'e mut Told,
     /// What the flow takes for its client: detection may know better.
     client: &'e mut Side,
     key: &'e FlowKey,
@@ -111,11 +118,11 @@ impl<'e> Channel<'e> {
             )),
             ..context
         };
-        let AppState { app, joined, alerted, frozen, .. } = &mut flow.app;
+        let AppState { app, joined, alerted, told, .. } = &mut flow.app;
         let emitter = Emitter { outlet, sink, context, alerted };
         let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let channel = Self { app, joined, frozen, client, key, sender, emitter, started };
+        let channel = Self { app, joined, told, client, key, sender, emitter, started };
         (&mut flow.connection, channel)
     }
 
@@ -133,16 +140,17 @@ impl<'e> Channel<'e> {
     /// Nothing more will come.
     pub(super) fn close(&mut self, connection: &mut Connection) {
         connection.flush(self);
+        self.conclude(connection);
         let left = Direction::BOTH.map(|direction| {
             let sender = match direction {
                 Direction::ToServer => *self.client,
                 Direction::ToClient => self.client.opposite(),
             };
-            connection.stream(sender).kept().len()
+            connection.stream(sender).kept()
         });
         let Some(protocol) = self.app.protocol() else { return };
-        let App::Known { mut parser, .. } = std::mem::replace(self.app, App::Over { protocol })
-        else {
+        let over = App::Over { protocol, reset: connection.is_reset() };
+        let App::Known { mut parser, .. } = std::mem::replace(self.app, over) else {
             return;
         };
         parser.end(left, &mut self.emitter);
@@ -154,63 +162,78 @@ impl<'e> Channel<'e> {
         Direction::of(self.sender, *self.client)
     }
 
-    /// Looks for the protocol in the first octets of a direction.
+    /// Looks for the protocol.
     fn detect(&mut self, bytes: &[u8]) -> Progress {
-        let App::Detecting { tries } = *self.app else {
+        let terms = self.terms();
+        let App::Detecting(detection) = &mut *self.app else {
             return Progress::all(bytes.len());
         };
-        let hinted = self.hinted();
-        let mut claimed = false;
-        for protocol in REGISTRY {
-            match (protocol.detect)(bytes) {
-                Detection::Yes(role) => return self.start(protocol, role, bytes),
-                // The one that the port hints at can wait for more itself.
-                Detection::More => {
-                    claimed |= !hinted.is_some_and(|hinted| std::ptr::eq(hinted, *protocol));
+        let look = detection.look(self.sender, bytes, terms);
+        if let Some(promised) = detection.broken_promise(self.sender, terms) {
+            self.emitter.emit(&Anomaly::in_detection(promised.name, "wrong_protocol"));
+        }
+        match look {
+            Look::Found(passed, found) => {
+                self.start(self.sender, found);
+                let progress = self.data(bytes.get(passed..).unwrap_or_default());
+                Progress { consumed: passed + progress.consumed, ..progress }
+            }
+            Look::Open(passed, wanted) => {
+                if detection.is_over(terms) {
+                    *self.app = App::Unknown;
                 }
-                Detection::No => {}
+                Progress::need(passed, wanted)
             }
         }
-        if claimed && bytes.len() < MAX_DETECTION {
-            return Progress::need(0, bytes.len() + 1);
-        }
-        // A port decides where no other protocol may still claim the octets.
-        if let Some(protocol) = hinted {
-            return self.start(protocol, None, bytes);
-        }
-        *self.app = match tries + 1 {
-            MAX_TRIES => App::Unknown,
-            tries => App::Detecting { tries },
-        };
-        Progress::all(bytes.len())
     }
 
-    /// The protocol whose port the server has.
-    fn hinted(&self) -> Option<&'static Protocol> {
+    /// Decides for a protocol when no more octets will come to tell.
+    fn conclude(&mut self, connection: &mut Connection) {
+        let App::Detecting(detection) = &*self.app else { return };
+        let kept = [Side::Lower, Side::Upper].map(|side| connection.stream(side).kept());
+        let Some((side, found)) = detection.conclude(kept, self.terms()) else { return };
+        self.start(side, found);
+        for side in [side, side.opposite()] {
+            connection.read_kept(side, self);
+        }
+    }
+
+    /// Both ends go on behind a reset. What they said before it is told; the rest begins somewhere.
+    #[cold]
+    fn go_on(&mut self) {
+        if !self.told.reset_ignored {
+            self.told.reset_ignored = true;
+            self.emitter.emit(&Anomaly::in_stream("data_after_close"));
+        }
+        if let App::Over { protocol, .. } = *self.app {
+            let parser = (protocol.start)(Start { joined: true });
+            *self.app = App::Known { protocol, parser };
+        }
+    }
+
+    fn terms(&self) -> Terms {
         let port = self.key.port(self.client.opposite());
-        REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port))
+        let promised = REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port));
+        Terms { joined: self.joined, promised }
     }
 
-    fn start(
-        &mut self,
-        protocol: &'static Protocol,
-        sender: Option<Role>,
-        bytes: &[u8],
-    ) -> Progress {
+    /// `side` speaks a protocol.
+    fn start(&mut self, side: Side, found: Found) {
+        let Found { protocol, sender } = found;
         // Who opened the connection is known if we saw it; else what is said tells better.
         match sender {
-            Some(Role::Client) if self.joined => *self.client = self.sender,
-            Some(Role::Server) if self.joined => *self.client = self.sender.opposite(),
+            Some(Role::Client) if self.joined => *self.client = side,
+            Some(Role::Server) if self.joined => *self.client = side.opposite(),
             _ => {}
         }
-        let parser = (protocol.start)(Start { joined: self.joined });
+        let passed = matches!(&*self.app, App::Detecting(detection) if detection.has_passed_any());
+        let parser = (protocol.start)(Start { joined: self.joined || passed });
         *self.app = App::Known { protocol, parser };
         self.started = true;
         if let Some(flow) = &mut self.emitter.context.flow {
             flow.client = *self.client;
             flow.app_proto = Some(protocol.name);
         }
-        self.data(bytes)
     }
 }
 
@@ -233,19 +256,33 @@ impl Reader for Channel<'_> {
                 let input = Input { direction, time: self.emitter.context.timestamp, bytes };
                 parser.data(input, &mut self.emitter)
             }
-            App::Detecting { .. } => self.detect(bytes),
+            App::Detecting(_) => self.detect(bytes),
+            // It is kept in case the flow goes on; nothing is asked to be kept beyond the limit.
+            App::Over { reset: true, .. } if bytes.len() < detection::MAX_KEPT => {
+                Progress::need(0, bytes.len() + 1)
+            }
             App::Unknown | App::Over { .. } => Progress::all(bytes.len()),
         }
     }
 
-    fn gap(&mut self, missing: u64) {
+    fn gap(&mut self, missing: u64, why: Why) {
         self.emitter.outlet.stats.gaps += 1;
         self.emitter.outlet.stats.bytes_missed += missing;
-        let value = Value::Integer(missing as i64);
-        self.emitter.emit(&Anomaly { value, ..Anomaly::in_stream("gap") });
+        let gap = Anomaly { value: Value::Integer(missing as i64), ..Anomaly::in_stream("gap") };
+        match why {
+            Why::Lost => self.emitter.emit(&gap),
+            // A capture cuts all long packets or none: an anomaly each would only repeat it.
+            Why::Cut if self.told.cut => {}
+            Why::Cut => {
+                self.told.cut = true;
+                self.emitter.emit(&Anomaly { detail: "cut off by the capture", ..gap });
+            }
+        }
         let direction = self.direction();
-        if let App::Known { parser, .. } = &mut *self.app {
-            parser.gap(direction, missing, &mut self.emitter);
+        match &mut *self.app {
+            App::Known { parser, .. } => parser.gap(direction, missing, &mut self.emitter),
+            App::Detecting(detection) => detection.gap(self.sender),
+            App::Unknown | App::Over { .. } => {}
         }
     }
 
@@ -255,16 +292,20 @@ impl Reader for Channel<'_> {
                 let anomaly = Anomaly::in_stream("overlap_differs");
                 self.emitter.emit(&Anomaly { offset: Some(offset), ..anomaly });
             }
-            Incident::SequenceFrozen if *self.frozen => {}
+            Incident::SequenceFrozen if self.told.frozen => {}
             Incident::SequenceFrozen => {
-                *self.frozen = true;
+                self.told.frozen = true;
                 self.emitter.emit(&Anomaly::in_stream("sequence_frozen"));
             }
+            Incident::ResetIgnored => self.go_on(),
         }
     }
 
     fn max_kept(&self) -> usize {
-        self.app.protocol().map_or(MAX_DETECTION, |protocol| protocol.max_kept)
+        match &*self.app {
+            App::Known { protocol, .. } => protocol.max_kept,
+            App::Detecting(_) | App::Unknown | App::Over { .. } => detection::MAX_KEPT,
+        }
     }
 }
 

@@ -4,18 +4,24 @@
 //! events, live and in replay.
 
 mod channel;
+mod clock;
+mod detection;
 mod emit;
 mod look;
 mod stats;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channel::{AppState, Channel, flow_context};
+use clock::{Clock, Say};
 use emit::Outlet;
 pub use stats::Stats;
 
-use crate::event::{Anomaly, Context, Event, FlowContext, FlowRecord, Schema};
+use crate::event::{
+    Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Schema,
+};
 use crate::flow::{
     Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
 };
@@ -71,9 +77,13 @@ pub struct Engine {
     holed: Vec<u32>,
     /// Octets kept by all streams.
     memory: usize,
-    /// The latest packet time so far: timers do not run backwards with a capture's clock.
-    now: Timestamp,
+    clock: Clock,
+    /// When timers are looked after next.
+    next_tick: Timestamp,
 }
+
+/// Timers are looked after so often: what a hole is given is the shortest of them.
+const TICK: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// An engine without any flow.
@@ -84,39 +94,68 @@ impl Engine {
             limits,
             holed: Vec::new(),
             memory: 0,
-            now: Timestamp::ZERO,
+            clock: Clock::default(),
+            next_tick: Timestamp::ZERO,
         }
     }
 
-    /// Takes one frame.
+    /// Takes one frame. One that is far ahead of all before is looked at when later ones, a tick or
+    /// the end show whether its time is right.
     pub fn handle(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
+        if self.clock.take(frame.timestamp) {
+            return self.take(frame, sink);
+        }
+        self.clock.hold(frame);
+        self.release(Say::Later, sink);
+    }
+
+    #[cold]
+    fn release(&mut self, say: Say, sink: &mut dyn Sink) {
+        while let Some(held) = self.clock.release(say) {
+            self.take(&held.frame(), sink);
+        }
+    }
+
+    /// Takes a frame at the time that it is by the clock.
+    #[inline]
+    fn take(&mut self, frame: &Frame<'_>, sink: &mut dyn Sink) {
+        if self.clock.now() >= self.next_tick {
+            self.look_after_timers(sink);
+        }
         self.outlet.stats.packets += 1;
         self.outlet.stats.bytes += u64::from(frame.wire_length);
-        self.now = self.now.max(frame.timestamp);
         match packet::decode(frame.link, frame.data) {
             Ok(packet) => self.packet(frame, &packet, sink),
             Err(skip) => self.skip(frame, skip, sink),
         }
     }
 
-    /// Ends what is due at `now`.
+    /// Ends what is due at `now`, which is believed: it is for live capture, where time goes on
+    /// without frames. With frames, the engine looks after its timers itself.
     pub fn tick(&mut self, now: Timestamp, sink: &mut dyn Sink) {
-        self.now = self.now.max(now);
+        self.clock.set(now);
+        self.release(Say::Clock, sink);
+        self.look_after_timers(sink);
+    }
+
+    fn look_after_timers(&mut self, sink: &mut dyn Sink) {
+        self.next_tick = self.clock.now() + TICK;
         let mut holed = std::mem::take(&mut self.holed);
         holed.sort_unstable();
         holed.dedup();
         holed.retain(|index| self.expire_holes(*index, sink));
         holed.append(&mut self.holed);
         self.holed = holed;
-        while let Some(index) = self.flows.expired(self.now) {
-            self.end(index, "timeout", sink);
+        while let Some(index) = self.flows.expired(self.clock.now()) {
+            self.end(index, FlowReason::Timeout, sink);
         }
     }
 
     /// Ends every flow.
     pub fn finish(&mut self, sink: &mut dyn Sink) {
+        self.release(Say::Nobody, sink);
         for index in self.flows.by_age() {
-            self.end(index, "shutdown", sink);
+            self.end(index, FlowReason::Shutdown, sink);
         }
     }
 
@@ -149,22 +188,22 @@ impl Engine {
     #[inline]
     fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, sink: &mut dyn Sink) {
         let (key, from) = FlowKey::of(packet);
-        let index = match self.flows.find(&key, self.now) {
+        let index = match self.flows.find(&key, self.clock.now()) {
             Found::Alive(index) => index,
             Found::Expired(index) => {
-                self.end(index, "timeout", sink);
+                self.end(index, FlowReason::Timeout, sink);
                 self.begin(key, from, packet, sink)
             }
             Found::Unknown => self.begin(key, from, packet, sink),
         };
         let Transport::Tcp(tcp) = packet.transport else {
             self.count(index, from, frame);
-            return self.flows.touch(index, self.now, Lifetime::Datagram);
+            return self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
         };
         if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
             return;
         }
-        self.end(index, "reused", sink);
+        self.end(index, FlowReason::Reused, sink);
         let index = self.begin(key, from, packet, sink);
         self.segment(index, from, frame, packet, &tcp, sink);
     }
@@ -181,7 +220,7 @@ impl Engine {
         if self.flows.is_full()
             && let Some(index) = self.flows.least_worth()
         {
-            self.end(index, "evicted", sink);
+            self.end(index, FlowReason::Evicted, sink);
         }
         let (lifetime, client, joined) = match packet.transport {
             Transport::Tcp(tcp) if tcp.flags.any(TcpFlags::SYN) => {
@@ -192,7 +231,7 @@ impl Engine {
             _ => (Lifetime::Datagram, likely_client(&key, from), false),
         };
         self.outlet.stats.flows_created += 1;
-        self.flows.insert(key, client, self.now, lifetime, AppState::new(joined))
+        self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(joined))
     }
 
     #[inline]
@@ -206,15 +245,16 @@ impl Engine {
         sink: &mut dyn Sink,
     ) -> Outcome {
         let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
+        let from = if flow.key.has_equal_ends() { flow.connection.sender(tcp) } else { from };
         if flow.connection.acknowledgment(from, tcp) {
             let lifetime = flow.lifetime();
             self.count(index, from, frame);
-            self.flows.touch(index, self.now, lifetime);
+            self.flows.touch(index, self.clock.now(), lifetime);
             return Outcome::Taken;
         }
         let context = frame_context(frame, packet.vlan.ids());
         let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
-        let outcome = connection.segment(self.now, from, tcp, &mut channel);
+        let outcome = connection.segment(self.clock.now(), from, tcp, &mut channel);
         match outcome {
             Outcome::Taken => {}
             Outcome::Reopens => return outcome,
@@ -235,7 +275,7 @@ impl Engine {
             self.account(index, sink);
         }
         self.count(index, from, frame);
-        self.flows.touch(index, self.now, lifetime);
+        self.flows.touch(index, self.clock.now(), lifetime);
         outcome
     }
 
@@ -288,7 +328,7 @@ impl Engine {
         sink: &mut dyn Sink,
         act: impl FnOnce(Timestamp, &mut Connection, &mut Channel<'_>),
     ) -> bool {
-        let now = self.now;
+        let now = self.clock.now();
         let Some(flow) = self.flows.get_mut(index) else { return false };
         let vlan = flow.key.vlan();
         let context = timer_context(now, &vlan);
@@ -300,12 +340,12 @@ impl Engine {
     }
 
     /// Takes a flow out and tells what it was.
-    fn end(&mut self, index: u32, reason: &'static str, sink: &mut dyn Sink) {
+    fn end(&mut self, index: u32, reason: FlowReason, sink: &mut dyn Sink) {
         let Some(mut flow) = self.flows.remove(index) else { return };
         self.memory -= flow.app.memory;
-        *self.outlet.stats.flows_ended.entry(reason).or_default() += 1;
+        *self.outlet.stats.flows_ended.entry(reason.name()).or_default() += 1;
         let vlan = flow.key.vlan();
-        let context = timer_context(self.now, &vlan);
+        let context = timer_context(self.clock.now(), &vlan);
         let client = flow.client;
         let (connection, mut channel) =
             Channel::open(&mut flow, context, client, &mut self.outlet, sink);
@@ -346,7 +386,7 @@ fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
     Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
 }
 
-fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
+fn flow_record(flow: &Flow<AppState>, reason: FlowReason) -> FlowRecord {
     let senders = [flow.client, flow.client.opposite()];
     let streams = senders.map(|side| flow.connection.stream(side).counters());
     FlowRecord {
@@ -364,15 +404,15 @@ fn flow_record(flow: &Flow<AppState>, reason: &'static str) -> FlowRecord {
     }
 }
 
-/// As Suricata calls it.
-fn state(flow: &Flow<AppState>) -> &'static str {
+/// A connection comes as far as its handshake; of anything else one packet is no conversation.
+fn state(flow: &Flow<AppState>) -> FlowState {
     const TCP: u8 = 6;
     let both = flow.packets.iter().all(|packets| *packets > 0);
     match (flow.key.protocol(), flow.connection.phase()) {
-        (TCP, Phase::Opening) => "new",
-        (TCP, Phase::Established) => "established",
-        (TCP, Phase::Closed) => "closed",
-        _ if both => "established",
-        _ => "new",
+        (TCP, Phase::Opening) => FlowState::New,
+        (TCP, Phase::Established) => FlowState::Established,
+        (TCP, Phase::Closed) => FlowState::Closed,
+        _ if both => FlowState::Established,
+        _ => FlowState::New,
     }
 }

@@ -23,10 +23,12 @@ pub enum Layer {
     Stream,
     /// A protocol parser.
     ProtoParser,
+    /// What tells which protocol a flow speaks.
+    ProtoDetect,
 }
 
 const KINDS: &[&str] = &["decode", "stream", "applayer"];
-const LAYERS: &[&str] = &["packet", "stream", "proto_parser"];
+const LAYERS: &[&str] = &["packet", "stream", "proto_parser", "proto_detect"];
 
 /// One violation.
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,11 @@ impl<'a> Anomaly<'a> {
             offset: None,
             detail: "",
         }
+    }
+
+    /// An anomaly in what a flow speaks at all, by the protocol that it should be.
+    pub fn in_detection(app_proto: &'static str, event: &'static str) -> Self {
+        Self { layer: Layer::ProtoDetect, ..Self::in_message(app_proto, event) }
     }
 
     /// An anomaly of a TCP stream.

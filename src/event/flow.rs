@@ -4,6 +4,45 @@ use super::{Kind, Value};
 use crate::record;
 use crate::time::Timestamp;
 
+/// How far a flow came; names as Suricata has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowState {
+    /// Only one end spoke.
+    New,
+    /// Both did.
+    Established,
+    /// Both said that they are done, or one reset the connection.
+    Closed,
+}
+
+/// Why a flow ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlowReason {
+    /// It was silent for too long.
+    Timeout,
+    /// There was no room for it.
+    Evicted,
+    /// Another connection began between the same ends.
+    Reused,
+    /// Nothing more is looked at.
+    Shutdown,
+}
+
+impl FlowState {
+    /// Names, by code.
+    pub const NAMES: &'static [&'static str] = &["new", "established", "closed"];
+}
+
+impl FlowReason {
+    /// Names, by code.
+    pub const NAMES: &'static [&'static str] = &["timeout", "evicted", "reused", "shutdown"];
+
+    /// Its name in records and metrics.
+    pub const fn name(self) -> &'static str {
+        Self::NAMES[self as usize]
+    }
+}
+
 /// What a flow was, told once, when it ends.
 #[derive(Debug, Clone, Copy)]
 pub struct FlowRecord {
@@ -15,10 +54,10 @@ pub struct FlowRecord {
     pub start: Timestamp,
     /// Time of the last packet.
     pub end: Timestamp,
-    /// `new`, `established` or `closed`, as Suricata calls them.
-    pub state: &'static str,
-    /// Why it ended: `timeout`, `evicted`, `reused`, `shutdown`.
-    pub reason: &'static str,
+    /// How far it came.
+    pub state: FlowState,
+    /// Why it ended.
+    pub reason: FlowReason,
     /// Whether a rule fired in it.
     pub alerted: bool,
     /// Whether it had begun before we saw it.
@@ -49,10 +88,10 @@ record! {
             => |f| Value::Time(f.end);
         "flow.age": Kind::Integer, "Whole seconds between them."
             => |f| Value::Integer(f.end.since(f.start).as_secs() as i64);
-        "flow.state": Kind::Text, "new, established or closed."
-            => |f| Value::text(f.state);
-        "flow.reason": Kind::Text, "Why it ended: timeout, evicted, reused or shutdown."
-            => |f| Value::text(f.reason);
+        "flow.state": Kind::Name(FlowState::NAMES), "How far it came."
+            => |f| Value::Code(f.state as u8);
+        "flow.reason": Kind::Name(FlowReason::NAMES), "Why it ended."
+            => |f| Value::Code(f.reason as u8);
         "flow.alerted": Kind::Boolean, "Whether a rule fired in it."
             => |f| Value::Boolean(f.alerted);
         "flow.joined": Kind::Boolean, "Whether it had begun before the capture."

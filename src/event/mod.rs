@@ -12,7 +12,7 @@ mod value;
 
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
-pub use flow::{FLOW, FlowRecord};
+pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
 pub use schema::{Field, List, Record, Schema};
 pub use value::{FieldPath, Kind, Value};
 

@@ -1,5 +1,6 @@
 //! A TCP connection: two streams, and where in its life it is.
 
+use super::stream::{Incident, distance};
 use super::{Reader, Side, Stream};
 use crate::packet::{Checksum, Tcp, TcpFlags};
 use crate::time::Timestamp;
@@ -15,6 +16,10 @@ pub enum Phase {
     /// Both said that they are done, or one reset it.
     Closed,
 }
+
+/// A number so far from the expected one is of the same stream: sixteen times the largest buffer that
+/// systems give a connection, and a 128th of all numbers.
+const NEAR: u32 = 1 << 25;
 
 /// What became of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,8 @@ pub struct Connection {
     /// SYN of somebody who wants to open the connection anew, and its sequence number. It counts
     /// once the other end agrees: anybody can send a SYN.
     reopening: Option<(Side, u32)>,
+    /// How far each stream was when a reset closed the connection.
+    reset_at: Option<[u32; 2]>,
 }
 
 impl Connection {
@@ -91,6 +98,24 @@ impl Connection {
         nothing_else
     }
 
+    /// Who sent a segment where both ends have one address and one port (behind address translation
+    /// on both sides, or a socket that is connected to itself): the numbers tell.
+    #[cold]
+    pub fn sender(&self, tcp: &Tcp<'_>) -> Side {
+        let [lower, upper] = &self.streams;
+        if !lower.is_started() {
+            return Side::Lower;
+        }
+        if tcp.flags.any(TcpFlags::SYN) {
+            let answers = tcp.flags.any(TcpFlags::ACK);
+            let repeats = lower.is_first(tcp.sequence.wrapping_add(1));
+            return if answers && !repeats { Side::Upper } else { Side::Lower };
+        }
+        let off = |stream: &Stream| distance(tcp.sequence, stream.next()).unsigned_abs();
+        let is_upper = if upper.is_started() { off(upper) < off(lower) } else { off(lower) > NEAR };
+        if is_upper { Side::Upper } else { Side::Lower }
+    }
+
     /// Takes a segment that `from` sent.
     #[inline]
     pub fn segment(
@@ -111,8 +136,10 @@ impl Connection {
         if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
             return self.control(from, tcp, reader);
         }
-        if self.phase == Phase::Opening {
-            self.phase = Phase::Established;
+        match self.phase {
+            Phase::Established => {}
+            Phase::Opening => self.phase = Phase::Established,
+            Phase::Closed => self.look_behind_reset(from, tcp, reader),
         }
         if tcp.flags.any(TcpFlags::ACK) {
             self.acknowledge(from, tcp.acknowledgment);
@@ -123,7 +150,7 @@ impl Connection {
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
         if tcp.flags.any(TcpFlags::FIN) {
-            stream.finish(tcp.sequence.wrapping_add(tcp.payload.len() as u32));
+            stream.finish(tcp.sequence.wrapping_add(tcp.length()));
             self.watched = true;
         }
         if self.watched && self.streams.iter().all(Stream::is_finished) {
@@ -216,7 +243,33 @@ impl Connection {
             return Outcome::Taken;
         }
         self.flush(reader);
+        self.reset_at = Some([0, 1].map(|side: usize| self.streams[side].next()));
         self.close()
+    }
+
+    /// A reset may be forged, and both ends go on: its receiver asked back, or never had it (RFC
+    /// 5961, 3.2). What was under way when it came is no sign of that, but that an end acknowledges
+    /// what the other sent behind it is.
+    #[cold]
+    fn look_behind_reset(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        let (Some(reset_at), true) = (self.reset_at, tcp.flags.any(TcpFlags::ACK)) else { return };
+        let other = from.opposite().index();
+        let is_behind = distance(tcp.acknowledgment, reset_at[other]) > 0;
+        let was_sent = distance(self.streams[other].next(), tcp.acknowledgment) >= 0;
+        if !is_behind || !was_sent {
+            return;
+        }
+        self.reset_at = None;
+        self.phase = Phase::Established;
+        reader.incident(Incident::ResetIgnored);
+        for side in [Side::Lower, Side::Upper] {
+            self.read_kept(side, reader);
+        }
+    }
+
+    /// Whether the connection is closed by a reset, which may have been forged.
+    pub const fn is_reset(&self) -> bool {
+        self.reset_at.is_some()
     }
 
     fn close(&mut self) -> Outcome {

@@ -115,7 +115,8 @@ impl FlowKey {
     }
 
     /// The key of a packet's flow, and which end sent the packet. A packet from an end to itself
-    /// (one address, one port) counts as sent by the lower one.
+    /// (one address, one port) counts as sent by the lower one;
+    /// [`Connection::sender`](super::Connection::sender) knows better.
     #[inline]
     pub fn of(packet: &Packet<'_>) -> (Self, Side) {
         let (source_port, destination_port, ordered) = match packet.transport {
@@ -160,6 +161,12 @@ impl FlowKey {
     #[inline]
     pub const fn vlan(&self) -> [u16; 2] {
         self.vlan
+    }
+
+    /// Whether both ends have one address and one port, so that these do not tell who sent a packet.
+    #[inline]
+    pub const fn has_equal_ends(&self) -> bool {
+        self.ports[0] == self.ports[1] && self.addresses[0] == self.addresses[1]
     }
 
     /// IP protocol number.

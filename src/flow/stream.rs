@@ -28,13 +28,22 @@ pub trait Reader {
     fn data(&mut self, bytes: &[u8]) -> Progress;
 
     /// `missing` octets will never come. What was kept for an unfinished message is gone.
-    fn gap(&mut self, missing: u64);
+    fn gap(&mut self, missing: u64, why: Why);
 
     /// Something that no sane sender does.
     fn incident(&mut self, incident: Incident);
 
     /// The most octets to keep for an unfinished message.
     fn max_kept(&self) -> usize;
+}
+
+/// Why octets are missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// They were not captured, or more of them than may be kept had to be.
+    Lost,
+    /// Their packet was captured, but not to its end: the capture was told to.
+    Cut,
 }
 
 /// What no sane sender does.
@@ -48,6 +57,8 @@ pub enum Incident {
     /// Segment after segment has other data under the sequence number of the first: a capture
     /// written by hand. Only the first was taken.
     SequenceFrozen,
+    /// One end acknowledges data that the other sent after a reset: both took no notice of it.
+    ResetIgnored,
 }
 
 /// A hole is given up so long after the receiver acknowledged what was in it …
@@ -144,6 +155,11 @@ impl Stream {
         !self.started || self.next == sequence
     }
 
+    /// Sequence number of the next octet to deliver.
+    pub(super) const fn next(&self) -> u32 {
+        self.next
+    }
+
     /// Whether everything up to FIN was delivered.
     pub fn is_finished(&self) -> bool {
         self.ended && distance(self.end, self.next) <= 0
@@ -177,6 +193,9 @@ impl Stream {
     pub fn segment(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
         if !self.started {
             self.join(tcp.sequence);
+        }
+        if tcp.missing != 0 {
+            return self.cut(now, tcp, reader);
         }
         if tcp.payload.is_empty() {
             return;
@@ -222,24 +241,35 @@ impl Stream {
         }
     }
 
+    /// Takes a segment of which only a part was captured: the rest will not come from elsewhere.
     #[cold]
-    fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
-        let ahead = distance(tcp.sequence, self.next);
-        if ahead == 1 && self.joined && self.offset == 0 {
-            // Joined at a keep-alive without data, whose number is one too low (RFC 9293, 3.8.4).
-            self.next = tcp.sequence;
-        } else if ahead > 0 {
-            return self.keep_pending(now, ahead as u64, tcp.payload, reader);
+    fn cut(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        if !tcp.payload.is_empty() {
+            self.out_of_order(now, tcp, reader);
         }
-        if ahead == 0 && (1..FROZEN).contains(&self.frozen) {
-            // It goes on after all: the other copies of its first octets were forged or mangled.
-            self.frozen = 0;
-            reader.incident(Incident::OverlapDiffers { offset: 0 });
-        }
-        let old = self.next.wrapping_sub(tcp.sequence) as usize;
-        if old > 0 && self.is_unbelievable_copy(tcp, reader) {
+        let end = tcp.sequence.wrapping_add(tcp.length());
+        let captured = tcp.sequence.wrapping_add(tcp.payload.len() as u32);
+        let (missing, ahead) = (distance(end, self.next), distance(captured, self.next));
+        if missing <= 0 || ahead > 0 {
             return;
         }
+        let before = self.rare().pending.first().map(|first| first - self.offset);
+        self.miss(before.unwrap_or(u64::MAX).min(missing as u64), Why::Cut, reader);
+        self.deliver_pending(reader);
+    }
+
+    #[cold]
+    fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        let ahead = self.ahead(tcp.sequence);
+        if ahead > 0 {
+            return self.keep_pending(now, ahead as u64, tcp.payload, reader);
+        }
+        if ahead == 0 {
+            self.thaw(reader);
+        } else if self.is_unbelievable_copy(tcp, reader) {
+            return;
+        }
+        let old = ahead.unsigned_abs() as usize;
         match tcp.payload.get(old..) {
             Some(new) if !new.is_empty() => {
                 self.advance(tcp);
@@ -249,6 +279,26 @@ impl Stream {
             // A keep-alive probe repeats one octet that was acknowledged.
             _ if old == 1 && tcp.payload.len() == 1 => {}
             _ => self.count_retransmission(),
+        }
+    }
+
+    /// How far ahead of its turn a segment is, or how far behind.
+    fn ahead(&mut self, sequence: u32) -> i32 {
+        let ahead = distance(sequence, self.next);
+        if ahead == 1 && self.joined && self.offset == 0 {
+            // Joined at a keep-alive without data, whose number is one too low (RFC 9293, 3.8.4).
+            self.next = sequence;
+            return 0;
+        }
+        ahead
+    }
+
+    /// The stream goes on after all: what copies there were of its first octets was forged or
+    /// mangled.
+    fn thaw(&mut self, reader: &mut impl Reader) {
+        if (1..FROZEN).contains(&self.frozen) {
+            self.frozen = 0;
+            reader.incident(Incident::OverlapDiffers { offset: 0 });
         }
     }
 
@@ -361,7 +411,7 @@ impl Stream {
         self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
 
         if length > 0 && (progress.wanted <= length || progress.wanted > reader.max_kept()) {
-            reader.gap(length as u64);
+            reader.gap(length as u64, Why::Lost);
             kept.clear();
             self.wanted = 0;
         } else if length > 0 {
@@ -399,7 +449,7 @@ impl Stream {
         if self.wanted > 0 {
             self.wanted = 0;
             if let Some(kept) = self.kept.take() {
-                reader.gap(kept.len() as u64);
+                reader.gap(kept.len() as u64, Why::Lost);
             }
         }
     }
@@ -426,13 +476,13 @@ impl Stream {
 
     fn give_up_hole(&mut self, reader: &mut impl Reader) {
         if let Some(first) = self.rare().pending.first() {
-            self.miss(first - self.offset, reader);
+            self.miss(first - self.offset, Why::Lost, reader);
         }
         self.deliver_pending(reader);
     }
 
     /// Goes on behind `missing` octets that never came.
-    fn miss(&mut self, missing: u64, reader: &mut impl Reader) {
+    fn miss(&mut self, missing: u64, why: Why, reader: &mut impl Reader) {
         self.next = self.next.wrapping_add(missing as u32);
         self.offset += missing;
         self.segments = 2;
@@ -447,14 +497,14 @@ impl Stream {
             if let Some(kept) = &mut self.kept {
                 kept.clear();
             }
-            reader.gap(missing - unwanted);
+            reader.gap(missing - unwanted, why);
         }
     }
 }
 
 /// How far `a` is ahead of `b`, modulo 2^32.
 #[inline]
-const fn distance(a: u32, b: u32) -> i32 {
+pub(super) const fn distance(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b) as i32
 }
 

@@ -7,7 +7,8 @@ use super::layout::Layout;
 use super::{Eve, Types};
 use crate::engine::Stats;
 use crate::event::{
-    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowContext, FlowRecord, Kind, Record, Value,
+    ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowContext, FlowReason, FlowRecord,
+    FlowState, Kind, Record, Value,
 };
 use crate::flow::{CommunityId, FlowKey, Side};
 use crate::record;
@@ -190,8 +191,8 @@ fn flow_record() -> FlowRecord {
         bytes: [300, 400],
         start: Timestamp::from_nanos(1_795_409_750_000_000_000),
         end: Timestamp::from_nanos(1_795_409_759_123_456_000),
-        state: "established",
-        reason: "timeout",
+        state: FlowState::Established,
+        reason: FlowReason::Timeout,
         alerted: true,
         joined: false,
         gaps: [0, 1],

@@ -14,8 +14,8 @@ pub(super) struct Ip<'a> {
     pub(super) protocol: u8,
     /// What is above IP, without the padding that the link added.
     pub(super) payload: &'a [u8],
-    /// Whether all of it was captured.
-    pub(super) complete: bool,
+    /// Octets behind it that were not captured.
+    pub(super) missing: usize,
 }
 
 const TCP: u8 = 6;
@@ -68,7 +68,7 @@ fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         destination: IpAddr::V4(Ipv4Addr::from(octets(16))),
         protocol,
         payload: bytes.get(20..total.min(bytes.len())).unwrap_or_default(),
-        complete: total <= bytes.len(),
+        missing: total.saturating_sub(bytes.len()),
     })
 }
 
@@ -98,7 +98,7 @@ fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         destination: address(24),
         protocol,
         payload: rest.get(..length.min(rest.len())).unwrap_or_default(),
-        complete: length <= rest.len(),
+        missing: length.saturating_sub(rest.len()),
     })
 }
 
@@ -110,6 +110,11 @@ fn uncommon(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
     if payload.fragmented {
         return Err(Skip::Fragment);
     }
+    let missing = match &ip {
+        LaxIpSlice::Ipv4(ip) => usize::from(ip.header().total_len()),
+        LaxIpSlice::Ipv6(ip) => 40 + usize::from(ip.header().payload_length()),
+    };
+    let missing = if payload.incomplete { missing.saturating_sub(bytes.len()) } else { 0 };
     let extension = is_extension(payload.ip_number);
     if stop.is_some() || extension {
         return Err(Defect::IpExtension.into());
@@ -119,7 +124,7 @@ fn uncommon(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         destination: ip.destination_addr(),
         protocol: payload.ip_number.0,
         payload: payload.payload,
-        complete: !payload.incomplete,
+        missing,
     })
 }
 

@@ -68,6 +68,8 @@ pub struct Tcp<'a> {
     pub checksum: Checksum,
     /// The data, as far as it was captured.
     pub payload: &'a [u8],
+    /// Octets of data behind `payload` that were not captured.
+    pub missing: u32,
     /// A sum over `payload` that came with the checksum: it tells two segments apart, though not
     /// two that somebody made alike.
     pub fingerprint: u32,
@@ -139,13 +141,14 @@ fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
         flags: TcpFlags(fixed[13]),
         checksum: verify(ip, [fixed[16], fixed[17]], add(sum(header), payload_sum)),
         payload,
+        missing: ip.missing as u32,
         fingerprint: fingerprint(payload_sum),
     }))
 }
 
 #[inline]
 fn verify(ip: &Ip<'_>, field: [u8; 2], segment_sum: u64) -> Checksum {
-    if !ip.complete {
+    if ip.missing > 0 {
         return Checksum::Unknown;
     }
     let pseudo = pseudo_header(ip.source, ip.destination, ip.protocol, ip.payload.len());
@@ -162,6 +165,12 @@ const fn fingerprint(sum: u64) -> u32 {
 }
 
 impl Tcp<'_> {
+    /// Octets of data, captured or not.
+    #[inline]
+    pub const fn length(&self) -> u32 {
+        (self.payload.len() as u32).wrapping_add(self.missing)
+    }
+
     /// The [`fingerprint`](Self::fingerprint) of some octets.
     pub fn fingerprint_of(bytes: &[u8]) -> u32 {
         fingerprint(sum(bytes))

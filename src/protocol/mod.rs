@@ -28,8 +28,8 @@ pub struct Protocol {
     pub anomalies: &'static [&'static str],
     /// The most octets that its parser asks to be kept for one unfinished message.
     pub max_kept: usize,
-    /// Looks at the first octets of a direction, all of them, at most a few hundred.
-    pub detect: fn(&[u8]) -> Detection,
+    /// Looks at some place in a stream.
+    pub recognise: fn(&[u8]) -> Likeness,
     /// A parser for a new flow.
     pub start: fn(Start) -> Box<dyn Parser>,
     /// What people call its servers, in the plural: the title of their table in a summary.
@@ -42,20 +42,38 @@ pub struct Protocol {
 /// How a parser meets its flow.
 #[derive(Debug, Clone, Copy)]
 pub struct Start {
-    /// Whether the flow had begun before we saw it: the first octets may be the middle of a
-    /// message, or one stale octet of a TCP keep-alive, and state may be missing.
+    /// Whether something went before what we see: the first octets of a direction may be the middle
+    /// of a message, or one stale octet of a TCP keep-alive, and state may be missing.
     pub joined: bool,
 }
 
-/// What detection thinks of the first octets of a direction.
+/// What the octets at some place in a stream look like to a protocol.
+///
+/// The answer follows from the octets alone: once they are enough for one, more do not change it.
+/// Evidence is in bits: about the binary logarithm of how many places with random octets it takes
+/// for one to look like this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Detection {
-    /// Not this protocol.
+pub enum Likeness {
+    /// No message of this protocol begins here.
     No,
-    /// It may be; more octets would tell.
-    More,
-    /// It is. The role of who sent these octets, where they give it away.
-    Yes(Option<Role>),
+    /// It takes so many octets in all to go on: more than there are.
+    More(usize),
+    /// A message begins here.
+    Message {
+        /// Its octets.
+        length: usize,
+        /// How unlikely it is that something else looks like it.
+        evidence: u32,
+        /// Who sends such a message, where it gives that away.
+        sender: Option<Role>,
+    },
+    /// Something begins here that is framed as a message, and is wrong or out of the ordinary.
+    Flawed {
+        /// Its octets, if it is a message.
+        length: usize,
+        /// How unlikely it is that something else looks like it.
+        evidence: u32,
+    },
 }
 
 /// Which end of a flow somebody is.
@@ -87,8 +105,8 @@ pub trait Parser: Send {
     /// gone with them. The next data of this direction begins somewhere in a message.
     fn gap(&mut self, direction: Direction, missing: u64, out: &mut dyn Records);
 
-    /// The flow is over. `left` octets by direction were kept for a message that never ended.
-    fn end(&mut self, left: [usize; 2], out: &mut dyn Records);
+    /// The flow is over. By direction, what was kept for a message that never ended.
+    fn end(&mut self, left: [&[u8]; 2], out: &mut dyn Records);
 
     /// Tells what a person wants to know of the flow's server, each under a name of
     /// [`Protocol::facts`]. Called once, when the flow is over.
@@ -117,9 +135,16 @@ pub fn services() -> impl Iterator<Item = &'static Schema> {
         .chain(REGISTRY.iter().flat_map(|protocol| protocol.schemas.iter().copied()))
 }
 
-/// Every name that `anomaly.event` can have: of packets and streams, then of protocols.
+/// Every name that `anomaly.event` can have: of packets, streams and detection, then of protocols.
 pub fn anomalies() -> impl Iterator<Item = &'static str> {
-    const BELOW: &[&str] = &["gap", "overlap_differs", "sequence_frozen", "tcp_checksum"];
+    const BELOW: &[&str] = &[
+        "data_after_close",
+        "gap",
+        "overlap_differs",
+        "sequence_frozen",
+        "tcp_checksum",
+        "wrong_protocol",
+    ];
     Defect::ALL
         .iter()
         .map(|defect| defect.name())

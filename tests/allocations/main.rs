@@ -10,7 +10,6 @@ use std::io::{self, Cursor, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gridtap::capture::{Capture, Source};
 use gridtap::engine::{Engine, Limits, Sink};
@@ -19,16 +18,12 @@ use gridtap::output::{Eve, Types};
 use gridtap::packet::{Frame, LinkType};
 use gridtap::protocol::{self, Fact, Protocol};
 use gridtap::rule::{Hits, Placeholders, RuleSet};
-use gridtap::time::Timestamp;
 
 use allocator::Counting;
 use multiplier::{Flows, Plan};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// As in `gridtap replay`.
-const TICK: Duration = Duration::from_millis(100);
 
 #[test]
 fn a_packet_of_a_flow_under_way_allocates_nothing() {
@@ -90,7 +85,6 @@ fn memory_follows_the_flows() {
 struct Tap {
     engine: Engine,
     sink: EveSink,
-    next_tick: Timestamp,
 }
 
 impl Tap {
@@ -100,18 +94,10 @@ impl Tap {
         let rules = Arc::new(rules.expect("the built-in rules are right"));
         let eve = Eve::new(Nowhere, Types::default(), &rules.rules, None);
         let sink = EveSink { eve, seen: Seen::default() };
-        Self {
-            engine: Engine::new(rules, Limits::default(), &sink),
-            sink,
-            next_tick: Timestamp::ZERO,
-        }
+        Self { engine: Engine::new(rules, Limits::default(), &sink), sink }
     }
 
     fn take(&mut self, frame: &Frame<'_>) {
-        if frame.timestamp >= self.next_tick {
-            self.engine.tick(frame.timestamp, &mut self.sink);
-            self.next_tick = frame.timestamp + TICK;
-        }
         self.engine.handle(frame, &mut self.sink);
     }
 }

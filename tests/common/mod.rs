@@ -6,6 +6,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+pub mod wire;
+
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -132,7 +134,7 @@ impl Sink for Collected {
     }
 }
 
-/// Runs an engine over frames, with ticks each second of packet time, to the end.
+/// Runs an engine over frames, to the end.
 pub fn run(frames: &[OwnedFrame], rules: Arc<RuleSet>) -> Collected {
     let mut collected = Collected::default();
     let mut engine = Engine::new(rules, Limits::default(), &collected);
@@ -141,14 +143,9 @@ pub fn run(frames: &[OwnedFrame], rules: Arc<RuleSet>) -> Collected {
     collected
 }
 
-/// Hands frames to an engine, with ticks each second of packet time.
+/// Hands frames to an engine.
 pub fn feed(engine: &mut Engine, frames: &[OwnedFrame], sink: &mut dyn Sink) {
-    let mut second = 0;
     for (index, frame) in frames.iter().enumerate() {
-        if frame.timestamp.as_secs() > second {
-            second = frame.timestamp.as_secs();
-            engine.tick(frame.timestamp, sink);
-        }
         engine.handle(
             &Frame {
                 number: index as u64 + 1,

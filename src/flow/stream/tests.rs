@@ -34,7 +34,7 @@ impl Reader for Messages {
         Progress::all(done)
     }
 
-    fn gap(&mut self, missing: u64) {
+    fn gap(&mut self, missing: u64, _: Why) {
         self.gaps.push(missing);
     }
 
@@ -56,6 +56,7 @@ fn segment(sequence: u32, payload: &[u8]) -> Tcp<'_> {
         flags: TcpFlags(TcpFlags::ACK),
         checksum: Checksum::Good,
         payload,
+        missing: 0,
         fingerprint: Tcp::fingerprint_of(payload),
     }
 }
@@ -111,6 +112,40 @@ fn retransmissions_are_counted_and_keep_alives_are_not() {
     assert_eq!(messages.read, [b"ab".to_vec(), b"c".to_vec()]);
     assert_eq!(stream.counters().retransmissions, 1);
     assert_eq!(messages.incidents, []);
+}
+
+/// The first so many octets of a segment.
+fn cut(sequence: u32, payload: &[u8], captured: usize) -> Tcp<'_> {
+    let missing = (payload.len() - captured) as u32;
+    Tcp { missing, ..segment(sequence, &payload[..captured]) }
+}
+
+#[test]
+fn what_the_capture_cut_off_is_a_gap_at_once() {
+    let mut stream = started(0);
+    let mut messages = Messages::default();
+    for tcp in [
+        cut(0, b"\x01a\x02bc", 2),
+        cut(0, b"\x01a\x02bc", 2),
+        segment(5, b"\x01d"),
+        cut(7, b"\x01e", 0),
+        segment(9, b"\x01f"),
+    ] {
+        stream.segment(NOW, &tcp, &mut messages);
+    }
+    assert_eq!(messages.read, [b"a", b"d", b"f"].map(|message| message.to_vec()));
+    assert_eq!(messages.gaps, [3, 2]);
+    let StreamCounters { gaps, missed, retransmissions } = stream.counters();
+    assert_eq!((gaps, missed, retransmissions), (2, 5, 1));
+}
+
+#[test]
+fn what_was_cut_off_may_have_come_before() {
+    let mut stream = started(0);
+    let mut messages = feed(&mut stream, 0, &[(4, b"d")]);
+    stream.segment(NOW, &cut(0, b"\x01a\x02bd", 2), &mut messages);
+    stream.segment(NOW, &segment(5, b"\x01e"), &mut messages);
+    assert_eq!(messages.gaps, [2], "only what nobody has");
 }
 
 #[test]
@@ -215,7 +250,7 @@ fn a_reader_that_wants_too_much_loses_what_is_kept() {
         fn data(&mut self, _: &[u8]) -> Progress {
             Progress::need(0, 1 << 30)
         }
-        fn gap(&mut self, missing: u64) {
+        fn gap(&mut self, missing: u64, _: Why) {
             self.0 += missing;
         }
         fn incident(&mut self, _: Incident) {}

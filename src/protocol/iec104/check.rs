@@ -19,7 +19,7 @@ pub(super) const APCI_LENGTH: &str = "apci_length";
 pub(super) const ASDU_LENGTH: &str = "asdu_length";
 /// Octets are left after the last object; the value says how many.
 pub(super) const TRAILING_BYTES: &str = "trailing_bytes";
-/// An APDU was found again; the value says how many octets were skipped.
+/// An APDU was found again, or the stream ended; the value says how many octets were skipped.
 pub(super) const RESYNC: &str = "resync";
 /// Format I: bit 0 of the third control octet.
 pub(super) const I_RESERVED: &str = "i_reserved";

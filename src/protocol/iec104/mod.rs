@@ -28,7 +28,7 @@ use self::facts::Facts;
 use self::record::ObjectRecord;
 use self::sync::Found;
 use super::{Fact, Input, Parser, Protocol, Start};
-use crate::event::Records;
+use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, Progress};
 
 const NAME: &str = "iec104";
@@ -40,7 +40,7 @@ pub static PROTOCOL: Protocol = Protocol {
     schemas: &[&IEC104, &IEC104_OBJECT],
     anomalies: check::NAMES,
     max_kept: sync::LOOK_AHEAD,
-    detect: detect::detect,
+    recognise: detect::recognise,
     start,
     servers: "IEC 104 stations",
     facts: facts::NAMES,
@@ -113,7 +113,13 @@ impl Parser for Session {
     }
 
     /// An APDU that the end cut off is no violation by anybody: the flow record tells of the end.
-    fn end(&mut self, _left: [usize; 2], _out: &mut dyn Records) {}
+    fn end(&mut self, left: [&[u8]; 2], out: &mut dyn Records) {
+        for direction in Direction::BOTH {
+            if self.sync[direction.index()] != Sync::Held {
+                self.search_last(direction, left[direction.index()], out);
+            }
+        }
+    }
 
     fn facts(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {
         self.facts.tell(tell);
@@ -150,12 +156,42 @@ impl Session {
             *before += skipped as u64;
         }
         if let Found::At(_) = found {
-            let was = std::mem::replace(sync, Sync::Held);
-            if let Sync::Lost(skipped @ 1..) = was {
-                check::raise(out, check::RESYNC, "", skipped as usize, 0);
-            }
+            self.regain(direction, out);
         }
         found
+    }
+
+    /// The next octet begins an APDU.
+    fn regain(&mut self, direction: Direction, out: &mut dyn Records) {
+        let sync = &mut self.sync[direction.index()];
+        if let Sync::Lost(skipped @ 1..) = std::mem::replace(sync, Sync::Held) {
+            check::raise(out, check::RESYNC, "", skipped as usize, 0);
+        }
+    }
+
+    /// The last octets of a direction that is searched.
+    fn search_last(&mut self, direction: Direction, left: &[u8], out: &mut dyn Records) {
+        let found = sync::find_last(left, self.widths);
+        if let Sync::Lost(skipped) = &mut self.sync[direction.index()] {
+            *skipped += found.unwrap_or(left.len()) as u64;
+        }
+        match (found, self.sync[direction.index()]) {
+            (Some(at), _) => {
+                self.regain(direction, out);
+                let mut rest = left.get(at..).unwrap_or_default();
+                while let Ok(octets) = apci::frame(rest) {
+                    self.apdu(direction, octets, out);
+                    rest = rest.get(octets.len()..).unwrap_or_default();
+                }
+            }
+            (None, Sync::Lost(skipped @ 1..)) => {
+                let value = Value::Integer(skipped as i64);
+                let anomaly = Anomaly::in_message(NAME, check::RESYNC).at("", value, 0);
+                let detail = "no APDU until the end of the stream";
+                out.emit(&Anomaly { detail, ..anomaly });
+            }
+            (None, _) => {}
+        }
     }
 }
 

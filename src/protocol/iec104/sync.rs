@@ -57,7 +57,7 @@ pub(super) fn judge(bytes: &[u8], widths: Widths) -> Verdict<'_> {
 
 /// Start, length and a control field without reserved bits; or with how many octets it can first
 /// be told.
-fn plausible_apci(bytes: &[u8]) -> Result<Option<(Control, usize)>, usize> {
+pub(super) fn plausible_apci(bytes: &[u8]) -> Result<Option<(Control, usize)>, usize> {
     match *bytes {
         [] => return Err(1),
         [start, ..] if start != START => return Ok(None),
@@ -102,6 +102,19 @@ pub(super) fn find(bytes: &[u8], widths: Widths) -> Found {
         }
     }
     Found::Need(bytes.len(), 0)
+}
+
+/// Searches for an APDU in the last octets of a stream: with nothing behind it that could speak
+/// against it, one need not be convincing, but whole.
+pub(super) fn find_last(bytes: &[u8], widths: Widths) -> Option<usize> {
+    memchr::memchr_iter(START, bytes).find(|at| {
+        let rest = bytes.get(*at..).unwrap_or_default();
+        match judge(rest, widths) {
+            Verdict::Yes(..) => true,
+            Verdict::No => false,
+            Verdict::Need(_) => apci::frame(rest).is_ok(),
+        }
+    })
 }
 
 #[cfg(test)]
@@ -163,6 +176,22 @@ mod tests {
             octets[index] = octet;
             assert_eq!(judge(&octets, Widths::STANDARD), Verdict::No, "octet {index}");
         }
+    }
+
+    #[test]
+    fn at_the_end_nothing_speaks_against_an_asdu_that_does_not_fit() {
+        let mut odd = POINT;
+        odd[7] = 2;
+        assert_eq!(find_last(&odd, Widths::STANDARD), Some(0));
+        assert_eq!(
+            find_last(&[&[0x68, 0x68], &odd[..], &[0x68]].concat(), Widths::STANDARD),
+            Some(2)
+        );
+        for length in 0..odd.len() {
+            assert_eq!(find_last(&odd[..length], Widths::STANDARD), None, "{length}");
+        }
+        odd[8] = 0; // an impossible cause
+        assert_eq!(find_last(&odd, Widths::STANDARD), None);
     }
 
     #[test]

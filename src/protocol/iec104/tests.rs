@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::event::{FieldPath, Record, Schema, Value};
-use crate::protocol::{Detection, Role};
+use crate::protocol::Likeness;
 use crate::time::Timestamp;
 
 /// Keeps what it is given as lines of text.
@@ -94,7 +94,7 @@ impl Stream {
     }
 
     fn end(mut self) -> Vec<String> {
-        self.parser.end([0, self.kept.len()], &mut self.out);
+        self.parser.end([&[], &self.kept], &mut self.out);
         self.out.lines
     }
 }
@@ -337,10 +337,7 @@ fn each_violation_of_the_framing_raises_exactly_its_anomaly() {
     let short = one(1, 3, 1, 1, &[]);
     let surplus = one(1, 3, 1, 1, &[0, 0xFF, 0xFF]);
     for (bytes, expected) in [
-        (&[0x67, 4, 0x43][..], anomaly("start_byte", "start", 0x67, 0)),
-        (&[0x68, 3], anomaly("apci_length", "iec104.length", 3, 1)),
-        (&[0x68, 254], anomaly("apci_length", "iec104.length", 254, 1)),
-        (&u_long, anomaly("apci_length", "iec104.length", 5, 1)),
+        (&u_long[..], anomaly("apci_length", "iec104.length", 5, 1)),
         (&short, anomaly("asdu_length", "iec104.length", 1, 15)),
         (&i_frame(&[1, 1, 3, 0]), anomaly("asdu_length", "iec104.length", 2, 10)),
         (&surplus, anomaly("trailing_bytes", "iec104.length", 2, 16)),
@@ -350,6 +347,15 @@ fn each_violation_of_the_framing_raises_exactly_its_anomaly() {
         (&[0x68, 4, 1, 9, 0, 0], anomaly("s_reserved", "control", 9, 3)),
     ] {
         assert_eq!(anomalies(bytes), [expected], "{bytes:?}");
+    }
+    for (bytes, expected) in [
+        (&[0x67, 4, 0x43][..], anomaly("start_byte", "start", 0x67, 0)),
+        (&[0x68, 3], anomaly("apci_length", "iec104.length", 3, 1)),
+        (&[0x68, 254], anomaly("apci_length", "iec104.length", 254, 1)),
+    ] {
+        // Where the next begins is not known, and there is none until the end.
+        let lost = anomaly("resync", "", bytes.len() as i64, 0);
+        assert_eq!(anomalies(bytes), [expected, lost], "{bytes:?}");
     }
     let mut i_reserved = one(1, 3, 1, 1, &[0]);
     i_reserved[4] |= 1;
@@ -495,6 +501,41 @@ fn after_a_hole_the_next_apdu_is_found_and_the_loss_told() {
     assert_eq!(stream.end().len(), 1, "the hole ended where an APDU begins: nothing was skipped");
 }
 
+/// Nothing comes behind it that would show whether it is one.
+#[test]
+fn the_last_apdu_of_a_lost_direction_is_told_though_it_does_not_fit() {
+    let mut odd = one(1, 3, 1, 1, &[1]);
+    odd[7] = 2;
+    for joined in [false, true] {
+        let mut stream = Stream::new(joined);
+        stream.feed(&TESTFR);
+        stream.gap(10);
+        stream.feed(&[&[0, 0, 0][..], &odd].concat());
+        let told = stream.end();
+        assert_eq!(told.len(), 4);
+        let expected =
+            [anomaly("resync", "", 3, 0), anomaly("asdu_length", "iec104.length", 4, 16)];
+        assert_eq!(of_anomalies(&told), expected);
+    }
+}
+
+#[test]
+fn a_direction_that_stays_lost_says_so() {
+    let mut stream = Stream::new(false);
+    stream.feed(&[&TESTFR[..], b"garbage h"].concat());
+    let told = stream.end();
+    assert_eq!(
+        of_anomalies(&told),
+        [anomaly("start_byte", "start", i64::from(b'g'), 0), anomaly("resync", "", 9, 0)]
+    );
+    assert!(told[2].contains("detail"), "{}", told[2]);
+
+    let mut stream = Stream::new(false);
+    stream.feed(&TESTFR);
+    stream.gap(10);
+    assert_eq!(stream.end().len(), 1, "the gap says it");
+}
+
 #[test]
 fn an_apdu_that_the_end_cuts_off_is_no_anomaly() {
     assert_eq!(lines(&one(1, 3, 1, 1, &[1])[..9]), [""; 0]);
@@ -577,12 +618,6 @@ fn an_idle_flow_is_small() {
     assert!(size_of::<Session>() <= 512, "{}", size_of::<Session>());
 }
 
-#[test]
-fn the_opening_of_a_link_tells_its_ends() {
-    assert_eq!((PROTOCOL.detect)(&STARTDT), Detection::Yes(Some(Role::Client)));
-    assert_eq!((PROTOCOL.detect)(&ACKNOWLEDGE), Detection::Yes(None));
-}
-
 proptest! {
     #[test]
     fn any_octets_give_the_same_however_they_are_cut(
@@ -602,14 +637,14 @@ proptest! {
     }
 
     #[test]
-    fn detection_never_changes_its_mind(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn recognition_never_changes_its_mind(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut settled = None;
         for length in 0..=bytes.len() {
-            let verdict = (PROTOCOL.detect)(&bytes[..length]);
-            match settled {
-                Some(before) => prop_assert_eq!(verdict, before),
-                None if verdict != Detection::More => settled = Some(verdict),
-                None => prop_assert!(length < sync::LOOK_AHEAD + 1),
+            let likeness = (PROTOCOL.recognise)(&bytes[..length]);
+            match (settled, likeness) {
+                (Some(before), _) => prop_assert_eq!(likeness, before),
+                (None, Likeness::More(wanted)) => prop_assert!(wanted > length),
+                (None, _) => settled = Some(likeness),
             }
         }
     }

@@ -38,11 +38,18 @@ pub(super) enum Look {
         total: usize,
         /// How many of its octets had to be what they are.
         checked: usize,
+        /// Whether there are no more of these.
+        is_whole: bool,
     },
 }
 
 /// Whether a packet begins at the start of `bytes`, at the level spoken if that is known.
-pub(super) fn packet(bytes: &[u8], dialect: Option<Dialect>) -> Look {
+fn packet(bytes: &[u8], dialect: Option<Dialect>) -> Look {
+    packet_by(TRIED, bytes, dialect)
+}
+
+/// The same, by no more than `limit` octets of it.
+pub(super) fn packet_by(limit: usize, bytes: &[u8], dialect: Option<Dialect>) -> Look {
     let header = match Header::read(bytes) {
         Start::Header(header) => header,
         Start::More(needed) => return Look::More(needed),
@@ -57,24 +64,34 @@ pub(super) fn packet(bytes: &[u8], dialect: Option<Dialect>) -> Look {
         None => [Some(Dialect::inferred(Level::V4)), Some(Dialect::inferred(Level::V5))],
     };
     let total = header.total();
-    let most = total.min(TRIED);
+    let most = total.min(limit);
     let mut tried = usize::from(header.length);
     loop {
         let Some(shown) = bytes.get(..tried) else { return Look::More(tried) };
-        let checked = levels.into_iter().flatten();
-        let checked = checked.filter_map(|level| flawless(header, shown, level)).max();
-        match checked {
+        let read = levels.into_iter().flatten();
+        let read = read.filter_map(|level| flawless(header, shown, level));
+        // A field that is longer than what is tried proves nothing.
+        let telling = read.filter(|read| read.is_whole || tried < limit || read.checked >= TELLING);
+        match telling.max() {
             None => return Look::Nothing,
-            Some(checked) if tried == most => {
-                return Look::Packet { kind: header.kind, total, checked };
+            Some(Sound { checked, is_whole }) if tried == most => {
+                return Look::Packet { kind: header.kind, total, checked, is_whole };
             }
             Some(_) => tried = most.min((tried * 4).max(FIRST_TRIED)),
         }
     }
 }
 
-/// How many of the octets that are shown had to be what they are, if nothing is wrong with them.
-fn flawless(header: Header, shown: &[u8], dialect: Dialect) -> Option<usize> {
+/// A packet without a flaw, as far as it is shown.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Sound {
+    /// How many of its octets had to be what they are.
+    checked: usize,
+    /// Whether there are no more of these.
+    is_whole: bool,
+}
+
+fn flawless(header: Header, shown: &[u8], dialect: Dialect) -> Option<Sound> {
     let length = usize::from(header.length);
     let body = shown.get(length..).unwrap_or_default();
     let beyond = header.total() - shown.len();
@@ -83,9 +100,7 @@ fn flawless(header: Header, shown: &[u8], dialect: Dialect) -> Option<usize> {
     let mut reader = Reader::new(body, length, beyond, dialect, &mut found).readable();
     let read = Packet::new(header, Some(dialect), beyond).read_body(&mut reader);
     let checked = reader.at();
-    // A field that is longer than what is tried proves nothing.
-    let tells = read.is_ok() || shown.len() < TRIED || checked >= TELLING;
-    (found.holds() && tells).then_some(checked)
+    found.holds().then_some(Sound { checked, is_whole: read.is_ok() })
 }
 
 /// Whether a place in the stream is a boundary between packets.

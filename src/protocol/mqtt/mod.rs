@@ -43,7 +43,7 @@ pub static PROTOCOL: Protocol = Protocol {
     schemas: &[&MQTT],
     anomalies: violation::Violation::NAMES,
     max_kept: packet::KEPT,
-    detect: detect::detect,
+    recognise: detect::recognise,
     start,
     servers: "MQTT brokers",
     facts: session::FACTS,

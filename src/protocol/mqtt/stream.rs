@@ -157,9 +157,9 @@ impl Parser for Flow {
         self.lost[direction.index()] = Some(Lost { expected: Some(0), ..lost });
     }
 
-    fn end(&mut self, left: [usize; 2], out: &mut dyn Records) {
+    fn end(&mut self, left: [&[u8]; 2], out: &mut dyn Records) {
         for (lost, left) in self.lost.iter().zip(left) {
-            let left = left as u64;
+            let left = left.len() as u64;
             let anomaly = match lost {
                 None if left > 0 => {
                     let anomaly = Anomaly::in_message("mqtt", Violation::Truncated.name());

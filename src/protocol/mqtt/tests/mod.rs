@@ -159,8 +159,8 @@ impl Stream {
     }
 
     fn end(mut self) -> Vec<String> {
-        let mut left = [0; 2];
-        left[self.direction.index()] = self.kept.len();
+        let mut left = [&[][..]; 2];
+        left[self.direction.index()] = &self.kept;
         self.parser.end(left, &mut self.lines);
         self.lines.0
     }

@@ -1,0 +1,285 @@
+//! Which protocol a flow speaks: told by its octets, and never by how they were cut into segments.
+//!
+//! Each direction is searched place by place for a run of messages, one behind the other, that is
+//! no accident. How much that takes depends on where it stands: where a stream begins a message
+//! begins, while in the middle of other data anything turns up sooner or later. A port that is
+//! registered for a protocol lowers what it takes, and is no proof.
+//!
+//! ```text
+//!  passed over │ message │ message │ what there is of the next
+//! ─────────────┴─────────┴─────────┴───────────────────────────
+//!              place: evidence + evidence … enough?
+//! ```
+
+use crate::flow::Side;
+use crate::protocol::{Likeness, Protocol, REGISTRY, Role};
+
+/// Octets from a place on that a decision may take: the longest run of messages, and what is kept
+/// of a direction meanwhile.
+pub(super) const MAX_KEPT: usize = 4096;
+
+/// So many messages are looked at in one run: those that prove something are enough by then.
+const MAX_RUN: u32 = 8;
+
+/// Places of a flow seen from its start that are searched in each direction, and messages found in
+/// vain: room for the handshake of a proxy in front.
+const FROM_THE_START: u32 = 1024;
+/// The same of a flow that had begun, or whose port promises something: a place between two
+/// messages comes, though perhaps not before the end of a long one.
+const FROM_THE_MIDDLE: u32 = 64 * 1024;
+
+/// Evidence in bits that a run takes, as [`Likeness`] counts it.
+mod enough {
+    /// Where a stream begins, and the port promises it: one message.
+    pub(super) const AT_THE_START_WITH_PORT: u32 = 12;
+    /// Where a stream begins. There is one such place in a direction.
+    pub(super) const AT_THE_START: u32 = 24;
+    /// Anywhere, where the port promises it.
+    pub(super) const WITH_PORT: u32 = 32;
+    /// Anywhere. Among a million flows there are 2^36 such places, and what they hold is not as
+    /// random as the estimates have it.
+    pub(super) const ANYWHERE: u32 = 64;
+}
+
+/// What is known of a flow besides its octets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// It had begun before we saw it.
+    pub(super) joined: bool,
+    /// The protocol that its server's port is registered for.
+    pub(super) promised: Option<&'static Protocol>,
+}
+
+/// The search in one direction.
+#[derive(Debug, Clone, Copy, Default)]
+struct Search {
+    /// Places where no message begins, and messages in vain behind them: what the search costs.
+    spent: u32,
+    /// Places where no message begins, up to 2.
+    passed: u8,
+    /// Whether octets were lost.
+    lost: bool,
+}
+
+/// The search for the protocol of a flow.
+#[derive(Debug, Default)]
+pub(super) struct Detection {
+    /// By the [`Side`] that sends.
+    searches: [Search; 2],
+    /// Whether the promise of the port was found broken.
+    broken: bool,
+}
+
+/// What a look at octets of a direction gave.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Look {
+    /// So many octets are passed over, and it takes so many from there on to go on; 0 if all are
+    /// passed.
+    Open(usize, usize),
+    /// Messages of this protocol begin after so many octets.
+    Found(usize, Found),
+}
+
+/// A protocol, and which end the sender is where the messages give it away.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) protocol: &'static Protocol,
+    pub(super) sender: Option<Role>,
+}
+
+/// What a place in a stream is.
+enum Place {
+    /// The start of messages.
+    Found(Found),
+    /// Not to be told before so many octets are there.
+    Open(usize),
+    /// Nothing; it took so many looks to tell.
+    Nothing(u32),
+}
+
+/// A run of messages.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    messages: u32,
+    evidence: u32,
+    sender: Option<Role>,
+    end: Option<End>,
+}
+
+/// How a run ends that is not enough.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    /// So many octets, from its start on, could tell more.
+    Open(usize),
+    /// Behind its last message there is none.
+    Broken,
+}
+
+impl Detection {
+    /// Looks at octets that `side` sent.
+    pub(super) fn look(&mut self, side: Side, bytes: &[u8], terms: Terms) -> Look {
+        let search = &mut self.searches[side.index()];
+        let mut at = 0;
+        while let Some(rest @ [_, ..]) = bytes.get(at..) {
+            if search.is_over(terms) {
+                break;
+            }
+            match search.place(rest, terms) {
+                Place::Found(found) => return Look::Found(at, found),
+                Place::Open(wanted) => return Look::Open(at, wanted),
+                Place::Nothing(looks) => {
+                    search.passed = (search.passed + 1).min(2);
+                    search.spent = search.spent.saturating_add(looks);
+                    at += 1;
+                }
+            }
+        }
+        Look::Open(bytes.len(), 0)
+    }
+
+    /// Octets that `side` sent are lost: what comes is somewhere in the middle.
+    pub(super) fn gap(&mut self, side: Side) {
+        self.searches[side.index()].lost = true;
+    }
+
+    /// Whether octets were passed over: messages may have been among them.
+    pub(super) fn has_passed_any(&self) -> bool {
+        self.searches.iter().any(|search| search.passed > 0 || search.lost)
+    }
+
+    /// The protocol that the flow was to speak, once it is plain that it does not: a stream begins
+    /// with something else, or so much of it is none that no message could be so long.
+    pub(super) fn broken_promise(&mut self, side: Side, terms: Terms) -> Option<&'static Protocol> {
+        let promised = terms.promised.filter(|_| !self.broken)?;
+        let search = &self.searches[side.index()];
+        let most = FROM_THE_MIDDLE.max(promised.max_kept as u32);
+        self.broken = search.spent > if terms.joined || search.lost { most } else { 0 };
+        self.broken.then_some(promised)
+    }
+
+    /// Whether neither direction is searched any more.
+    pub(super) fn is_over(&self, terms: Terms) -> bool {
+        self.searches.iter().all(|search| search.is_over(terms))
+    }
+
+    /// Decides at the end of the flow with what there is: `kept` octets by side.
+    pub(super) fn conclude(&self, kept: [&[u8]; 2], terms: Terms) -> Option<(Side, Found)> {
+        REGISTRY.iter().find_map(|protocol| {
+            let is_promised = terms.promises(protocol);
+            let mut best: Option<(Side, Run)> = None;
+            let mut evidence = 0;
+            for side in [Side::Lower, Side::Upper] {
+                let search = self.searches[side.index()];
+                let Some(run) = search.last_run(kept[side.index()], protocol, terms) else {
+                    continue;
+                };
+                evidence += run.evidence;
+                if best.is_none_or(|(_, best)| run.evidence > best.evidence) {
+                    best = Some((side, run));
+                }
+            }
+            let (side, run) = best?;
+            let enough = is_promised || evidence >= enough::AT_THE_START;
+            enough.then_some((side, Found { protocol, sender: run.sender }))
+        })
+    }
+}
+
+impl Search {
+    /// Where a port promises a protocol and the flow had begun, a message may be of any length: the
+    /// search goes on as long as the flow.
+    fn is_over(self, terms: Terms) -> bool {
+        match (terms.joined, terms.promised) {
+            (true, Some(_)) => false,
+            (false, None) => self.spent >= FROM_THE_START,
+            _ => self.spent >= FROM_THE_MIDDLE,
+        }
+    }
+
+    /// Whether the next place is where a stream begins. One that we joined may begin with one octet
+    /// of a TCP keep-alive.
+    fn begins(self, terms: Terms) -> bool {
+        !self.lost && (self.passed == 0 || terms.joined && self.passed == 1)
+    }
+
+    /// How much evidence it takes at the next place, and whether flawed messages are any.
+    fn enough(self, protocol: &Protocol, terms: Terms) -> (u32, bool) {
+        let promised = terms.promises(protocol);
+        match (self.begins(terms), promised && self.spent < FROM_THE_MIDDLE) {
+            (true, true) => (enough::AT_THE_START_WITH_PORT, true),
+            (true, false) => (enough::AT_THE_START, false),
+            (false, true) => (enough::WITH_PORT, false),
+            (false, false) => (enough::ANYWHERE, false),
+        }
+    }
+
+    fn place(self, bytes: &[u8], terms: Terms) -> Place {
+        let bytes = bytes.get(..MAX_KEPT).unwrap_or(bytes);
+        let (mut wanted, mut looks) = (usize::MAX, 1);
+        for protocol in REGISTRY {
+            let (enough, lenient) = self.enough(protocol, terms);
+            let run = Run::of(protocol, bytes, enough, lenient);
+            match run.end {
+                None => return Place::Found(Found { protocol, sender: run.sender }),
+                Some(End::Open(more)) if more <= MAX_KEPT => wanted = wanted.min(more),
+                Some(End::Open(_) | End::Broken) => looks += run.messages,
+            }
+        }
+        if wanted < usize::MAX { Place::Open(wanted) } else { Place::Nothing(looks) }
+    }
+
+    /// What there is of `protocol` in the last octets of the direction.
+    fn last_run(self, kept: &[u8], protocol: &Protocol, terms: Terms) -> Option<Run> {
+        (0..kept.len()).find_map(|at| {
+            let search = Self { passed: (at + usize::from(self.passed)).min(2) as u8, ..self };
+            let (enough, lenient) = search.enough(protocol, terms);
+            let run = Run::of(protocol, kept.get(at..)?, enough, lenient);
+            let is_open = search.begins(terms) && !matches!(run.end, Some(End::Broken));
+            // The start of what may be a first message does not speak against the port.
+            let proves = run.evidence > 0 || !terms.joined && terms.promises(protocol);
+            (run.end.is_none() || is_open && proves).then_some(run)
+        })
+    }
+}
+
+impl Terms {
+    fn promises(&self, protocol: &Protocol) -> bool {
+        self.promised.is_some_and(|promised| std::ptr::eq(promised, protocol))
+    }
+}
+
+impl Run {
+    /// The run of messages of `protocol` at the start of `bytes`, up to where it is `enough`.
+    /// Flawed messages are no evidence unless they are looked at `lenient`, and begin no run.
+    fn of(protocol: &Protocol, bytes: &[u8], enough: u32, lenient: bool) -> Self {
+        let mut run = Self::default();
+        let mut at = 0;
+        while run.messages < MAX_RUN {
+            match (protocol.recognise)(bytes.get(at..).unwrap_or_default()) {
+                Likeness::No => return run.ends(End::Broken),
+                Likeness::More(wanted) => return run.ends(End::Open(at + wanted)),
+                Likeness::Flawed { .. } if run.messages == 0 && !lenient => {
+                    return run.ends(End::Broken);
+                }
+                Likeness::Flawed { length, evidence } => {
+                    run.evidence += if lenient { evidence } else { 0 };
+                    at += length;
+                }
+                Likeness::Message { length, evidence, sender } => {
+                    run.evidence += evidence;
+                    run.sender = run.sender.or(sender);
+                    at += length;
+                }
+            }
+            run.messages += 1;
+            if run.evidence >= enough {
+                return run;
+            }
+        }
+        run.ends(End::Broken)
+    }
+
+    fn ends(self, end: End) -> Self {
+        Self { end: Some(end), ..self }
+    }
+}
