@@ -1,7 +1,8 @@
-//! Where events go: EVE JSON.
+//! Where events go: EVE JSON, and to whom its lines are delivered.
 
 mod additions;
 mod clock;
+pub mod delivery;
 mod envelope;
 mod escape;
 mod eve;

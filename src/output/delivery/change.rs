@@ -1,0 +1,57 @@
+//! What an operator should know about an output: told when it changes, never for each line.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The state of an output has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The output, as [`Options::name`](super::Options::name) has it.
+    pub output: String,
+    /// How it changed.
+    pub kind: ChangeKind,
+}
+
+/// How the state of an output changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// The target takes nothing any more, for this reason.
+    Failed(String),
+    /// The target takes lines again.
+    Recovered,
+    /// The spool cannot be written or read.
+    SpoolFailed(String),
+    /// The spool works again.
+    SpoolRecovered,
+    /// Lines are dropped from now on, as the queue is full.
+    Dropping,
+    /// No line is dropped any more.
+    DroppingEnded,
+    /// Something beside the writing went wrong, such as a rotation.
+    Trouble(String),
+}
+
+impl ChangeKind {
+    /// Whether things went worse.
+    pub fn is_bad(&self) -> bool {
+        !matches!(self, Self::Recovered | Self::SpoolRecovered | Self::DroppingEnded)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "output {}: ", self.output)?;
+        match &self.kind {
+            ChangeKind::Failed(reason) => write!(f, "cannot be written: {reason}"),
+            ChangeKind::Recovered => write!(f, "is written again"),
+            ChangeKind::SpoolFailed(reason) => write!(f, "its spool fails: {reason}"),
+            ChangeKind::SpoolRecovered => write!(f, "its spool works again"),
+            ChangeKind::Dropping => write!(f, "is too slow, lines that are no alerts are dropped"),
+            ChangeKind::DroppingEnded => write!(f, "keeps up again, no line is dropped"),
+            ChangeKind::Trouble(reason) => write!(f, "{reason}"),
+        }
+    }
+}
+
+/// Who is told of changes: called by the output's thread, so it should not wait.
+pub type Listener = Arc<dyn Fn(&Change) + Send + Sync>;
