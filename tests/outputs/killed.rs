@@ -7,7 +7,7 @@ use std::process::Stdio;
 use gridtap::output::delivery::{Spool, UnixStreamTarget};
 
 use super::children::{child, folder};
-use super::{Output, chunk, eve_lines, lines_of};
+use super::{LONG, Output, chunk, eve_lines, lines_of};
 
 const LIMIT: u64 = 64 << 20;
 
@@ -75,6 +75,7 @@ fn no_alert_in_the_spool_is_lost() {
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
     let output = Output::start(UnixStreamTarget::new(&path), Some(&folder));
     let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
     let mut lines = BufReader::new(stream).lines();
     let mut missing: HashSet<_> = spooled.difference(&taken).cloned().collect();
     while !missing.is_empty() {

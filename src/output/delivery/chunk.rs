@@ -93,7 +93,10 @@ impl Chunk {
     /// How many lines from number `from` on are alerts, and how many are not.
     pub(super) fn count(&self, from: usize) -> Count {
         let lines = self.lines.get(from..).unwrap_or_default();
-        let alerts = lines.iter().filter(|line| line.alert.is_some()).count() as u64;
+        let alerts = match from {
+            0 => self.alerts,
+            _ => lines.iter().filter(|line| line.alert.is_some()).count(),
+        } as u64;
         Count { alerts, records: lines.len() as u64 - alerts }
     }
 
