@@ -15,15 +15,22 @@ use crate::rule::Rule;
 
 /// The counters of `stats`, in Prometheus' text format.
 ///
-/// `elapsed` is how long the engine took for all packets, reading and writing included.
+/// `elapsed` is how long a replay took for all packets, reading and writing included.
 ///
 /// # Errors
 ///
 /// None that input could bring about: names and labels are ours.
-pub fn render(stats: &Stats, rules: &[Rule], elapsed: Duration) -> prometheus::Result<String> {
+pub fn render(
+    stats: &Stats,
+    rules: &[Rule],
+    elapsed: Option<Duration>,
+) -> prometheus::Result<String> {
     let page = Page(Registry::new());
     page.build()?;
-    page.packets(stats, elapsed)?;
+    page.packets(stats)?;
+    if let Some(elapsed) = elapsed {
+        page.replay(stats, elapsed)?;
+    }
     page.flows(stats)?;
     page.protocols(stats)?;
     page.rules(stats, rules)?;
@@ -45,7 +52,7 @@ impl Page {
         )
     }
 
-    fn packets(&self, stats: &Stats, elapsed: Duration) -> prometheus::Result<()> {
+    fn packets(&self, stats: &Stats) -> prometheus::Result<()> {
         self.counter("gridtap_packets_total", "Packets taken from the capture.", stats.packets)?;
         self.counter("gridtap_bytes_total", "Octets of these packets on the wire.", stats.bytes)?;
         self.counters(
@@ -53,7 +60,10 @@ impl Page {
             "Packets that no flow got: other protocols than IP, fragments, damage.",
             &["reason"],
             by_name(&stats.decode_errors),
-        )?;
+        )
+    }
+
+    fn replay(&self, stats: &Stats, elapsed: Duration) -> prometheus::Result<()> {
         let packets = stats.packets.max(1) as f64;
         self.seconds(
             "gridtap_engine_seconds_per_packet",
@@ -207,7 +217,7 @@ mod tests {
         stats.anomalies.insert("sequence_frozen", 3);
         stats.messages = services.iter().map(|s| (*s, vec![7; s.message_types.len()])).collect();
         stats.alerts = (0..set.rules.len() as u64).collect();
-        render(&stats, &set.rules, Duration::from_micros(2)).unwrap()
+        render(&stats, &set.rules, Some(Duration::from_micros(2))).unwrap()
     }
 
     #[test]

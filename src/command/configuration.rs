@@ -1,7 +1,7 @@
 //! `--config` and `--set`: what is configured, and what is said when it is wrong.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use crate::config::{Config, Examined, Sources, Unreadable};
 use crate::document::Diagnostic;
 
 /// What is configured.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Configuration {
     /// Configuration; variables GRIDTAP_… of the environment stand above it
     #[arg(long = "config", value_name = "FILE", env = "GRIDTAP_CONFIG")]
@@ -21,6 +21,21 @@ pub(super) struct Configuration {
 }
 
 impl Configuration {
+    /// The file, if there is one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The same with these interfaces, if there are any.
+    pub(super) fn with_interfaces(&self, interfaces: &[String]) -> Self {
+        let Self { file, mut settings } = self.clone();
+        if !interfaces.is_empty() {
+            let named = interfaces.iter().map(|name| format!("{{interface: {name:?}}}"));
+            settings.push(format!("interfaces=[{}]", named.collect::<Vec<_>>().join(", ")));
+        }
+        Self { file, settings }
+    }
+
     /// What it is called, if there is one.
     pub(super) fn name(&self) -> Option<String> {
         let of_settings = || (!self.settings.is_empty()).then(|| "configuration".to_owned());

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::words::counted;
 use crate::capture::{NoCapture, OpenError, live};
+use crate::daemon;
 
 /// What the exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,9 @@ pub enum Failure {
     /// An interface cannot be captured from.
     #[error(transparent)]
     Interface(#[from] live::Error),
+    /// The daemon cannot run, or had to end.
+    #[error(transparent)]
+    Daemon(#[from] daemon::Error),
     /// A file that is no capture cannot be read.
     #[error("{}: cannot be read: {error}", .path.display())]
     Input {
@@ -99,9 +103,8 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::Capture(error) => Exit::without(error),
             Self::Input { error, .. } => or_permission(error, Exit::NoInput),
-            Self::Interface(error) if error.is_permission() => Exit::NoPermission,
-            Self::Interface(error) if error.is_no_input() => Exit::NoInput,
-            Self::Interface(_) => Exit::Configuration,
+            Self::Interface(error) => of_interface(error),
+            Self::Daemon(error) => of_daemon(error),
             Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),
             Self::Output { .. } => Exit::OutputError,
             Self::Mistakes { .. } => Exit::Configuration,
@@ -111,6 +114,28 @@ impl Failure {
     /// Whether output failed as its reader went away: no fault of anybody.
     pub fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output { error, .. } if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn of_interface(error: &live::Error) -> Exit {
+    match error {
+        error if error.is_permission() => Exit::NoPermission,
+        error if error.is_no_input() => Exit::NoInput,
+        _ => Exit::Configuration,
+    }
+}
+
+fn of_daemon(error: &daemon::Error) -> Exit {
+    use daemon::Error;
+    match error {
+        Error::Interface(error) => of_interface(error),
+        Error::NoInterface | Error::Filter { .. } | Error::Token(_) | Error::Identity(_) => {
+            Exit::Configuration
+        }
+        Error::Output { error, .. } => or_permission(error, Exit::CannotCreate),
+        Error::Http(error) | Error::System(error) => or_permission(error, Exit::CannotCreate),
+        Error::Instance(_) | Error::Capture(_) => Exit::CannotCreate,
+        Error::Sandbox(_) => Exit::NoPermission,
     }
 }
 

@@ -9,6 +9,7 @@ mod progress;
 mod replay;
 mod rule_files;
 mod rules;
+mod run;
 mod summary;
 mod try_rules;
 mod words;
@@ -43,6 +44,8 @@ in the configuration or in rules.";
 enum Command {
     /// Run captures through the engine and tell what is in them
     Replay(replay::Arguments),
+    /// Watch interfaces until a signal says to end
+    Run(run::Arguments),
     /// Load the configuration and the rules, run nothing, and show every mistake
     Check(check::Arguments),
     /// What the rules are, what they can look at, and whether they do what they promise
@@ -78,6 +81,7 @@ fn written(exit: Exit) -> Result<Exit, Failure> {
 fn dispatch(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Run(arguments) => run::run(arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Rules(command) => rules::run(&command),
         Command::Interfaces(arguments) => interfaces::run(&arguments),

@@ -90,7 +90,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
     let stats = engine.stats();
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
-        let text = metrics::render(stats, &rules.rules, reading.elapsed).map_err(io::Error::other);
+        let text =
+            metrics::render(stats, &rules.rules, Some(reading.elapsed)).map_err(io::Error::other);
         text.and_then(|text| page.write_all(text.as_bytes()))
             .map_err(|error| cannot_write(path, error))?;
     }

@@ -116,7 +116,11 @@ impl Collector {
             match routes.iter_mut().find(|route| route.types == types) {
                 Some(route) => route.deliveries.push(delivery),
                 None => {
-                    routes.push(Route { types, deliveries: vec![delivery], chunk: Chunk::default() });
+                    routes.push(Route {
+                        types,
+                        deliveries: vec![delivery],
+                        chunk: Chunk::default(),
+                    });
                 }
             }
         }

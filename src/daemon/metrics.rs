@@ -68,6 +68,12 @@ pub const METRICS: &[Metric] = metrics! {
     Gauge "gridtap_one_sided_links" []
         "Links of which only one direction is seen.";
 
+    // Lines that the outputs never saw
+    Counter "gridtap_collector_dropped_records_total" []
+        "Records other than alerts that were dropped, as the collector did not keep up.";
+    Counter "gridtap_collector_lost_alerts_total" []
+        "Alerts for which there was no memory until the collector took them.";
+
     // The engine
     Counter "gridtap_engine_busy_seconds_total" ["thread"]
         "Time that the capture thread worked rather than waited.";

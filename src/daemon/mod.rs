@@ -13,8 +13,18 @@
 //! From then on the main thread alone can open an interface again, inside
 //! [`sandbox::with_net_raw`].
 
+mod answers;
+mod collect;
 pub mod http;
 pub mod instance;
+mod life;
+mod lines;
+mod log;
 pub mod metrics;
 pub mod notify;
+mod outputs;
+mod page;
 pub mod sandbox;
+mod watch;
+
+pub use life::{Error, Start, run};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
@@ -19,9 +19,6 @@ use crate::inventory::Inventory;
 use crate::output::{Formatter, Types};
 use crate::rule::RuleSet;
 use crate::time::Timestamp;
-
-/// How often the engine looks after its timers, in packet time: as in replay.
-const TICK: Duration = Duration::from_millis(100);
 
 /// How often the counters are shown to others.
 const PUBLISH: Duration = Duration::from_millis(200);
@@ -121,7 +118,6 @@ pub(super) struct Watch {
 
 /// What changes while it runs.
 struct State {
-    next_tick: Timestamp,
     watermark: Timestamp,
     published: Instant,
     /// By place.
@@ -142,10 +138,9 @@ impl Watch {
         let _ = reports.send(Report::Ended { thread, failure }); // nobody is left to tell
     }
 
-    fn watch(mut self: &mut Self) -> Result<(), String> {
+    fn watch(&mut self) -> Result<(), String> {
         let places = self.live.places();
         let mut state = State {
-            next_tick: Timestamp::ZERO,
             watermark: Timestamp::ZERO,
             published: Instant::now(),
             last_packets: vec![Timestamp::ZERO; places],
@@ -154,6 +149,8 @@ impl Watch {
             former: HashMap::new(),
         };
         self.publish(&mut state);
+        // The engine takes the first frame's time for what it is.
+        self.engine.tick(now(), &mut self.sink);
         loop {
             match self.requests.try_recv() {
                 Ok(Request::Stop) | Err(TryRecvError::Disconnected) => break,
@@ -183,22 +180,16 @@ impl Watch {
                 }
                 return;
             }
-            if frame.timestamp >= state.next_tick {
-                engine.tick(frame.timestamp, sink);
-                state.next_tick = frame.timestamp + TICK;
-            }
             engine.handle(&frame, sink);
         });
         let turn = turn.map_err(|error| error.to_string())?;
         self.published.moved.fetch_add(1, Ordering::Relaxed);
         if turn.watermark + SET_BACK < state.watermark {
             self.sink.set_back(turn.watermark);
-            state.next_tick = turn.watermark;
         }
         state.watermark = turn.watermark;
-        if turn.watermark >= state.next_tick {
+        if turn.frames == 0 {
             self.engine.tick(turn.watermark, &mut self.sink);
-            state.next_tick = turn.watermark + TICK;
         }
         if let Some((place, link)) = turn.change {
             let _ = self.reports.send(Report::Link { thread: self.thread, place, state: link });
@@ -287,6 +278,12 @@ impl Watch {
             one_sided: self.engine.one_sided(GLANCE),
         });
     }
+}
+
+/// By the clock that the kernel gives frames their time by.
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(since_1970.as_nanos() as u64)
 }
 
 /// Of this thread.

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use super::channel::{App, flow_context};
 use super::{Engine, flow_record, timer_context};
 use crate::event::{Context, Event, FlowContext};
+use crate::flow::Lifetime;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::RuleSet;
-
-/// The reason of a flow that has not ended.
-const ACTIVE: &str = "active";
 
 impl Engine {
     /// Puts other rules in force, from the next record on. Alerts are counted by rule, so their
@@ -49,7 +47,23 @@ impl Engine {
             );
             let of_flow = Some(FlowContext { directed: false, ..of_flow });
             let context = Context { flow: of_flow, ..timer_context(flow.last_seen, &vlan) };
-            show(&Event { context: &context, record: &flow_record(flow, ACTIVE) });
+            show(&Event { context: &context, record: &flow_record(flow, None) });
         }
+    }
+
+    /// How many of the latest `most` flows are TCP connections of which only one end is heard: a
+    /// mirror port or a tap that shows one direction.
+    pub fn one_sided(&self, most: usize) -> u64 {
+        /// A connection that begins has a few packets of one end before the other's.
+        const ENOUGH: u64 = 10;
+        let latest = self.flows.latest().take(most);
+        let connections = latest.filter(|flow| {
+            matches!(flow.lifetime(), Lifetime::Established | Lifetime::Application)
+        });
+        let one_sided = connections.filter(|flow| {
+            let [one, other] = flow.packets;
+            (one == 0 && other > ENOUGH) || (other == 0 && one > ENOUGH)
+        });
+        one_sided.count() as u64
     }
 }

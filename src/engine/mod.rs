@@ -339,18 +339,27 @@ impl Engine {
         flow.app.holed
     }
 
+    /// When a flow ended: of what no frame brought about, not when somebody looked.
+    fn end_of(&self, flow: &Flow<AppState>, reason: FlowReason) -> Timestamp {
+        match reason {
+            FlowReason::Timeout => self.flows.deadline(flow),
+            FlowReason::Shutdown => flow.last_seen,
+            FlowReason::Evicted | FlowReason::Reused => self.clock.now(),
+        }
+    }
+
     /// Takes a flow out and tells what it was.
     fn end(&mut self, index: u32, reason: FlowReason, sink: &mut dyn Sink) {
         let Some(mut flow) = self.flows.remove(index) else { return };
         self.memory -= flow.app.memory;
         *self.outlet.stats.flows_ended.entry(reason.name()).or_default() += 1;
         let vlan = flow.key.vlan();
-        let context = timer_context(self.clock.now(), &vlan);
+        let context = timer_context(self.end_of(&flow, reason), &vlan);
         let client = flow.client;
         let (connection, mut channel) =
             Channel::open(&mut flow, context, client, &mut self.outlet, sink);
         channel.close(connection);
-        let record = flow_record(&flow, reason);
+        let record = flow_record(&flow, Some(reason));
         let Flow { key, id, community_id, app, .. } = &flow;
         let of_flow = flow_context(key, *id, community_id, client, client, app);
         let context = Context { flow: Some(FlowContext { directed: false, ..of_flow }), ..context };
@@ -386,7 +395,7 @@ fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
     Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
 }
 
-fn flow_record(flow: &Flow<AppState>, reason: FlowReason) -> FlowRecord {
+fn flow_record(flow: &Flow<AppState>, reason: Option<FlowReason>) -> FlowRecord {
     let senders = [flow.client, flow.client.opposite()];
     let streams = senders.map(|side| flow.connection.stream(side).counters());
     FlowRecord {

@@ -56,8 +56,8 @@ pub struct FlowRecord {
     pub end: Timestamp,
     /// How far it came.
     pub state: FlowState,
-    /// Why it ended.
-    pub reason: FlowReason,
+    /// Why it ended; `None` while it goes on.
+    pub reason: Option<FlowReason>,
     /// Whether a rule fired in it.
     pub alerted: bool,
     /// Whether it had begun before we saw it.
@@ -91,7 +91,7 @@ record! {
         "flow.state": Kind::Name(FlowState::NAMES), "How far it came."
             => |f| Value::Code(f.state as u8);
         "flow.reason": Kind::Name(FlowReason::NAMES), "Why it ended."
-            => |f| Value::Code(f.reason as u8);
+            => |f| Value::maybe(f.reason, |reason| Value::Code(reason as u8));
         "flow.alerted": Kind::Boolean, "Whether a rule fired in it."
             => |f| Value::Boolean(f.alerted);
         "flow.joined": Kind::Boolean, "Whether it had begun before the capture."

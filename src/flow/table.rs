@@ -310,8 +310,9 @@ impl<A> FlowTable<A> {
         self.flows.get(index as usize)?.as_ref()
     }
 
+    /// When a flow ends if nothing more comes.
     #[inline]
-    fn deadline(&self, flow: &Flow<A>) -> Timestamp {
+    pub fn deadline(&self, flow: &Flow<A>) -> Timestamp {
         flow.last_seen + self.timeouts.0[flow.lifetime as usize]
     }
 

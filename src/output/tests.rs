@@ -192,7 +192,7 @@ fn flow_record() -> FlowRecord {
         start: Timestamp::from_nanos(1_795_409_750_000_000_000),
         end: Timestamp::from_nanos(1_795_409_759_123_456_000),
         state: FlowState::Established,
-        reason: FlowReason::Timeout,
+        reason: Some(FlowReason::Timeout),
         alerted: true,
         joined: false,
         gaps: [0, 1],

@@ -185,6 +185,8 @@ pub struct RuleSet {
     /// In the order of the files.
     pub rules: Vec<Rule>,
     services: Vec<Service>,
+    /// A hash of the rules' text and of the placeholders: the same for the same set.
+    pub hash: String,
 }
 
 include!(concat!(env!("OUT_DIR"), "/builtin_rules.rs"));
@@ -221,8 +223,19 @@ impl RuleSet {
             }
             found.extend(reporter.into_found());
         }
-        if found.is_empty() { Ok(loader.finish()) } else { Err(found) }
+        if !found.is_empty() {
+            return Err(found);
+        }
+        Ok(Self { hash: hash(sources, placeholders), ..loader.finish() })
     }
+}
+
+/// Sixteen digits.
+fn hash(sources: &[Source], placeholders: &Placeholders) -> String {
+    let mut hash = Sha1::new();
+    sources.iter().for_each(|source| hash.update(&source.text));
+    hash.update(format!("{placeholders:?}"));
+    hash.finalize().iter().take(8).map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// A set in the making.
@@ -299,7 +312,7 @@ impl<'l> Loader<'l> {
             .filter(|(_, (_, conditions))| !conditions.is_empty())
             .map(|(schema, (predicates, conditions))| Service::new(schema, &predicates, conditions))
             .collect();
-        RuleSet { rules: self.rules, services }
+        RuleSet { rules: self.rules, services, hash: String::new() }
     }
 }
 

@@ -36,6 +36,7 @@ const WAYS: usize = 4;
 /// forgotten, and counted.
 #[derive(Debug)]
 pub struct Duplicates {
+    window: Duration,
     sets: Box<[Set]>,
     hasher: RandomState,
     dropped: u64,
@@ -60,12 +61,18 @@ impl Default for Duplicates {
 }
 
 impl Duplicates {
-    /// How far apart two copies may come.
+    /// How far apart two copies usually come.
     pub const WINDOW: Duration = Duration::from_millis(10);
 
     /// Has seen nothing yet.
     pub fn new() -> Self {
+        Self::within(Self::WINDOW)
+    }
+
+    /// The same, for copies that come within another time.
+    pub fn within(window: Duration) -> Self {
         Self {
+            window,
             sets: vec![Set::default(); SETS].into_boxed_slice(),
             hasher: RandomState::default(),
             dropped: 0,
@@ -106,7 +113,7 @@ impl Duplicates {
         let Some(Set(entries)) = self.sets.get_mut(index) else { return false };
         let fresh = |entry: &Entry| {
             let apart = now.since(entry.seen).max(entry.seen.since(now));
-            entry.seen != Timestamp::ZERO && apart <= Self::WINDOW
+            entry.seen != Timestamp::ZERO && apart <= self.window
         };
         if entries.iter().any(|entry| entry.hash == hash && fresh(entry)) {
             return true;

@@ -33,6 +33,7 @@ pub use interfaces::{Interface, interfaces};
 pub use merge::{Live, Turn};
 pub use ring::{LinkState, Ring, RingOptions};
 pub use statistics::Statistics;
+pub use sys::clock_is_synchronised;
 
 #[cfg(test)]
 mod tests;

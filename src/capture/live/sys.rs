@@ -283,6 +283,15 @@ pub(super) fn readiness(polled: libc::pollfd) -> Readiness {
 }
 
 /// Octets of a page.
+/// Whether the kernel says that somebody keeps its clock in step (adjtimex(2)).
+pub fn clock_is_synchronised() -> bool {
+    // SAFETY: all zeros is a timex: numbers only. With modes 0 nothing is set.
+    let mut state: libc::timex = unsafe { zeroed() };
+    // SAFETY: `state` lives through the call, which writes within it.
+    let clock = unsafe { libc::adjtimex(&raw mut state) };
+    clock >= 0 && clock != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0
+}
+
 pub(super) fn page_size() -> usize {
     // SAFETY: no pointer is passed.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };

@@ -57,8 +57,8 @@ mod unix;
 mod worker;
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -117,8 +117,9 @@ pub struct Delivery {
     name: String,
     queue: Arc<Queue>,
     counters: Arc<Counters>,
-    /// The thread, and what hangs up when it ends.
-    thread: Option<(JoinHandle<()>, Receiver<()>)>,
+    /// The thread, and what hangs up when it ends: behind a lock that nobody waits for, so that an
+    /// output can be shared.
+    thread: Option<(JoinHandle<()>, Mutex<Receiver<()>>)>,
 }
 
 /// How an output ended.
@@ -148,7 +149,7 @@ impl Delivery {
             worker.run();
             drop(alive);
         })?;
-        Ok(Self { name, queue, counters, thread: Some((thread, ended)) })
+        Ok(Self { name, queue, counters, thread: Some((thread, Mutex::new(ended))) })
     }
 
     /// What metrics and log lines call it.
@@ -180,6 +181,7 @@ impl Delivery {
     pub fn finish(mut self, deadline: Instant) -> Finished {
         self.ask_to_finish(deadline);
         let in_time = self.thread.take().is_some_and(|(thread, ended)| {
+            let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
             let left = deadline.saturating_duration_since(Instant::now());
             let hung_up = ended.recv_timeout(left) == Err(RecvTimeoutError::Disconnected);
             hung_up && thread.join().is_ok()

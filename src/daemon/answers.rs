@@ -1,0 +1,193 @@
+//! What visitors are told: the [`Source`] of the HTTP server.
+
+use std::net::IpAddr;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::Histogram;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+
+use super::collect::Recent;
+use super::http::{Answer, List, Question, Source, Unavailable};
+use super::page::{self, Facts, Reloads};
+use super::watch::{Published, Request, Snapshot};
+use crate::capture::live::LinkState;
+use crate::config::Config;
+use crate::inventory::{Inventory, Known, Member, Servers};
+use crate::output::delivery::Delivery;
+use crate::protocol::{self, Protocol};
+
+/// What all threads show, and how to ask for more.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    /// By thread.
+    pub(super) threads: Vec<(Arc<Published>, Sender<Request>)>,
+    /// With the limit of each one's queue.
+    pub(super) outputs: Vec<(Arc<Delivery>, u64)>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) latency: Histogram,
+    pub(super) reloads: Mutex<Reloads>,
+    pub(super) started: f64,
+}
+
+impl Shared {
+    pub(super) fn snapshots(&self) -> Vec<Snapshot> {
+        self.threads.iter().map(|(published, _)| published.snapshot()).collect()
+    }
+
+    /// Why this sensor does not see all that it should, if so.
+    pub(super) fn blindness(&self) -> Option<String> {
+        let links = page::links(&self.snapshots());
+        if links.is_empty() {
+            return Some("capture has not begun".to_owned());
+        }
+        links.iter().find_map(|link| match link.state {
+            Some(LinkState::Up) => None,
+            Some(LinkState::Down) => Some(format!("interface {} is down", link.interface)),
+            Some(LinkState::Gone) | None => Some(format!("interface {} is gone", link.interface)),
+        })
+    }
+
+    fn metrics(&self) -> Result<Vec<u8>, Unavailable> {
+        let outputs = self.outputs.iter();
+        let facts = Facts {
+            config: &self.config,
+            snapshots: self.snapshots(),
+            outputs: outputs
+                .map(|(output, limit)| (output.name().to_owned(), *limit, output.counters()))
+                .collect(),
+            latency: &self.latency,
+            reloads: self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            started: self.started,
+        };
+        let page = page::render(&facts).map_err(|error| Unavailable(error.to_string()))?;
+        Ok(page.into_bytes())
+    }
+
+    fn alerts(&self, most: usize) -> Vec<u8> {
+        let alerts = self.recent.newest(most);
+        let alerts: Vec<_> = alerts.iter().map(|line| line.trim_ascii_end()).collect();
+        [b"{\"alerts\":[", alerts.join(&b","[..]).as_slice(), b"]}\n"].concat()
+    }
+
+    fn rules(&self, most: usize) -> Vec<u8> {
+        let snapshots = self.snapshots();
+        let Some(first) = snapshots.first() else { return Vec::new() };
+        let rules: Vec<_> = first
+            .rules
+            .rules
+            .iter()
+            .take(most)
+            .map(|rule| {
+                json!({
+                    "id": rule.id.to_string(),
+                    "signature_id": rule.signature_id,
+                    "title": rule.title,
+                    "level": rule.level.name(),
+                    "service": rule.service.name,
+                    "active": rule.inactive.is_none(),
+                })
+            })
+            .collect();
+        document(&json!({ "hash": first.rules.hash, "rules": rules }))
+    }
+
+    /// Asks every thread; an answer that does not come is left out.
+    fn ask<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Vec<oneshot::Receiver<T>> {
+        let mut answers = Vec::with_capacity(self.threads.len());
+        for (_, requests) in &self.threads {
+            let (reply, answer) = oneshot::channel();
+            if requests.send(request(reply)).is_ok() {
+                answers.push(answer);
+            }
+        }
+        answers
+    }
+}
+
+/// Answers from what the threads show.
+pub(super) struct Answers(pub(super) Arc<Shared>);
+
+impl Source for Answers {
+    fn answer(&self, question: Question) -> Answer {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            match question {
+                Question::Metrics => shared.metrics(),
+                Question::Health => Ok(b"alive\n".to_vec()),
+                Question::Ready => match shared.blindness() {
+                    None => Ok(b"ready\n".to_vec()),
+                    Some(why) => Err(Unavailable(why)),
+                },
+                Question::List { list, limit } => Ok(list_of(&shared, list, limit).await),
+            }
+        })
+    }
+}
+
+async fn list_of(shared: &Shared, list: List, most: usize) -> Vec<u8> {
+    match list {
+        List::Alerts => shared.alerts(most),
+        List::Rules => shared.rules(most),
+        List::Flows => flows(shared, most).await,
+        List::Stations => servers(shared, "stations", protocol::by_name("iec104"), most).await,
+        List::Brokers => servers(shared, "brokers", protocol::by_name("mqtt"), most).await,
+    }
+}
+
+async fn flows(shared: &Shared, most: usize) -> Vec<u8> {
+    let mut flows: Vec<Vec<u8>> = Vec::new();
+    for answer in shared.ask(|reply| Request::Flows(most, reply)) {
+        let lines = answer.await.unwrap_or_default();
+        let lines = lines.split(|octet| *octet == b'\n').filter(|line| !line.is_empty());
+        flows.extend(lines.take(most - flows.len()).map(<[u8]>::to_vec));
+    }
+    [b"{\"flows\":[", flows.join(&b","[..]).as_slice(), b"]}\n"].concat()
+}
+
+async fn servers(
+    shared: &Shared,
+    name: &str,
+    protocol: Option<&'static Protocol>,
+    most: usize,
+) -> Vec<u8> {
+    let mut inventory = Inventory::default();
+    for answer in shared.ask(Request::Servers) {
+        inventory.merge(answer.await.unwrap_or_default());
+    }
+    let servers = protocol.and_then(|protocol| inventory.servers(protocol));
+    let rows = servers.map(|servers| rows(servers, most)).unwrap_or_default();
+    document(&json!({ name: rows }))
+}
+
+fn rows(Servers { protocol, servers }: &Servers, most: usize) -> Vec<Value> {
+    let row = |(address, row): (&IpAddr, &Vec<Known>)| {
+        let mut fields = Map::from_iter([("address".to_owned(), json!(address))]);
+        let known = protocol.facts.iter().zip(row).filter_map(|(name, known)| {
+            Some((name.replace([' ', '-'], "_").to_lowercase(), value(known)?))
+        });
+        fields.extend(known);
+        Value::Object(fields)
+    };
+    servers.iter().take(most).map(row).collect()
+}
+
+fn value(known: &Known) -> Option<Value> {
+    Some(match known {
+        Known::Nothing => return None,
+        Known::Count(count) => json!(count),
+        Known::Members(members) => members
+            .iter()
+            .map(|member| match member {
+                Member::Integer(number) => json!(number),
+                Member::Address(address) => json!(address),
+                Member::Text(text) => json!(text),
+            })
+            .collect(),
+    })
+}
+
+fn document(value: &Value) -> Vec<u8> {
+    format!("{value}\n").into_bytes()
+}
