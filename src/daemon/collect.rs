@@ -220,3 +220,111 @@ fn since(time: Timestamp) -> f64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     now.as_secs_f64() - time.as_nanos() as f64 / 1e9
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+    use crate::event::ANOMALY;
+    use crate::output::delivery::{Failure, Limits, Lines, Options, Target};
+    use crate::rule::Level;
+
+    /// Keeps what it gets.
+    #[derive(Debug, Default, Clone)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Target for Kept {
+        fn write(&mut self, lines: &mut Lines) -> Result<(), Failure> {
+            let mut kept = self.0.lock().unwrap();
+            while let Some((line, _)) = lines.first() {
+                kept.extend_from_slice(line);
+                lines.take(1);
+            }
+            Ok(())
+        }
+    }
+
+    fn delivery(target: &Kept) -> Arc<Delivery> {
+        let options = Options {
+            name: "kept".to_owned(),
+            limits: Limits::default(),
+            listener: Arc::new(|_| {}),
+            first: || {},
+        };
+        Arc::new(Delivery::start(options, Box::new(target.clone()), None).unwrap())
+    }
+
+    /// Records, and alerts where a text begins with an exclamation mark.
+    fn batch(watermark: u64, lines: &[(u64, &str)]) -> Batch {
+        let mut batch = Batch { watermark: Timestamp::from_nanos(watermark), ..Batch::default() };
+        for (time, text) in lines {
+            batch.octets.extend_from_slice(text.as_bytes());
+            batch.octets.push(b'\n');
+            let is_alert = text.starts_with('!');
+            batch.lines.push(Line {
+                time: Timestamp::from_nanos(*time),
+                kind: if is_alert {
+                    LineKind::Alert(Level::High)
+                } else {
+                    LineKind::Record(&ANOMALY)
+                },
+                end: batch.octets.len(),
+            });
+        }
+        batch
+    }
+
+    /// What outputs of these types get, and the newest alerts.
+    fn collected(types: &str, threads: usize, batches: Vec<(usize, Batch)>) -> (String, usize) {
+        let kept = Kept::default();
+        let delivery = delivery(&kept);
+        let recent = Arc::new(Recent::default());
+        let outputs = vec![(types.parse().unwrap(), Arc::clone(&delivery))];
+        let latency = super::super::page::latency();
+        let collector = Collector::new(outputs, threads, Arc::clone(&recent), latency);
+        let (sender, receiver) = sync_channel(batches.len());
+        batches.into_iter().for_each(|batch| sender.send(batch).unwrap());
+        drop(sender);
+        collector.run(&receiver);
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        assert!(Arc::into_inner(delivery).unwrap().finish(deadline).in_time);
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        (text.replace('\n', " "), recent.newest(10).len())
+    }
+
+    #[test]
+    fn lines_of_several_threads_come_in_the_order_of_time() {
+        let batches = vec![
+            (0, batch(4, &[(1, "a"), (3, "c")])),
+            (1, batch(5, &[(2, "b"), (5, "e")])),
+            (0, batch(9, &[(4, "d"), (8, "g")])),
+            (1, batch(9, &[(6, "f")])),
+        ];
+        assert_eq!(collected("anomaly", 2, batches).0, "a b c d e f g ");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_nothing_up() {
+        let later = Batch { set_back: true, ..batch(3, &[(2, "b")]) };
+        let batches = vec![(0, batch(1000, &[(999, "a")])), (1, batch(0, &[])), (0, later)];
+        assert_eq!(collected("anomaly", 2, batches).0, "a b ");
+    }
+
+    #[test]
+    fn an_output_gets_the_types_that_it_wants() {
+        let lines = [(1, "a"), (2, "!b"), (3, "c"), (4, "!d")];
+        let (text, recent) = collected("alert", 1, vec![(0, batch(5, &lines))]);
+        assert_eq!((text.as_str(), recent), ("!b !d ", 2));
+    }
+
+    #[test]
+    fn the_newest_alerts_are_bounded() {
+        let recent = Recent::default();
+        (0..RECENT + 5).for_each(|number| recent.add(number.to_string().as_bytes()));
+        assert_eq!(recent.newest(usize::MAX).len(), RECENT);
+        assert_eq!(&*recent.newest(1)[0], (RECENT + 4).to_string().as_bytes());
+        recent.add(&vec![b'x'; RECENT_OCTETS - 1]);
+        assert!(recent.newest(usize::MAX).len() < 5, "octets count too");
+    }
+}

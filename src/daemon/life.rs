@@ -15,6 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::{Answers, Shared};
 use super::collect::{Collector, Recent};
+use super::honesty::Honesty;
 use super::http::{self, Endpoint, Listener, Token, TokenError};
 use super::instance::{Instance, InstanceError};
 use super::lines::LineSink;
@@ -26,6 +27,7 @@ use super::sandbox::{self, Identity, IdentityError, Plan, SandboxError};
 use super::watch::{Published, Report, Request, Watch};
 use crate::capture::live::{
     self, Duplicates, Filter, FilterTooLong, LinkState, Live, Ring, RingOptions,
+    clock_is_synchronised,
 };
 use crate::config::{self, Config, Listen, RuleSource, Target};
 use crate::engine::Engine;
@@ -39,6 +41,9 @@ const LAST_FRAMES: Duration = Duration::from_millis(900);
 
 /// How often interfaces that are gone are looked for, and the status is told.
 const PULSE: Duration = Duration::from_millis(500);
+
+/// How often the counters are written, as often as Suricata does.
+const STATS: Duration = Duration::from_secs(8);
 
 /// Batches that may wait for the collector, for each thread.
 const BATCHES: usize = 64;
@@ -218,8 +223,9 @@ struct Daemon {
     shared: Arc<Shared>,
     notifier: Notifier,
     status: String,
-    /// Drops by interface, as they were told last.
-    dropped: Vec<u64>,
+    honesty: Honesty,
+    /// When the counters were written last.
+    counted: Instant,
 }
 
 impl Daemon {
@@ -293,9 +299,18 @@ impl Daemon {
             started: seconds_since_1970(),
             config,
         });
-        let dropped = vec![0; wanted.len()];
-        let status = String::new();
-        Ok(Self { start, wanted, threads, reports, collector, shared, notifier, status, dropped })
+        Ok(Self {
+            start,
+            wanted,
+            threads,
+            reports,
+            collector,
+            shared,
+            notifier,
+            status: String::new(),
+            honesty: Honesty::default(),
+            counted: Instant::now(),
+        })
     }
 
     /// Heeds signals, visitors and threads until the end.
@@ -377,7 +392,10 @@ impl Daemon {
     /// What is due now and then.
     fn beat(&mut self) {
         self.look_for_interfaces();
-        self.tell_drops();
+        self.look_at_ourselves();
+        if self.counted.elapsed() >= STATS {
+            self.count();
+        }
         let status = self.describe();
         if status != self.status {
             self.status = status;
@@ -401,15 +419,7 @@ impl Daemon {
         match report {
             Some(Report::Link { thread: 0, place, state }) => {
                 let Some(wanted) = self.wanted.get_mut(place) else { return Ok(()) };
-                let name = &wanted.interface;
-                match state {
-                    LinkState::Up => log::info(&format!("interface {name} is up")),
-                    LinkState::Down => log::warn(&format!("interface {name} is down")),
-                    LinkState::Gone => {
-                        log::warn(&format!("interface {name} is gone, and looked for"));
-                        wanted.gone = true;
-                    }
-                }
+                wanted.gone |= state == LinkState::Gone;
                 Ok(())
             }
             Some(Report::Link { .. }) => Ok(()),
@@ -431,22 +441,33 @@ impl Daemon {
                 let _ = thread.requests.send(Request::Ring(Box::new(ring))); // it may just end
             }
             wanted.gone = false;
-            log::info(&format!("interface {} is captured from again", wanted.interface));
         }
     }
 
-    /// Says once in a pulse what the kernel dropped: as seldom as it begins.
-    fn tell_drops(&mut self) {
-        for (place, link) in page::links(&self.shared.snapshots()).iter().enumerate() {
-            let Some(told) = self.dropped.get_mut(place) else { continue };
-            if link.statistics.dropped > *told && *told == 0 {
-                log::warn(&format!(
-                    "interface {}: the kernel drops packets, as the ring is full; see \
-                     gridtap_capture_dropped_packets_total",
-                    link.interface
-                ));
+    /// Says what we cannot see, and what we see again.
+    fn look_at_ourselves(&mut self) {
+        let snapshots = self.shared.snapshots();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        for change in self.honesty.look(&snapshots, clock_is_synchronised(), now) {
+            let message = change.to_string();
+            if change.is_bad() {
+                log::warn(&message)
+            } else {
+                log::info(&message)
             }
-            *told = link.statistics.dropped;
+            if let Some(thread) = self.threads.first() {
+                let _ = thread.requests.send(Request::Tell(change.record, change.interface));
+            }
+        }
+    }
+
+    /// Writes the counters.
+    fn count(&mut self) {
+        self.counted = Instant::now();
+        let (stats, _) = page::sum(&self.shared.snapshots());
+        let uptime = (seconds_since_1970() - self.shared.started).max(0.0) as u64;
+        if let Some(thread) = self.threads.first() {
+            let _ = thread.requests.send(Request::Stats(Box::new(stats), uptime)); // it may just end
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::engine::Sink;
+use crate::engine::{Sink, Stats};
 use crate::event::{Event, Schema};
 use crate::inventory::Inventory;
 use crate::output::{Formatter, LineKind, Types};
@@ -76,6 +76,13 @@ impl LineSink {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         (self.latest, self.set_back) = (now, true);
+    }
+
+    /// Makes a line of the counters.
+    pub(super) fn stats(&mut self, now: Timestamp, uptime: u64, stats: &Stats) {
+        self.latest = self.latest.max(now);
+        let (time, lines) = (self.latest, &mut self.lines);
+        self.formatter.stats(now, uptime, stats, |kind, end| lines.push(Line { time, kind, end }));
     }
 
     /// What was made since the last time; no line older than `watermark` will follow.

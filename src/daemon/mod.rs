@@ -15,6 +15,7 @@
 
 mod answers;
 mod collect;
+mod honesty;
 pub mod http;
 pub mod instance;
 mod life;

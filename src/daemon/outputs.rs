@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::life::Error;
 use super::log;
-use crate::config::{Config, LogLevel, Output, RotatedNames, Target, Transport};
+use super::sandbox::{self, Role};
+use crate::config::{Config, LogLevel, Octets, Output, RotatedNames, Target, Transport};
 use crate::output::Types;
 use crate::output::delivery::{
     Change, Delivery, Facility, FileOptions, FileTarget, Limits, Listener, Names, Options,
@@ -27,11 +28,46 @@ pub(super) struct Running {
     pub(super) queue: u64,
 }
 
+impl Opened {
+    fn is_network(&self) -> bool {
+        matches!(self.output.target, Target::Syslog { .. })
+    }
+}
+
+/// What a thread of an output does first.
+fn confine() {
+    confined(false);
+}
+
+/// The same, where one of the outputs is on the network.
+fn confine_networked() {
+    confined(true);
+}
+
+fn confined(network: bool) {
+    if let Err(error) = sandbox::enter_thread(Role::Output, network) {
+        // The process is confined already, less narrowly.
+        log::error(&format!("an output's thread is not confined further: {error}"));
+    }
+}
+
+/// Where nothing is configured, somebody looks: alerts are shown.
+fn standard_output() -> Output {
+    Output {
+        name: "stdout".to_owned(),
+        target: Target::File { path: "/dev/stdout".into(), rotation: None },
+        types: "alert".parse().unwrap_or_default(),
+        queue: Octets(Limits::default().octets as u64),
+        spool: None,
+    }
+}
+
 /// Opens files and spools: before the sandbox closes.
 pub(super) fn open(config: &Config) -> Result<Vec<Opened>, Error> {
     let folder = config.state_directory.join("spool");
-    config
-        .outputs
+    let shown = [standard_output()];
+    let outputs = if config.outputs.is_empty() { &shown[..] } else { &config.outputs };
+    outputs
         .iter()
         .map(|output| {
             let failed = |error| Error::Output { name: output.name.clone(), error };
@@ -47,6 +83,8 @@ pub(super) fn open(config: &Config) -> Result<Vec<Opened>, Error> {
 
 /// Starts their threads.
 pub(super) fn begin(opened: Vec<Opened>) -> Result<Vec<Running>, Error> {
+    let first: fn() =
+        if opened.iter().any(Opened::is_network) { confine_networked } else { confine };
     let listener: Listener = Arc::new(|change: &Change| {
         let level = if change.kind.is_bad() { LogLevel::Error } else { LogLevel::Info };
         log::log(level, &change.to_string());
@@ -54,7 +92,8 @@ pub(super) fn begin(opened: Vec<Opened>) -> Result<Vec<Running>, Error> {
     let start = |Opened { output, target, spool }| {
         let Output { name, types, queue, .. } = output;
         let limits = Limits { octets: queue.0 as usize, ..Limits::default() };
-        let options = Options { name: name.clone(), limits, listener: Arc::clone(&listener) };
+        let options =
+            Options { name: name.clone(), limits, listener: Arc::clone(&listener), first };
         let delivery = Delivery::start(options, target, spool)
             .map_err(|error| Error::Output { name, error })?;
         Ok(Running { types, delivery: Arc::new(delivery), queue: queue.0 })

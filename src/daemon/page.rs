@@ -72,7 +72,7 @@ pub(super) fn render(facts: &Facts<'_>) -> prometheus::Result<String> {
 }
 
 /// The counters of all threads, with the alerts of earlier sets of rules.
-fn sum(snapshots: &[Snapshot]) -> (Stats, Vec<crate::rule::Rule>) {
+pub(super) fn sum(snapshots: &[Snapshot]) -> (Stats, Vec<crate::rule::Rule>) {
     let mut stats = Stats::default();
     let mut alerts: HashMap<Uuid, u64> = HashMap::new();
     for snapshot in snapshots {

@@ -15,6 +15,7 @@ use super::lines::{Batch, LineSink, Lost};
 use super::sandbox::{self, Role};
 use crate::capture::live::{Duplicates, LinkState, Live, Ring, Statistics};
 use crate::engine::{Engine, Stats};
+use crate::event::{Context, SensorRecord};
 use crate::inventory::Inventory;
 use crate::output::{Formatter, Types};
 use crate::rule::RuleSet;
@@ -40,6 +41,10 @@ pub(super) enum Request {
     Flows(usize, oneshot::Sender<Vec<u8>>),
     /// What is known of servers.
     Servers(oneshot::Sender<Inventory>),
+    /// The counters of all threads, so many seconds after the start: to be written.
+    Stats(Box<Stats>, u64),
+    /// Something that the sensor says of itself, of an interface if there is one.
+    Tell(SensorRecord, Option<String>),
     /// End.
     Stop,
 }
@@ -231,6 +236,17 @@ impl Watch {
                     inventory.add(server, protocol, name, fact);
                 });
                 let _ = reply.send(inventory); // the same
+            }
+            Request::Stats(stats, uptime) => self.sink.stats(state.watermark, uptime, &stats),
+            Request::Tell(record, interface) => {
+                let context = Context {
+                    timestamp: state.watermark,
+                    number: 0,
+                    interface: interface.as_deref(),
+                    vlan: &[],
+                    flow: None,
+                };
+                self.engine.tell(&context, &record, &mut self.sink);
             }
             Request::Stop => {}
         }

@@ -131,6 +131,12 @@ impl<'e> Channel<'e> {
         self.started
     }
 
+    /// The other end is not heard.
+    #[cold]
+    pub(super) fn one_sided(&mut self) {
+        self.emitter.emit(&Anomaly::in_stream("one_sided"));
+    }
+
     /// A segment's checksum is wrong.
     #[cold]
     pub(super) fn bad_checksum(&mut self) {

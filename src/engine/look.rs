@@ -4,13 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::channel::{App, flow_context};
-use super::{Engine, flow_record, timer_context};
-use crate::event::{Context, Event, FlowContext};
+use super::{Engine, ONE_SIDED, Sink, flow_record, timer_context};
+use crate::event::{Context, Event, FlowContext, Record};
 use crate::flow::Lifetime;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::RuleSet;
 
 impl Engine {
+    /// Takes a record that no packet brought about: it is written, and rules can fire on it.
+    pub fn tell(&mut self, context: &Context<'_>, record: &dyn Record, sink: &mut dyn Sink) {
+        self.outlet.emit(context, record, sink);
+    }
+
     /// Puts other rules in force, from the next record on. Alerts are counted by rule, so their
     /// counters begin anew: what they were is returned, by [`Rule::index`](crate::rule::Rule::index)
     /// in the old set.
@@ -54,15 +59,13 @@ impl Engine {
     /// How many of the latest `most` flows are TCP connections of which only one end is heard: a
     /// mirror port or a tap that shows one direction.
     pub fn one_sided(&self, most: usize) -> u64 {
-        /// A connection that begins has a few packets of one end before the other's.
-        const ENOUGH: u64 = 10;
         let latest = self.flows.latest().take(most);
         let connections = latest.filter(|flow| {
             matches!(flow.lifetime(), Lifetime::Established | Lifetime::Application)
         });
         let one_sided = connections.filter(|flow| {
             let [one, other] = flow.packets;
-            (one == 0 && other > ENOUGH) || (other == 0 && one > ENOUGH)
+            one.min(other) == 0 && one.max(other) >= ONE_SIDED
         });
         one_sided.count() as u64
     }

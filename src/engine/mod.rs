@@ -68,6 +68,10 @@ impl Default for Limits {
     }
 }
 
+/// A TCP connection is noticed to be heard from one end only after so many packets: more than an
+/// end sends on its own, as its window and its patience end before.
+const ONE_SIDED: u64 = 64;
+
 /// The whole way of the data for one thread.
 pub struct Engine {
     outlet: Outlet,
@@ -208,12 +212,14 @@ impl Engine {
         self.segment(index, from, frame, packet, &tcp, sink);
     }
 
+    /// Counts a packet. Says whether it is the one at which a flow of one end only is noticed.
     #[inline]
-    fn count(&mut self, index: u32, from: Side, frame: &Frame<'_>) {
-        if let Some(flow) = self.flows.get_mut(index) {
-            flow.packets[from.index()] += 1;
-            flow.bytes[from.index()] += u64::from(frame.wire_length);
-        }
+    fn count(&mut self, index: u32, from: Side, frame: &Frame<'_>) -> bool {
+        let Some(flow) = self.flows.get_mut(index) else { return false };
+        let packets = &mut flow.packets[from.index()];
+        *packets += 1;
+        flow.bytes[from.index()] += u64::from(frame.wire_length);
+        *packets == ONE_SIDED && flow.packets[from.opposite().index()] == 0
     }
 
     fn begin(&mut self, key: FlowKey, from: Side, packet: &Packet<'_>, sink: &mut dyn Sink) -> u32 {
@@ -248,7 +254,9 @@ impl Engine {
         let from = if flow.key.has_equal_ends() { flow.connection.sender(tcp) } else { from };
         if flow.connection.acknowledgment(from, tcp) {
             let lifetime = flow.lifetime();
-            self.count(index, from, frame);
+            if self.count(index, from, frame) {
+                self.tell_one_sided(index, from, frame, sink);
+            }
             self.flows.touch(index, self.clock.now(), lifetime);
             return Outcome::Taken;
         }
@@ -274,9 +282,20 @@ impl Engine {
         if connection.memory() != flow.app.memory || connection.has_hole() {
             self.account(index, sink);
         }
-        self.count(index, from, frame);
+        if self.count(index, from, frame) {
+            self.tell_one_sided(index, from, frame, sink);
+        }
         self.flows.touch(index, self.clock.now(), lifetime);
         outcome
+    }
+
+    /// A TCP connection of which only one end was heard so far.
+    #[cold]
+    fn tell_one_sided(&mut self, index: u32, from: Side, frame: &Frame<'_>, sink: &mut dyn Sink) {
+        let Some(flow) = self.flows.get_mut(index) else { return };
+        let context = frame_context(frame, &[]);
+        let (_, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
+        channel.one_sided();
     }
 
     /// Keeps the books of what streams hold, and the limit.

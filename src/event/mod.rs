@@ -8,12 +8,14 @@ mod anomaly;
 mod context;
 mod flow;
 mod schema;
+mod sensor;
 mod value;
 
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
 pub use schema::{Field, List, Record, Schema};
+pub use sensor::{SENSOR, SensorRecord, Sight};
 pub use value::{FieldPath, Kind, Value};
 
 /// Something that happened, where and when.

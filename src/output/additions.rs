@@ -4,6 +4,7 @@
 /// says what they are.
 pub const ADDITIONS: &[&str] = &[
     "iec104",
+    "sensor",
     "stats.gridtap",
     "alert.rule_id",
     "alert.id",

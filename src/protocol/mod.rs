@@ -130,7 +130,7 @@ pub fn by_name(name: &str) -> Option<&'static Protocol> {
 /// Every record type that a rule can be about: those below protocols, then those that protocols
 /// register.
 pub fn services() -> impl Iterator<Item = &'static Schema> {
-    [&crate::event::FLOW, &crate::event::ANOMALY]
+    [&crate::event::FLOW, &crate::event::ANOMALY, &crate::event::SENSOR]
         .into_iter()
         .chain(REGISTRY.iter().flat_map(|protocol| protocol.schemas.iter().copied()))
 }
@@ -140,6 +140,7 @@ pub fn anomalies() -> impl Iterator<Item = &'static str> {
     const BELOW: &[&str] = &[
         "data_after_close",
         "gap",
+        "one_sided",
         "overlap_differs",
         "sequence_frozen",
         "tcp_checksum",

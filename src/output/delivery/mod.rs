@@ -109,6 +109,8 @@ pub struct Options {
     pub limits: Limits,
     /// Who is told when its state changes.
     pub listener: Listener,
+    /// What its thread does first, such as giving up rights.
+    pub first: fn(),
 }
 
 /// A running output.
@@ -143,9 +145,11 @@ impl Delivery {
         let counters = Arc::new(Counters::new());
         let queue = Arc::new(Queue::new(options.limits, Arc::clone(&counters)));
         let name = options.name.clone();
+        let first = options.first;
         let worker = Worker::new(options, target, spool, Arc::clone(&queue), Arc::clone(&counters));
         let (alive, ended) = sync_channel::<()>(0);
         let thread = Builder::new().name(thread_name(&name)).spawn(move || {
+            first();
             worker.run();
             drop(alive);
         })?;
