@@ -349,7 +349,7 @@ impl Daemon {
                 _ = interrupt.recv() => return Ok(()),
                 _ = hangup.recv() => self.reload(),
                 report = self.reports.recv() => self.hear(report)?,
-                _ = pulse.tick() => self.beat(),
+                _ = pulse.tick() => self.beat()?,
                 _ = feeding.tick() => self.feed(watchdog.as_mut()),
                 served = &mut served => return served.map_err(Error::Http),
             }
@@ -390,7 +390,8 @@ impl Daemon {
     }
 
     /// What is due now and then.
-    fn beat(&mut self) {
+    fn beat(&mut self) -> Result<(), Error> {
+        self.miss_nobody()?;
         self.look_for_interfaces();
         self.look_at_ourselves();
         if self.counted.elapsed() >= STATS {
@@ -401,6 +402,16 @@ impl Daemon {
             self.status = status;
             self.tell(|notifier, status| notifier.status(status));
         }
+        Ok(())
+    }
+
+    /// A thread that ended without a word has a fault: better to begin anew than to be blind.
+    fn miss_nobody(&self) -> Result<(), Error> {
+        let threads = self.threads.iter().filter_map(|thread| thread.handle.as_ref());
+        let ended = threads.chain([&self.collector]).find(|handle| handle.is_finished());
+        let Some(ended) = ended else { return Ok(()) };
+        let name = ended.thread().name().unwrap_or_default();
+        Err(Error::Capture(format!("thread {name} ended unexpectedly")))
     }
 
     fn feed(&self, watchdog: Option<&mut Watchdog>) {

@@ -24,6 +24,9 @@ use crate::time::Timestamp;
 /// How often the counters are shown to others.
 const PUBLISH: Duration = Duration::from_millis(200);
 
+/// How often flows are looked at for what only all of them tell.
+const SURVEY: Duration = Duration::from_secs(10);
+
 /// A clock that goes back further than this was set.
 const SET_BACK: Duration = Duration::from_secs(1);
 
@@ -125,6 +128,8 @@ pub(super) struct Watch {
 struct State {
     watermark: Timestamp,
     published: Instant,
+    surveyed: Instant,
+    one_sided: u64,
     /// By place.
     last_packets: Vec<Timestamp>,
     duplicates: Vec<u64>,
@@ -148,6 +153,8 @@ impl Watch {
         let mut state = State {
             watermark: Timestamp::ZERO,
             published: Instant::now(),
+            surveyed: Instant::now(),
+            one_sided: 0,
             last_packets: vec![Timestamp::ZERO; places],
             duplicates: vec![0; places],
             reopened: vec![0; places],
@@ -272,6 +279,10 @@ impl Watch {
 
     fn publish(&mut self, state: &mut State) {
         state.published = Instant::now();
+        if state.surveyed.elapsed() >= SURVEY {
+            state.surveyed = state.published;
+            state.one_sided = self.engine.one_sided(GLANCE);
+        }
         let link = |place: usize| Link {
             interface: self.live.interface(place).unwrap_or_default().to_owned(),
             state: self.live.state(place),
@@ -291,7 +302,7 @@ impl Watch {
             links,
             lost: self.sink.lost,
             busy: processor_time(),
-            one_sided: self.engine.one_sided(GLANCE),
+            one_sided: state.one_sided,
         });
     }
 }
