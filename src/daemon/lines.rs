@@ -135,3 +135,51 @@ impl Sink for LineSink {
         self.inventory.add(server, protocol, name, fact);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Anomaly, Context};
+
+    fn context(time: u64) -> Context<'static> {
+        let timestamp = Timestamp::from_nanos(time);
+        Context { timestamp, number: 0, interface: None, vlan: &[], flow: None }
+    }
+
+    fn tell(sink: &mut LineSink, time: u64) {
+        let record = Anomaly::in_packet("ip_header");
+        sink.event(&Event { context: &context(time), record: &record }, Hits::default());
+    }
+
+    fn times(batch: &Batch) -> Vec<u64> {
+        batch.lines.iter().map(|line| line.time.as_nanos()).collect()
+    }
+
+    #[test]
+    fn lines_never_go_back_in_time_but_with_the_clock() {
+        let mut sink = LineSink::new(Types::default(), &[], None);
+        [5, 3, 7].into_iter().for_each(|time| tell(&mut sink, time));
+        let batch = sink.batch(Timestamp::from_nanos(7));
+        assert_eq!(times(&batch), [5, 5, 7]);
+        assert_eq!(batch.lines.last().map(|line| line.end), Some(batch.octets.len()));
+        sink.taken();
+        assert!(sink.is_empty());
+        sink.set_back(Timestamp::from_nanos(2));
+        tell(&mut sink, 3);
+        let batch = sink.batch(Timestamp::from_nanos(3));
+        assert!(batch.set_back);
+        assert_eq!(times(&batch), [3]);
+    }
+
+    #[test]
+    fn what_nobody_takes_is_let_go_and_counted() {
+        let mut sink = LineSink::new(Types::default(), &[], None);
+        while sink.lost == Lost::default() {
+            assert!(sink.lines.len() < MOST_WAITING / 50, "nothing is let go");
+            tell(&mut sink, 1);
+        }
+        let kept = sink.lines.len();
+        tell(&mut sink, 1);
+        assert_eq!((sink.lost.records, sink.lost.alerts, sink.lines.len()), (2, 0, kept));
+    }
+}

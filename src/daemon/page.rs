@@ -224,3 +224,81 @@ fn of_process(started: f64, rows: &mut Rows) {
         add(rows, "process_resident_memory_bytes", None, resident * page_size() as f64);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::capture::live::Statistics;
+    use crate::rule::{Placeholders, RuleSet};
+    use crate::time::Timestamp;
+
+    fn rules() -> Arc<RuleSet> {
+        let services: Vec<_> = crate::protocol::services().collect();
+        let set = RuleSet::load(&RuleSet::builtin_sources(), &services, &Placeholders::new());
+        Arc::new(set.unwrap())
+    }
+
+    /// Two threads that capture from one interface.
+    fn snapshots() -> Vec<Snapshot> {
+        let rules = rules();
+        let link = Link {
+            interface: "eth1".to_owned(),
+            statistics: Statistics { packets: 5, dropped: 1, ..Statistics::default() },
+            state: Some(LinkState::Up),
+            duplicates: 2,
+            reopened: 3,
+            last_packet: Timestamp::from_nanos(1_500_000_000),
+        };
+        let stats = Stats { packets: 4, alerts: vec![1; rules.rules.len()], ..Stats::default() };
+        let former = HashMap::from([(rules.rules[0].id, 10)]);
+        let one = Snapshot { stats, rules, former, links: vec![link], ..Snapshot::default() };
+        vec![one.clone(), one]
+    }
+
+    fn page() -> String {
+        let latency = latency();
+        latency.observe(0.002);
+        render(&Facts {
+            config: &Config::default(),
+            snapshots: snapshots(),
+            outputs: vec![("eve".to_owned(), 16, DeliveryCounters::default())],
+            latency: &latency,
+            reloads: Reloads { hash: "0011223344556677".to_owned(), ..Reloads::default() },
+            started: 1.0,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn every_metric_has_a_sample_and_none_is_there_twice() {
+        let page = page();
+        for Metric { name, .. } in METRICS {
+            let head = format!("# TYPE {name} ");
+            assert_eq!(page.matches(&head).count(), 1, "{name}");
+            let is_sample = |line: &str| line.starts_with(name);
+            assert!(page.lines().any(is_sample), "{name} has no sample");
+        }
+    }
+
+    #[test]
+    fn threads_and_earlier_rules_add_up() {
+        let page = page();
+        let first = rules().rules[0].id;
+        for line in [
+            "gridtap_packets_total 8".to_owned(),
+            "gridtap_capture_packets_total{interface=\"eth1\"} 10".to_owned(),
+            "gridtap_capture_reopened_total{interface=\"eth1\"} 3".to_owned(),
+            "gridtap_capture_interface_up{interface=\"eth1\"} 1".to_owned(),
+            "gridtap_alert_latency_seconds_count 1".to_owned(),
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+        }
+        let alerts = "gridtap_alerts_total{level=";
+        let of_first = page
+            .lines()
+            .find(|line| line.starts_with(alerts) && line.contains(&first.to_string()));
+        assert!(of_first.is_some_and(|line| line.ends_with(" 22")), "{of_first:?}");
+    }
+}
