@@ -51,7 +51,7 @@ fn manual_pages_are_accepted() {
     let folder = generated();
     let pages = common::files(&folder.path().join("man"));
     let names: BTreeSet<_> = pages.iter().map(|page| page.file_name().unwrap()).collect();
-    for page in ["gridtap.1", "gridtap-replay.1", "gridtap-rules-fields.1", "gridtap.yaml.5"] {
+    for page in ["gridtap.1", "gridtap-run.1", "gridtap-rules-fields.1", "gridtap.yaml.5"] {
         assert!(names.contains(OsStr::new(page)), "{page} is not in {names:?}");
     }
     for page in &pages {
