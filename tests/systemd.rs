@@ -103,7 +103,7 @@ fn the_user_is_made_and_owns_its_folders() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("etc")).unwrap();
     let below = format!("--root={}", root.path().display());
-    let sysusers = shipped("gridtap.sysusers.conf");
+    let sysusers = shipped("gridtap.sysusers");
     let Some(made) = run("systemd-sysusers", &[&below, sysusers.to_str().unwrap()]) else { return };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let users = fs::read_to_string(root.path().join("etc/passwd")).unwrap();
@@ -113,7 +113,7 @@ fn the_user_is_made_and_owns_its_folders() {
         println!("skipped: only root makes folders for others");
         return;
     }
-    let tmpfiles = shipped("gridtap.tmpfiles.conf");
+    let tmpfiles = shipped("gridtap.tmpfile");
     let arguments = ["--create", &below, tmpfiles.to_str().unwrap()];
     let Some(made) = run("systemd-tmpfiles", &arguments) else { return };
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -31,6 +31,24 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every exit code, with what help and manual say of it.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Done, "done"),
+        (Self::Usage, "wrong usage"),
+        (Self::BadData, "damaged capture, or a rule that fails its examples"),
+        (Self::NoInput, "no input"),
+        (Self::CannotCreate, "output cannot be created"),
+        (Self::OutputError, "output cannot be written"),
+        (Self::NoPermission, "not permitted"),
+        (Self::Configuration, "a mistake in the configuration or in rules"),
+    ];
+
+    /// All of them in a sentence.
+    pub(super) fn all_told() -> String {
+        let told = Self::ALL.map(|(exit, meaning)| format!("{} {meaning}", exit as u8));
+        format!("Exit codes: {}.", told.join("; "))
+    }
+
     /// The exit code where a capture could not be begun.
     pub(super) fn without(capture: &OpenError) -> Self {
         match &capture.reason {

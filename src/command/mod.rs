@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 pub use exit::{Exit, Failure};
 
 /// What a command was asked.
@@ -27,18 +27,13 @@ pub use exit::{Exit, Failure};
     name = "gridtap",
     version,
     about = "Watches IEC 60870-5-104 and MQTT between a power grid and a telecom carrier",
-    after_help = EXIT_CODES,
+    after_help = Exit::all_told(),
     max_term_width = 100
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 done; 64 wrong usage; 65 damaged capture, or a rule that fails its examples; 66 no \
-input; 73 output cannot be created; 74 output cannot be written; 77 not permitted; 78 a mistake \
-in the configuration or in rules.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -70,6 +65,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Exit::Usage.into()
         }
     }
+}
+
+/// The command line as it is defined: the manual and the completions are made of it.
+pub fn definition() -> clap::Command {
+    Cli::command()
 }
 
 /// Sees to it that nothing is left in a buffer whose fate nobody learns.

@@ -1,7 +1,11 @@
-//! The reference and the commented example, made of the tables of keys: what they say is what the
-//! reader does.
+//! The reference, the manual page and the commented example, made of the tables of keys: what they
+//! say is what the reader does.
+
+mod manual;
 
 use std::fmt::Write as _;
+
+pub use manual::manual;
 
 use super::Config;
 use super::setting::{Key, Keys, Kind, Setting};
@@ -9,33 +13,31 @@ use super::setting::{Key, Keys, Kind, Setting};
 /// How wide comments of the example are, in characters.
 const WIDTH: usize = 96;
 
-const REFERENCE_HEAD: &str = "\
-# Configuration
-
-Made from the tables in `src/config/keys.rs`; do not edit. `GRIDTAP_BLESS=1 cargo test --lib config` makes it anew.
-
+/// How the file is read. Here and below: Markdown, with code alone.
+const STRICTNESS: &str = "\
 The configuration is one YAML document, `gridtap.yaml`. It is read strictly: an unknown key, a value of another kind, a
 number without its unit is a mistake, and nothing starts with a mistake. `gridtap check --config FILE` shows all of them
-at once, with those in the rules, each with its line. A commented example with every default is
-[systemd/gridtap.yaml](../systemd/gridtap.yaml).
+at once, with those in the rules, each with its line.";
 
+/// How values are written.
+const VALUES: &str = "\
 Durations and sizes have a unit: `10ms`, `1h30m` (`us`, `ms`, `s`, `m`, `h`, `d`); `256MiB` (`B`, `KiB`, `MiB`, `GiB`,
 `TiB`, and by powers of a thousand `kB`, `MB`, `GB`, `TB`). What can be turned off is turned off with `off`. A path that is
-not absolute begins at the folder of the file that it stands in.
+not absolute begins at the folder of the file that it stands in.";
 
-## Environment and command line
-
-What comes later wins, key by key:
-
-1. the defaults;
-2. the file: `--config FILE`, or the variable `GRIDTAP_CONFIG`;
-3. the environment: `GRIDTAP_` and the key in capitals with `_` between its parts: `GRIDTAP_LIMITS_FLOWS=50000`,
+/// Where values come from.
+const SOURCES: [&str; 4] = [
+    "the defaults;",
+    "the file: `--config FILE`, or the variable `GRIDTAP_CONFIG`;",
+    "the environment: `GRIDTAP_` and the key in capitals with `_` between its parts: `GRIDTAP_LIMITS_FLOWS=50000`,
    `GRIDTAP_HTTP_LISTEN='[::1]:9104'`, `GRIDTAP_INTERFACES='[{interface: eth0}]'`. An empty variable counts as not set;
-   one that sets no key is warned of;
-4. the command line: `--set limits.flows=50000`; members of a list by their number, from 0: `--set outputs.0.queue=64MiB`.
+   one that sets no key is warned of;",
+    "the command line: `--set limits.flows=50000`; members of a list by their number, from 0: `--set outputs.0.queue=64MiB`.",
+];
 
-Lists and maps are written as in YAML. A key of `evidence` or `http` that is set so turns the section on.
-";
+/// How the environment and the command line write them.
+const SHORT_FORMS: &str = "\
+Lists and maps are written as in YAML. A key of `evidence` or `http` that is set so turns the section on.";
 
 const EXAMPLE_HEAD: &str = "\
 # gridtap.yaml: how gridtap listens, what it looks for, and whom it tells.
@@ -45,18 +47,40 @@ const EXAMPLE_HEAD: &str = "\
 # docs/configuration.md.
 ";
 
+/// The whole configuration, as if it were the value of a key.
+const WHOLE: Key = Key {
+    identifier: "",
+    meaning: "",
+    default: None,
+    range: None,
+    shown: None,
+    kind: <Config as Setting>::KIND,
+};
+
 /// `docs/configuration.md`.
 pub fn reference() -> String {
-    let mut page = REFERENCE_HEAD.to_owned();
-    let whole = Key {
-        identifier: "",
-        meaning: "",
-        default: None,
-        range: None,
-        shown: None,
-        kind: <Config as Setting>::KIND,
-    };
-    section(&mut page, "", &whole);
+    let mut page = format!(
+        "\
+# Configuration
+
+Made from the tables in `src/config/keys.rs`; do not edit. `GRIDTAP_BLESS=1 cargo test --lib config` makes it anew.
+
+{STRICTNESS} A commented example with every default is
+[systemd/gridtap.yaml](../systemd/gridtap.yaml).
+
+{VALUES}
+
+## Environment and command line
+
+What comes later wins, key by key:
+
+"
+    );
+    for (number, source) in (1..).zip(SOURCES) {
+        let _ = writeln!(page, "{number}. {source}");
+    }
+    let _ = write!(page, "\n{SHORT_FORMS}\n");
+    section(&mut page, "", &WHOLE);
     page
 }
 
@@ -79,10 +103,15 @@ fn section(page: &mut String, path: &str, key: &Key) {
         let _ = writeln!(page, "| `{name}` | {value} | {default} | {} |", joined(key.meaning));
     }
     for key in key.kind.keys.iter().filter(|key| !key.kind.keys.is_empty()) {
-        let separator = if path.is_empty() { "" } else { "." };
-        let member = if key.kind.list { "[]" } else { "" };
-        section(page, &format!("{path}{separator}{}{member}", key.name()), key);
+        section(page, &below(path, key), key);
     }
+}
+
+/// The path of a section in the section `path`.
+fn below(path: &str, key: &Key) -> String {
+    let separator = if path.is_empty() { "" } else { "." };
+    let member = if key.kind.list { "[]" } else { "" };
+    format!("{path}{separator}{}{member}", key.name())
 }
 
 fn value(key: &Key) -> String {

@@ -81,8 +81,7 @@ use predicate::{Expression, Predicates};
 use sigma::{Document, Spanned};
 
 /// How bad it is when a rule fires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// Worth keeping, nobody needs to look.
     Informational,

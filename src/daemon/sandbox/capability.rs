@@ -1,41 +1,47 @@
 //! Capabilities (capabilities(7)): all dropped but the one that opens packet sockets.
 
-use std::io;
-
-use caps::errors::CapsError;
-use caps::{CapSet, Capability, CapsHashSet};
+use rustix::io::{self, Errno};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
+    clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
+    set_keep_capabilities,
+};
 
 use super::{SandboxError, step};
 
 /// What changing the user takes.
-const TO_CHANGE_USER: [Capability; 2] = [Capability::CAP_SETUID, Capability::CAP_SETGID];
+const TO_CHANGE_USER: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID);
+
+const NONE: CapabilitySet = CapabilitySet::empty();
 
 /// Drops all but `CAP_NET_RAW` and, for the moment, what changing the user takes. Afterwards no
 /// program that we could start would get any.
 pub(super) fn drop_unneeded(changes_user: bool) -> Result<(), SandboxError> {
-    let mut wanted = CapsHashSet::from([Capability::CAP_NET_RAW]);
+    let mut wanted = CapabilitySet::NET_RAW;
     if changes_user {
-        wanted.extend(TO_CHANGE_USER);
+        wanted |= TO_CHANGE_USER;
     }
-    drop_bounding().map_err(failed("dropping capabilities from the bounding set"))?;
-    let permitted = read(CapSet::Permitted)?;
-    let kept = permitted.intersection(&wanted).copied().collect();
-    caps::clear(None, CapSet::Ambient).map_err(failed("dropping ambient capabilities"))?;
-    set(CapSet::Effective, &kept)?;
-    set(CapSet::Permitted, &kept)?;
-    set(CapSet::Inheritable, &CapsHashSet::new())?;
+    let CapabilitySets { effective, permitted, .. } = read()?;
+    // Only root may; for everybody else no_new_privs does the same.
+    if effective.contains(CapabilitySet::SETPCAP) {
+        drop_bounding().map_err(step("dropping capabilities from the bounding set"))?;
+    }
+    clear_ambient_capability_set().map_err(step("dropping ambient capabilities"))?;
+    let kept = permitted & wanted;
+    set(CapabilitySets { effective: kept, permitted: kept, inheritable: NONE })?;
     // The user change would take the permitted ones too.
-    caps::securebits::set_keepcaps(true).map_err(failed("keeping capabilities"))
+    set_keep_capabilities(true).map_err(step("keeping capabilities"))
 }
 
-/// Only root may; for everybody else no_new_privs does the same.
-fn drop_bounding() -> Result<(), CapsError> {
-    if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
-        return Ok(());
-    }
-    for capability in caps::runtime::thread_all_supported() {
-        if caps::has_cap(None, CapSet::Bounding, capability)? {
-            caps::drop(None, CapSet::Bounding, capability)?;
+/// All that the kernel knows, which may be more than there are names for here.
+fn drop_bounding() -> io::Result<()> {
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) => remove_capability_from_bounding_set(capability)?,
+            Ok(false) => {}
+            Err(Errno::INVAL) => break,
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -43,20 +49,16 @@ fn drop_bounding() -> Result<(), CapsError> {
 
 /// Leaves `CAP_NET_RAW` permitted where it was, and nothing in force. Says whether it is there.
 pub(super) fn keep_net_raw_at_hand() -> Result<bool, SandboxError> {
-    let net_raw = CapsHashSet::from([Capability::CAP_NET_RAW]);
-    let kept: CapsHashSet = read(CapSet::Permitted)?.intersection(&net_raw).copied().collect();
-    set(CapSet::Effective, &CapsHashSet::new())?;
-    set(CapSet::Permitted, &kept)?;
-    caps::securebits::set_keepcaps(false).map_err(failed("keeping capabilities"))?;
+    let sets = read()?;
+    let kept = sets.permitted & CapabilitySet::NET_RAW;
+    set(CapabilitySets { effective: NONE, permitted: kept, ..sets })?;
+    set_keep_capabilities(false).map_err(step("keeping capabilities"))?;
     Ok(!kept.is_empty())
 }
 
 /// Drops all that this thread has.
 pub(super) fn drop_all() -> Result<(), SandboxError> {
-    let none = CapsHashSet::new();
-    set(CapSet::Effective, &none)?;
-    set(CapSet::Permitted, &none)?;
-    set(CapSet::Inheritable, &none)
+    set(CapabilitySets { effective: NONE, permitted: NONE, inheritable: NONE })
 }
 
 /// Does `work` with `CAP_NET_RAW` in force, to open an interface again: in the main thread only.
@@ -74,8 +76,7 @@ struct Raised;
 
 impl Raised {
     fn new() -> Result<Self, SandboxError> {
-        caps::raise(None, CapSet::Effective, Capability::CAP_NET_RAW)
-            .map_err(failed("raising CAP_NET_RAW"))?;
+        in_force(CapabilitySet::NET_RAW).map_err(step("raising CAP_NET_RAW"))?;
         Ok(Self)
     }
 }
@@ -83,18 +84,18 @@ impl Raised {
 impl Drop for Raised {
     fn drop(&mut self) {
         // To give a capability up is always allowed.
-        let _ = caps::clear(None, CapSet::Effective);
+        let _ = in_force(NONE);
     }
 }
 
-fn read(set: CapSet) -> Result<CapsHashSet, SandboxError> {
-    caps::read(None, set).map_err(failed("reading capabilities"))
+fn in_force(effective: CapabilitySet) -> io::Result<()> {
+    set_capabilities(None, CapabilitySets { effective, ..capabilities(None)? })
 }
 
-fn set(set: CapSet, to: &CapsHashSet) -> Result<(), SandboxError> {
-    caps::set(None, set, to).map_err(failed("dropping capabilities"))
+fn read() -> Result<CapabilitySets, SandboxError> {
+    capabilities(None).map_err(step("reading capabilities"))
 }
 
-fn failed(what: &'static str) -> impl FnOnce(CapsError) -> SandboxError {
-    move |error| step(what)(io::Error::other(error.to_string()))
+fn set(sets: CapabilitySets) -> Result<(), SandboxError> {
+    set_capabilities(None, sets).map_err(step("dropping capabilities"))
 }
