@@ -182,7 +182,7 @@ fn wrong_usage_is_64() {
         assert!(!message.is_empty());
     }
     let (_, message) = failure_of(&["replay", DEMO, "--eve", "-", "--types", "alerts"]);
-    assert!(message.contains("there are alert, flow, anomaly, iec104"), "{message}");
+    assert!(message.contains("there are alert, flow, anomaly, sensor, iec104"), "{message}");
 }
 
 #[test]

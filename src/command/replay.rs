@@ -34,7 +34,7 @@ pub(super) struct Arguments {
     /// Write records as EVE JSON lines; - is standard output
     #[arg(long, value_name = "FILE")]
     eve: Option<PathBuf>,
-    /// Which records: alert, anomaly, flow, stats, iec104, iec104_object, mqtt; with commas
+    /// Which records: alert, anomaly, flow, sensor, stats, iec104, iec104_object, mqtt; with commas
     /// between them [default: all but iec104_object]
     #[arg(long, value_name = "TYPES", requires = "eve")]
     types: Option<Types>,

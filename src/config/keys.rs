@@ -265,7 +265,7 @@ section! {
         /// Of `file`: when a new one is begun. `off` leaves it to logrotate and SIGHUP.
         rotation: Option<Rotation> = "off";
         /// Which records.
-        types: Types = "[alert, anomaly, flow, stats, iec104, mqtt]";
+        types: Types = "[alert, anomaly, flow, sensor, stats, iec104, mqtt]";
         /// The most that waits in memory. Beyond it, records that are no alerts are dropped and
         /// counted; alerts go to the spool.
         queue: Octets = "16MiB", from "64KiB" to "4GiB";

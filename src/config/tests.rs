@@ -87,7 +87,7 @@ log_level: debug
     let [file, syslog] = config.outputs.as_slice() else { panic!("{config:?}") };
     assert_eq!(
         (file.name.as_str(), file.types.clone()),
-        ("file", "alert, anomaly, flow, stats, iec104, mqtt".parse().unwrap())
+        ("file", "alert, anomaly, flow, sensor, stats, iec104, mqtt".parse().unwrap())
     );
     let rotation = Rotation {
         size: Some(Octets(100_000_000)),

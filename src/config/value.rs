@@ -316,7 +316,7 @@ impl Setting for Listen {
 
 impl Setting for Types {
     const KIND: Kind = Kind {
-        words: &["alert", "anomaly", "flow", "stats", "iec104", "iec104_object", "mqtt"],
+        words: &["alert", "anomaly", "flow", "sensor", "stats", "iec104", "iec104_object", "mqtt"],
         list: true,
         ..Kind::value("a record type")
     };

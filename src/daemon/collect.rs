@@ -132,7 +132,9 @@ impl Collector {
     pub(super) fn run(mut self, batches: &Receiver<(usize, Batch)>) {
         while let Ok((thread, batch)) = batches.recv() {
             self.take(thread, batch);
-            batches.try_iter().for_each(|(thread, batch)| self.take(thread, batch));
+            for (thread, batch) in batches.try_iter() {
+                self.take(thread, batch);
+            }
             self.merge();
             self.offer();
         }

@@ -296,9 +296,8 @@ mod tests {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }
         let alerts = "gridtap_alerts_total{level=";
-        let of_first = page
-            .lines()
-            .find(|line| line.starts_with(alerts) && line.contains(&first.to_string()));
+        let of_first =
+            page.lines().find(|line| line.starts_with(alerts) && line.contains(&first.to_string()));
         assert!(of_first.is_some_and(|line| line.ends_with(" 22")), "{of_first:?}");
     }
 }

@@ -124,12 +124,11 @@ impl Formatter {
         for rule in fired.into_iter().take_while(|_| self.alerts) {
             let Some(rule) = self.rules.get(rule.index) else { continue };
             let of = &self.alert_type;
-            match &line {
-                Some(line) => line.repeat(event, of, rule, lines),
-                None => {
-                    let layout = &shape.layout;
-                    line = Some(Line::write(event, of, Some(rule), layout, envelope, lines));
-                }
+            if let Some(line) = &line {
+                line.repeat(event, of, rule, lines);
+            } else {
+                let layout = &shape.layout;
+                line = Some(Line::write(event, of, Some(rule), layout, envelope, lines));
             }
             made(LineKind::Alert(rule.level), lines.len());
         }

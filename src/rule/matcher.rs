@@ -121,7 +121,9 @@ impl Service {
             let bit = 1 << fields.min(FieldSet::BITS - 1);
             fields += 1;
             confirming.add(field, index, bit);
-            questions.iter().for_each(|question| field_bits[question.id as usize] = bit);
+            for question in &questions {
+                field_bits[question.id as usize] = bit;
+            }
         }
         let mut asked = vec![0; rules.len()];
         for (asked, (_, condition)) in asked.iter_mut().zip(&mut rules) {
@@ -148,16 +150,17 @@ impl Service {
         let State { truth, scratch, memory } = state;
         truth.begin();
         let profile = self.profile(event);
-        match memory.recall(&profile) {
-            Some(words) => truth.load(words),
-            None => {
-                truth.apply(&self.classes, self.always);
-                profile.iter().for_each(|class| truth.apply(&self.classes, *class));
-                if self.triggering.is_empty() {
-                    truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
-                }
-                memory.keep(&profile, truth);
+        if let Some(words) = memory.recall(&profile) {
+            truth.load(words);
+        } else {
+            truth.apply(&self.classes, self.always);
+            for class in &profile {
+                truth.apply(&self.classes, *class);
             }
+            if self.triggering.is_empty() {
+                truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
+            }
+            memory.keep(&profile, truth);
         }
         if !self.triggering.is_empty() {
             self.triggering.look_up(FieldSet::MAX, event, &self.classes, truth, scratch);
@@ -344,7 +347,7 @@ impl Matcher {
     pub fn matches(&mut self, service: ServiceId, event: &Event<'_>) -> Hits<'_> {
         let (service, state) = (&self.set.services[service.0], &mut self.states[service.0]);
         service.matches(event, state);
-        Hits { set: &self.set.rules, of_service: &service.rules, hits: state.truth.hits() }
+        Hits { set: &self.set.rules, of_service: &service.rules, found: state.truth.hits() }
     }
 }
 
@@ -358,14 +361,14 @@ pub struct Hits<'m> {
     set: &'m [Rule],
     /// [`Service::rules`].
     of_service: &'m [usize],
-    hits: &'m [u32],
+    found: &'m [u32],
 }
 
 impl Hits<'_> {
     /// Whether no rule holds.
     #[inline]
     pub const fn is_empty(&self) -> bool {
-        self.hits.is_empty()
+        self.found.is_empty()
     }
 }
 
@@ -388,8 +391,8 @@ impl<'m> Iterator for HitsIter<'m> {
 
     #[inline]
     fn next(&mut self) -> Option<&'m Rule> {
-        let (hit, rest) = self.0.hits.split_first()?;
-        self.0.hits = rest;
+        let (hit, rest) = self.0.found.split_first()?;
+        self.0.found = rest;
         self.0.set.get(*self.0.of_service.get(*hit as usize)?)
     }
 }

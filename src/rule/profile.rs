@@ -18,7 +18,7 @@ pub(super) const NONE: Profile = [ClassId::NONE; FIELDS];
 /// What follows from the profiles that came last, where it is not too much. Whoever sends many
 /// different ones makes each event cost what it would without this.
 #[derive(Debug, Clone)]
-pub(super) struct Memory(Box<[Remembered; SLOTS]>);
+pub(super) struct Memory(Box<[Remembered]>);
 
 const SLOTS: usize = 256;
 
@@ -41,7 +41,7 @@ impl Remembered {
 
 impl Memory {
     pub(super) fn new() -> Self {
-        Self(Box::new([Remembered::NOTHING; SLOTS]))
+        Self(vec![Remembered::NOTHING; SLOTS].into())
     }
 
     #[inline]

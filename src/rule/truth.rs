@@ -178,7 +178,9 @@ impl Truth {
     /// Nothing holds yet: now this does.
     #[inline]
     pub(super) fn load(&mut self, words: &[Word]) {
-        words.iter().for_each(|word| self.set(*word));
+        for word in words {
+            self.set(*word);
+        }
     }
 
     /// The rules that may hold, not in order.
