@@ -150,9 +150,10 @@ fn of_daemon(error: &daemon::Error) -> Exit {
         Error::NoInterface | Error::Filter { .. } | Error::Token(_) | Error::Identity(_) => {
             Exit::Configuration
         }
-        Error::Output { error, .. } | Error::Http(error) | Error::System(error) => {
-            or_permission(error, Exit::CannotCreate)
-        }
+        Error::Output { error, .. }
+        | Error::Listen { error, .. }
+        | Error::Http(error)
+        | Error::System(error) => or_permission(error, Exit::CannotCreate),
         Error::Instance(_) | Error::Capture(_) => Exit::CannotCreate,
         Error::Sandbox(_) => Exit::NoPermission,
     }

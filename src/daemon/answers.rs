@@ -21,8 +21,10 @@ use crate::protocol::{self, Protocol};
 /// What all threads show, and how to ask for more.
 pub(super) struct Shared {
     pub(super) config: Config,
-    /// By thread.
-    pub(super) threads: Vec<(Arc<Published>, Sender<Request>)>,
+    /// The names of those that are watched.
+    pub(super) interfaces: Vec<String>,
+    /// By number.
+    pub(super) threads: Vec<CaptureThread>,
     /// With the limit of each one's queue.
     pub(super) outputs: Vec<(Arc<Delivery>, u64)>,
     pub(super) recent: Arc<Recent>,
@@ -31,28 +33,52 @@ pub(super) struct Shared {
     pub(super) started: f64,
 }
 
+/// A capture thread, as others see it.
+pub(super) struct CaptureThread {
+    pub(super) published: Arc<Published>,
+    requests: Sender<Request>,
+}
+
+impl CaptureThread {
+    pub(super) fn new(published: Arc<Published>, requests: Sender<Request>) -> Self {
+        Self { published, requests }
+    }
+
+    /// Asks it for something; whether it will still hear of it.
+    pub(super) fn ask(&self, request: Request) -> bool {
+        self.requests.send(request).is_ok()
+    }
+}
+
 impl Shared {
     pub(super) fn snapshots(&self) -> Vec<Snapshot> {
-        self.threads.iter().map(|(published, _)| published.snapshot()).collect()
+        self.threads.iter().map(|thread| thread.published.snapshot()).collect()
+    }
+
+    /// Asks the thread that does what one has to do for all.
+    pub(super) fn ask_first(&self, request: Request) {
+        if let Some(thread) = self.threads.first() {
+            thread.ask(request);
+        }
     }
 
     /// Why this sensor does not see all that it should, if so.
     pub(super) fn blindness(&self) -> Option<String> {
-        let links = page::links(&self.snapshots());
-        if links.is_empty() {
-            return Some("capture has not begun".to_owned());
-        }
-        links.iter().find_map(|link| match link.state {
-            Some(LinkState::Up) => None,
-            Some(LinkState::Down) => Some(format!("interface {} is down", link.interface)),
-            Some(LinkState::Gone) | None => Some(format!("interface {} is gone", link.interface)),
-        })
+        let links = page::links(&self.interfaces, &self.snapshots());
+        let blind = links.iter().filter_map(|link| match link.state {
+            LinkState::Up => None,
+            LinkState::Down => Some(format!("interface {} is down", link.interface)),
+            LinkState::Gone => Some(format!("interface {} is gone", link.interface)),
+        });
+        let blind: Vec<_> = blind.collect();
+        (!blind.is_empty()).then(|| blind.join("; "))
     }
 
     fn metrics(&self) -> Result<Vec<u8>, Unavailable> {
         let outputs = self.outputs.iter();
         let facts = Facts {
             config: &self.config,
+            interfaces: &self.interfaces,
             snapshots: self.snapshots(),
             outputs: outputs
                 .map(|(output, limit)| (output.name().to_owned(), *limit, output.counters()))
@@ -96,9 +122,9 @@ impl Shared {
     /// Asks every thread; an answer that does not come is left out.
     fn ask<T>(&self, request: impl Fn(oneshot::Sender<T>) -> Request) -> Vec<oneshot::Receiver<T>> {
         let mut answers = Vec::with_capacity(self.threads.len());
-        for (_, requests) in &self.threads {
+        for thread in &self.threads {
             let (reply, answer) = oneshot::channel();
-            if requests.send(request(reply)).is_ok() {
+            if thread.ask(request(reply)) {
                 answers.push(answer);
             }
         }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus::Histogram;
 
@@ -18,6 +18,9 @@ use crate::time::Timestamp;
 
 /// Octets of a chunk: enough for one write, and not so many that the first line waits.
 const CHUNK: usize = 256 << 10;
+
+/// How long an output that takes nothing is waited for at the end.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The newest alerts that are kept for the API, and how many octets of them.
 const RECENT: usize = 1000;
@@ -56,8 +59,26 @@ impl Recent {
 /// Outputs that want the same lines.
 struct Route {
     types: Types,
-    deliveries: Vec<Arc<Delivery>>,
+    outputs: Vec<Output>,
     chunk: Chunk,
+    /// At the end: until when outputs are waited for.
+    until: Option<Instant>,
+}
+
+struct Output {
+    delivery: Arc<Delivery>,
+    /// It was waited for in vain.
+    stuck: bool,
+}
+
+impl Output {
+    fn offer(&mut self, chunk: &Arc<Chunk>, until: Option<Instant>) {
+        if let Some(until) = until.filter(|_| !self.stuck) {
+            self.stuck = !self.delivery.wait_for_room(chunk.len(), PATIENCE, until);
+        }
+        // One that is stuck may have a spool.
+        self.delivery.offer(chunk);
+    }
 }
 
 /// What one capture thread brought and others hold back.
@@ -113,15 +134,12 @@ impl Collector {
     ) -> Self {
         let mut routes: Vec<Route> = Vec::new();
         for (types, delivery) in outputs {
-            match routes.iter_mut().find(|route| route.types == types) {
-                Some(route) => route.deliveries.push(delivery),
-                None => {
-                    routes.push(Route {
-                        types,
-                        deliveries: vec![delivery],
-                        chunk: Chunk::default(),
-                    });
-                }
+            let output = Output { delivery, stuck: false };
+            if let Some(route) = routes.iter_mut().find(|route| route.types == types) {
+                route.outputs.push(output);
+            } else {
+                let chunk = Chunk::default();
+                routes.push(Route { types, outputs: vec![output], chunk, until: None });
             }
         }
         let threads = (0..threads).map(|_| Waiting::default()).collect();
@@ -146,6 +164,9 @@ impl Collector {
             // What came before is older, whatever its time says.
             self.flush();
             self.threads.iter_mut().for_each(|waiting| waiting.watermark = Timestamp::ZERO);
+        }
+        if batch.until.is_some() {
+            self.routes.iter_mut().for_each(|route| route.until = batch.until);
         }
         let Some(waiting) = self.threads.get_mut(thread) else { return };
         waiting.watermark = batch.watermark;
@@ -213,7 +234,7 @@ impl Route {
             return;
         }
         let chunk = Arc::new(std::mem::take(&mut self.chunk));
-        self.deliveries.iter().for_each(|delivery| delivery.offer(&chunk));
+        self.outputs.iter_mut().for_each(|output| output.offer(&chunk, self.until));
     }
 }
 
@@ -252,7 +273,6 @@ mod tests {
             name: "kept".to_owned(),
             limits: Limits::default(),
             listener: Arc::new(|_| {}),
-            first: || {},
         };
         Arc::new(Delivery::start(options, Box::new(target.clone()), None).unwrap())
     }
@@ -286,10 +306,12 @@ mod tests {
         let latency = super::super::page::latency();
         let collector = Collector::new(outputs, threads, Arc::clone(&recent), latency);
         let (sender, receiver) = sync_channel(batches.len());
-        batches.into_iter().for_each(|batch| sender.send(batch).unwrap());
+        for batch in batches {
+            sender.send(batch).unwrap();
+        }
         drop(sender);
         collector.run(&receiver);
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(10);
         assert!(Arc::into_inner(delivery).unwrap().finish(deadline).in_time);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         (text.replace('\n', " "), recent.newest(10).len())

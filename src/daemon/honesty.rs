@@ -5,8 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::page;
-use super::watch::{Link, Snapshot};
+use super::lines::Lost;
+use super::watch::Link;
 use crate::capture::live::LinkState;
 use crate::event::{SensorRecord, Sight};
 use crate::time::Timestamp;
@@ -90,7 +90,7 @@ impl fmt::Display for Change {
         }
         let count = self.record.count.unwrap_or_default();
         match self.record.event {
-            Sight::InterfaceUp => write!(f, "is captured from again"),
+            Sight::InterfaceUp => write!(f, "is captured from"),
             Sight::InterfaceDown => write!(f, "is down"),
             Sight::InterfaceGone => write!(f, "is gone, and looked for"),
             Sight::InterfaceSilent => {
@@ -112,14 +112,14 @@ impl fmt::Display for Change {
 }
 
 impl Honesty {
-    /// What changed since the last look. `now` is the time since 1970.
+    /// What changed since the last look, at the same interfaces. `now` is the time since 1970.
     pub(super) fn look(
         &mut self,
-        snapshots: &[Snapshot],
+        links: &[Link],
+        lost: Lost,
         synchronised: bool,
         now: Duration,
     ) -> Vec<Change> {
-        let links = page::links(snapshots);
         let mut changes = Vec::new();
         for (place, link) in links.iter().enumerate() {
             if self.links.len() <= place {
@@ -134,8 +134,7 @@ impl Honesty {
                 seen.look(link, now, &mut changes);
             }
         }
-        let lost = snapshots.iter().map(|snapshot| snapshot.lost.records + snapshot.lost.alerts);
-        if let Some(count) = self.records.news(lost.sum(), now) {
+        if let Some(count) = self.records.news(lost.records + lost.alerts, now) {
             changes.push(Change::counted(Sight::RecordsDropped, None, count));
         }
         // That all is well at the start is no news.
@@ -151,7 +150,7 @@ impl Honesty {
 impl Seen {
     fn look(&mut self, link: &Link, now: Duration, changes: &mut Vec<Change>) {
         let name = Some(link.interface.as_str());
-        let state = link.state.unwrap_or(LinkState::Gone);
+        let state = link.state;
         if std::mem::replace(&mut self.state, state) != state {
             (self.silent, self.since) = (false, now);
             changes.push(Change::new(sight(state), name));
@@ -184,27 +183,26 @@ mod tests {
 
     const BEGIN: u64 = 1_800_000_000;
 
-    fn snapshot(state: LinkState, last_packet: u64, dropped: u64) -> Vec<Snapshot> {
-        let link = Link {
+    fn link(state: LinkState, last_packet: u64, dropped: u64) -> Vec<Link> {
+        vec![Link {
             interface: "eth1".to_owned(),
             statistics: Statistics { dropped, ..Statistics::default() },
-            state: Some(state),
+            state,
             duplicates: 0,
             reopened: 0,
             last_packet: Timestamp::from_nanos(last_packet * 1_000_000_000),
-        };
-        vec![Snapshot { links: vec![link], ..Snapshot::default() }]
+        }]
     }
 
-    fn told(honesty: &mut Honesty, snapshots: &[Snapshot], clock: bool, at: u64) -> Vec<String> {
-        let changes = honesty.look(snapshots, clock, Duration::from_secs(at));
+    fn told(honesty: &mut Honesty, links: &[Link], clock: bool, at: u64) -> Vec<String> {
+        let changes = honesty.look(links, Lost::default(), clock, Duration::from_secs(at));
         changes.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn what_is_well_from_the_start_is_not_told() {
         let mut honesty = Honesty::default();
-        let well = snapshot(LinkState::Up, BEGIN, 0);
+        let well = link(LinkState::Up, BEGIN, 0);
         assert!(told(&mut honesty, &well, true, BEGIN).is_empty());
         assert!(told(&mut honesty, &well, true, BEGIN + 59).is_empty());
     }
@@ -212,16 +210,16 @@ mod tests {
     #[test]
     fn an_interface_is_told_when_it_changes() {
         let mut honesty = Honesty::default();
-        let gone = snapshot(LinkState::Gone, BEGIN, 0);
+        let gone = link(LinkState::Gone, BEGIN, 0);
         assert_eq!(
             told(&mut honesty, &gone, true, BEGIN),
             ["interface eth1: is gone, and looked for"]
         );
         assert!(told(&mut honesty, &gone, true, BEGIN + 100).is_empty(), "it is told once");
-        let back = snapshot(LinkState::Up, BEGIN, 0);
+        let back = link(LinkState::Up, BEGIN, 0);
         assert_eq!(
             told(&mut honesty, &back, true, BEGIN + 200),
-            ["interface eth1: is captured from again"]
+            ["interface eth1: is captured from"]
         );
         assert_eq!(told(&mut honesty, &back, true, BEGIN + 261).len(), 1, "it is silent by now");
     }
@@ -229,10 +227,10 @@ mod tests {
     #[test]
     fn silence_ends_with_a_packet() {
         let mut honesty = Honesty::default();
-        let quiet = snapshot(LinkState::Up, 0, 0);
+        let quiet = link(LinkState::Up, 0, 0);
         assert!(told(&mut honesty, &quiet, true, BEGIN).is_empty());
         assert_eq!(told(&mut honesty, &quiet, true, BEGIN + 61).len(), 1);
-        let heard = snapshot(LinkState::Up, BEGIN + 62, 0);
+        let heard = link(LinkState::Up, BEGIN + 62, 0);
         assert_eq!(
             told(&mut honesty, &heard, true, BEGIN + 62),
             ["interface eth1: packets come again"]
@@ -242,7 +240,7 @@ mod tests {
     #[test]
     fn drops_that_go_on_are_summed_up() {
         let mut honesty = Honesty::default();
-        let dropped = |count| snapshot(LinkState::Up, BEGIN, count);
+        let dropped = |count| link(LinkState::Up, BEGIN, count);
         assert_eq!(
             told(&mut honesty, &dropped(3), true, BEGIN),
             ["interface eth1: the kernel dropped 3 packets, as the ring was full"]

@@ -4,54 +4,50 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::{Answers, Shared};
-use super::collect::{Collector, Recent};
+use super::error::Error;
 use super::honesty::Honesty;
-use super::http::{self, Endpoint, Listener, Token, TokenError};
-use super::instance::{Instance, InstanceError};
-use super::lines::LineSink;
+use super::http::{self, Endpoint, Listener, Token};
+use super::instance::Instance;
+use super::interfaces::Interfaces;
+use super::lines::Lost;
 use super::log;
 use super::notify::{Notifier, PassedSockets, Watchdog};
-use super::outputs::{self, Opened};
+use super::outputs;
 use super::page::{self, Reloads};
-use super::sandbox::{self, Identity, IdentityError, Plan, SandboxError};
-use super::watch::{Published, Report, Request, Watch};
-use crate::capture::live::{
-    self, Duplicates, Filter, FilterTooLong, LinkState, Live, Ring, RingOptions,
-    clock_is_synchronised,
-};
-use crate::config::{self, Config, Listen, RuleSource, Target};
-use crate::engine::Engine;
+use super::reload::need_restart;
+use super::sandbox::{self, Identity, Plan};
+use super::seconds_since_1970;
+use super::threads::{self, Threads, Work};
+use super::watch::{Report, Request};
+use crate::capture::live::clock_is_synchronised;
+use crate::config::{Config, Listen, RuleSource, Target};
+use crate::output::delivery::Delivery;
 use crate::rule::RuleSet;
 
-/// How long everything may take to end, outputs included: systemd and people wait for it.
+/// How long everything may take to end: systemd and people wait for it.
 const FAREWELL: Duration = Duration::from_millis(1800);
 
-/// What of it is left to the capture threads.
-const LAST_FRAMES: Duration = Duration::from_millis(900);
+/// What of it is left to the capture threads and the collector, and how long they wait for outputs.
+const CAPTURE_ENDS: Duration = Duration::from_millis(1500);
+const OUTPUTS_TAKE: Duration = Duration::from_millis(1300);
+
+/// How long capture threads may take to take new rules, which they do between two blocks of frames.
+const RULES_TAKEN: Duration = Duration::from_secs(1);
 
 /// How often interfaces that are gone are looked for, and the status is told.
 const PULSE: Duration = Duration::from_millis(500);
 
 /// How often the counters are written, as often as Suricata does.
 const STATS: Duration = Duration::from_secs(8);
-
-/// Batches that may wait for the collector, for each thread.
-const BATCHES: usize = 64;
-
-/// How long a thread without frames waits before it says so. With several threads, lines of the
-/// others wait for it.
-const ALONE: Duration = Duration::from_millis(50);
-const TOGETHER: Duration = Duration::from_millis(2);
 
 /// What a daemon is started with.
 pub struct Start {
@@ -65,54 +61,6 @@ pub struct Start {
     pub reload: Box<dyn Fn() -> Result<(Config, RuleSet), String>>,
 }
 
-/// Why the daemon does not run.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// An interface cannot be captured from.
-    #[error(transparent)]
-    Interface(#[from] live::Error),
-    /// The kernel takes no filter that long.
-    #[error("{interface}: {error}")]
-    Filter {
-        /// On which interface.
-        interface: String,
-        /// What is too long.
-        error: FilterTooLong,
-    },
-    /// Nothing to capture from is configured.
-    #[error("no interface is configured: set `interfaces`, or use --interface")]
-    NoInterface,
-    /// Another one runs, or the state directory is not there.
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    /// An output cannot be opened.
-    #[error("output {name}: {error}")]
-    Output {
-        /// Its name.
-        name: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// HTTP cannot be answered.
-    #[error("http: {0}")]
-    Http(io::Error),
-    /// The token cannot be read.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// There is no such user.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
-    /// The sandbox cannot be entered.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// The system refuses something that every process may do.
-    #[error("{0}")]
-    System(#[from] io::Error),
-    /// A capture thread ended.
-    #[error("capture failed: {0}")]
-    Capture(String),
-}
-
 /// Runs until a signal ends it.
 pub fn run(start: Start) -> Result<(), Error> {
     log::set_level(start.config.log_level);
@@ -121,26 +69,48 @@ pub fn run(start: Start) -> Result<(), Error> {
     let config = &start.config;
     std::fs::create_dir_all(&config.state_directory)?;
     let _instance = Instance::claim(&config.state_directory)?;
-    let rings = open_rings(config)?;
-    let listener = match &config.http {
-        Some(http) => Some(match passed.take("http").map_err(Error::Http)? {
-            Some(listener) => listener,
-            None => Listener::open(&endpoint(&http.listen)).map_err(Error::Http)?,
-        }),
-        None => None,
-    };
+    let (interfaces, rings) = Interfaces::open(config)?;
+    let listener = listener(config, &mut passed)?;
     let token = config.http.as_ref().and_then(|http| http.token_file.as_deref());
     let token = token.map(Token::load).transpose()?;
-    let outputs = outputs::open(config)?;
+    page::prepare();
     let report = sandbox::enter(&plan(&start)?)?;
     log::info(&report.to_string());
-    Daemon::begin(start, rings, outputs, notifier)?.live(listener, token)
+    // By now we are who they are to belong to.
+    let outputs = outputs::start(outputs::open(config)?, is_on_network(config))?;
+    let (threads, shared, reports) = threads::start(Work {
+        config: config.clone(),
+        rules: Arc::new(start.rules.clone()),
+        interfaces: interfaces.names(),
+        rings,
+        outputs,
+    })?;
+    let daemon = Daemon {
+        start,
+        interfaces,
+        reports,
+        shared,
+        notifier,
+        status: String::new(),
+        honesty: Honesty::default(),
+        counted: Instant::now(),
+    };
+    daemon.live(threads, listener, token)
 }
 
-fn endpoint(listen: &Listen) -> Endpoint {
-    match listen {
+/// Where visitors come in: what systemd opened for us, or a socket of our own.
+fn listener(config: &Config, passed: &mut PassedSockets) -> Result<Option<Listener>, Error> {
+    let Some(http) = &config.http else { return Ok(None) };
+    if let Some(listener) = passed.take("http").map_err(Error::Http)? {
+        return Ok(Some(listener));
+    }
+    let endpoint = match &http.listen {
         Listen::Address(address) => Endpoint::Tcp(*address),
         Listen::Socket(path) => Endpoint::Unix(path.clone()),
+    };
+    match Listener::open(&endpoint) {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Error::Listen { endpoint, error }),
     }
 }
 
@@ -162,64 +132,20 @@ fn plan(start: &Start) -> Result<Plan, Error> {
         identity: config.user.as_deref().map(Identity::find).transpose()?,
         reads: rules.chain(start.file.clone()).chain(token).collect(),
         writes: outputs.chain([config.state_directory.clone()]).collect(),
-        network: config.outputs.iter().any(|output| matches!(output.target, Target::Syslog { .. })),
+        network: is_on_network(config),
     })
 }
 
-/// An interface, and how its rings are opened.
-struct Wanted {
-    interface: String,
-    options: RingOptions,
-    /// Since when it is gone, and looked for.
-    gone: bool,
-}
-
-fn wanted(config: &Config) -> Result<Vec<Wanted>, Error> {
-    let mut wanted = Vec::new();
-    for interface in &config.interfaces {
-        let ports: Vec<u16> = interface.filter.ports.iter().map(|port| port.get()).collect();
-        for name in interface.link.names() {
-            let filter = Filter::new(&ports, &interface.filter.networks)
-                .map_err(|error| Error::Filter { interface: name.clone(), error })?;
-            let config::Ring { block_size, blocks, block_timeout } = interface.ring;
-            let options = RingOptions {
-                block_size: block_size.0 as usize,
-                blocks: blocks as usize,
-                block_timeout,
-                snap_length: interface.snap_length,
-                promiscuous: interface.promiscuous,
-                filter,
-            };
-            wanted.push(Wanted { interface: name.clone(), options, gone: false });
-        }
-    }
-    if wanted.is_empty() { Err(Error::NoInterface) } else { Ok(wanted) }
-}
-
-/// The rings of each interface, one a thread.
-fn open_rings(config: &Config) -> Result<Vec<(Wanted, Vec<Ring>)>, Error> {
-    let threads = config.threads as usize;
-    let opened = wanted(config)?.into_iter().map(|wanted| {
-        let rings = Ring::open_group(&wanted.interface, threads, &wanted.options)?;
-        Ok((wanted, rings))
-    });
-    opened.collect()
-}
-
-/// A capture thread, as the main thread sees it.
-struct Thread {
-    requests: Sender<Request>,
-    published: Arc<Published>,
-    handle: Option<JoinHandle<()>>,
+/// Whether an output goes over the network.
+fn is_on_network(config: &Config) -> bool {
+    config.outputs.iter().any(|output| matches!(output.target, Target::Syslog { .. }))
 }
 
 /// The main thread's knowledge.
 struct Daemon {
     start: Start,
-    wanted: Vec<Wanted>,
-    threads: Vec<Thread>,
+    interfaces: Interfaces,
     reports: UnboundedReceiver<Report>,
-    collector: JoinHandle<()>,
     shared: Arc<Shared>,
     notifier: Notifier,
     status: String,
@@ -229,101 +155,24 @@ struct Daemon {
 }
 
 impl Daemon {
-    /// Starts the threads.
-    fn begin(
-        start: Start,
-        rings: Vec<(Wanted, Vec<Ring>)>,
-        outputs: Vec<Opened>,
-        notifier: Notifier,
-    ) -> Result<Self, Error> {
-        let config = start.config.clone();
-        let count = config.threads.max(1) as usize;
-        let outputs = outputs::begin(outputs)?;
-        let rules = Arc::new(start.rules.clone());
-        let types = outputs.iter().map(|output| &output.types);
-        let types = types.fold(crate::output::Types::none(), |sum, types| sum.union(types));
-        let (batches, collected) = sync_channel(BATCHES * count);
-        let (reported, reports) = unbounded_channel();
-        let mut wanted = Vec::new();
-        let mut of_threads: Vec<Vec<Ring>> = (0..count).map(|_| Vec::new()).collect();
-        for (interface, rings) in rings {
-            wanted.push(interface);
-            of_threads.iter_mut().zip(rings).for_each(|(thread, ring)| thread.push(ring));
-        }
-        let mut threads = Vec::new();
-        for (thread, rings) in of_threads.into_iter().enumerate() {
-            let (requests, requested) = channel();
-            let published = Arc::new(Published::default());
-            let sink = LineSink::new(types.clone(), &rules.rules, config.host.as_deref());
-            let limits = config.limits.engine(config.threads);
-            let watch = Watch {
-                thread,
-                live: Live::new(rings),
-                engine: Engine::new(Arc::clone(&rules), limits, &sink),
-                sink,
-                duplicates: config.duplicates.map(Duplicates::within),
-                pause: if count == 1 { ALONE } else { TOGETHER },
-                rules: Arc::clone(&rules),
-                sensor: config.host.clone(),
-                requests: requested,
-                batches: batches.clone(),
-                reports: reported.clone(),
-                published: Arc::clone(&published),
-            };
-            let builder = thread::Builder::new().name(format!("capture-{thread}"));
-            let handle = Some(builder.spawn(move || watch.run())?);
-            threads.push(Thread { requests, published, handle });
-        }
-        let (recent, latency) = (Arc::new(Recent::default()), page::latency());
-        let routes =
-            outputs.iter().map(|output| (output.types.clone(), Arc::clone(&output.delivery)));
-        let collector =
-            Collector::new(routes.collect(), count, Arc::clone(&recent), latency.clone());
-        let collector = thread::Builder::new()
-            .name("collector".to_owned())
-            .spawn(move || collector.run(&collected))?;
-        let shared = Arc::new(Shared {
-            threads: threads
-                .iter()
-                .map(|thread| (Arc::clone(&thread.published), thread.requests.clone()))
-                .collect(),
-            outputs: outputs.into_iter().map(|output| (output.delivery, output.queue)).collect(),
-            recent,
-            latency,
-            reloads: Mutex::new(Reloads {
-                last_took: true,
-                loaded: seconds_since_1970(),
-                hash: rules.hash.clone(),
-                ..Reloads::default()
-            }),
-            started: seconds_since_1970(),
-            config,
-        });
-        Ok(Self {
-            start,
-            wanted,
-            threads,
-            reports,
-            collector,
-            shared,
-            notifier,
-            status: String::new(),
-            honesty: Honesty::default(),
-            counted: Instant::now(),
-        })
-    }
-
     /// Heeds signals, visitors and threads until the end.
-    fn live(mut self, listener: Option<Listener>, token: Option<Token>) -> Result<(), Error> {
+    fn live(
+        mut self,
+        threads: Threads,
+        listener: Option<Listener>,
+        token: Option<Token>,
+    ) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let ended = runtime.block_on(self.heed(listener, token));
+        let ended = runtime.block_on(self.heed(&threads, listener, token));
+        drop(runtime); // and with it those visitors that are still there
         let _ = self.notifier.stopping(); // a manager that is gone waits for nothing
-        self.end();
+        self.end(threads);
         ended
     }
 
     async fn heed(
         &mut self,
+        threads: &Threads,
         listener: Option<Listener>,
         token: Option<Token>,
     ) -> Result<(), Error> {
@@ -349,7 +198,7 @@ impl Daemon {
                 _ = interrupt.recv() => return Ok(()),
                 _ = hangup.recv() => self.reload(),
                 report = self.reports.recv() => self.hear(report)?,
-                _ = pulse.tick() => self.beat()?,
+                _ = pulse.tick() => self.beat(threads)?,
                 _ = feeding.tick() => self.feed(watchdog.as_mut()),
                 served = &mut served => return served.map_err(Error::Http),
             }
@@ -369,7 +218,7 @@ impl Daemon {
     fn tell_ready(&mut self) {
         self.status = self.describe();
         log::info(&self.status);
-        self.tell(|notifier, status| notifier.ready(status));
+        self.tell(Notifier::ready);
     }
 
     fn tell(&self, how: impl Fn(&Notifier, &str) -> io::Result<()>) {
@@ -381,18 +230,23 @@ impl Daemon {
     /// What `systemctl status` shows.
     fn describe(&self) -> String {
         let rules = self.start.rules.rules.iter().filter(|rule| rule.inactive.is_none()).count();
-        let interfaces: Vec<_> =
-            self.wanted.iter().map(|wanted| wanted.interface.as_str()).collect();
-        let blind =
-            self.shared.blindness().filter(|_| self.wanted.iter().any(|wanted| wanted.gone));
-        let blind = blind.map_or_else(String::new, |why| format!("; {why}"));
-        format!("watching {}, {rules} rules in force{blind}", interfaces.join(", "))
+        let interfaces = self.shared.interfaces.join(", ");
+        let blind = self.shared.blindness().map_or_else(String::new, |why| format!("; {why}"));
+        format!("watching {interfaces}, {rules} rules in force{blind}")
     }
 
     /// What is due now and then.
-    fn beat(&mut self) -> Result<(), Error> {
-        self.miss_nobody()?;
-        self.look_for_interfaces();
+    fn beat(&mut self, threads: &Threads) -> Result<(), Error> {
+        if let Some(thread) = threads.ended() {
+            // Better to begin anew than to be blind.
+            return Err(Error::Capture(format!("thread {thread} ended unexpectedly")));
+        }
+        let shared = Arc::clone(&self.shared);
+        self.interfaces.look_for_missing(|thread, ring| {
+            if let Some(thread) = shared.threads.get(thread) {
+                thread.ask(Request::Ring(Box::new(ring)));
+            }
+        });
         self.look_at_ourselves();
         if self.counted.elapsed() >= STATS {
             self.count();
@@ -400,27 +254,16 @@ impl Daemon {
         let status = self.describe();
         if status != self.status {
             self.status = status;
-            self.tell(|notifier, status| notifier.status(status));
+            self.tell(Notifier::status);
         }
         Ok(())
     }
 
-    /// A thread that ended without a word has a fault: better to begin anew than to be blind.
-    fn miss_nobody(&self) -> Result<(), Error> {
-        let threads = self.threads.iter().filter_map(|thread| thread.handle.as_ref());
-        let ended = threads.chain([&self.collector]).find(|handle| handle.is_finished());
-        let Some(ended) = ended else { return Ok(()) };
-        let name = ended.thread().name().unwrap_or_default();
-        Err(Error::Capture(format!("thread {name} ended unexpectedly")))
-    }
-
     fn feed(&self, watchdog: Option<&mut Watchdog>) {
         let Some(watchdog) = watchdog else { return };
-        let moved: Vec<_> = self
-            .threads
-            .iter()
-            .map(|thread| thread.published.moved.load(Ordering::Relaxed))
-            .collect();
+        let threads = self.shared.threads.iter();
+        let moved: Vec<_> =
+            threads.map(|thread| thread.published.moved.load(Ordering::Relaxed)).collect();
         if watchdog.moved(&moved) {
             self.tell(|notifier, _| notifier.alive());
         }
@@ -428,47 +271,27 @@ impl Daemon {
 
     fn hear(&mut self, report: Option<Report>) -> Result<(), Error> {
         match report {
-            Some(Report::Link { thread: 0, place, state }) => {
-                let Some(wanted) = self.wanted.get_mut(place) else { return Ok(()) };
-                wanted.gone |= state == LinkState::Gone;
-                Ok(())
+            // When the first has told it, the others soon do.
+            Some(Report::Gone { thread: 0, interface }) => self.interfaces.lost(&interface),
+            Some(Report::Gone { .. }) => {}
+            Some(Report::Failed { thread, reason }) => {
+                return Err(Error::Capture(format!("thread {thread}: {reason}")));
             }
-            Some(Report::Link { .. }) => Ok(()),
-            Some(Report::Ended { thread, failure }) => {
-                let failure = failure.unwrap_or_else(|| "it ended".to_owned());
-                Err(Error::Capture(format!("thread {thread}: {failure}")))
-            }
-            None => Err(Error::Capture("all threads have ended".to_owned())),
+            None => return Err(Error::Capture("all threads have ended".to_owned())),
         }
-    }
-
-    /// Opens the rings of interfaces that are there again.
-    fn look_for_interfaces(&mut self) {
-        let count = self.threads.len();
-        for wanted in self.wanted.iter_mut().filter(|wanted| wanted.gone) {
-            let open = || Ring::open_group(&wanted.interface, count, &wanted.options);
-            let Ok(Ok(rings)) = sandbox::with_net_raw(open) else { continue };
-            for (thread, ring) in self.threads.iter().zip(rings) {
-                let _ = thread.requests.send(Request::Ring(Box::new(ring))); // it may just end
-            }
-            wanted.gone = false;
-        }
+        Ok(())
     }
 
     /// Says what we cannot see, and what we see again.
     fn look_at_ourselves(&mut self) {
         let snapshots = self.shared.snapshots();
+        let links = page::links(&self.shared.interfaces, &snapshots);
+        let lost = snapshots.iter().fold(Lost::default(), |sum, snapshot| sum + snapshot.lost);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        for change in self.honesty.look(&snapshots, clock_is_synchronised(), now) {
-            let message = change.to_string();
-            if change.is_bad() {
-                log::warn(&message)
-            } else {
-                log::info(&message)
-            }
-            if let Some(thread) = self.threads.first() {
-                let _ = thread.requests.send(Request::Tell(change.record, change.interface));
-            }
+        for change in self.honesty.look(&links, lost, clock_is_synchronised(), now) {
+            let tell = if change.is_bad() { log::warn } else { log::info };
+            tell(&change.to_string());
+            self.shared.ask_first(Request::Tell(change.record, change.interface));
         }
     }
 
@@ -477,9 +300,7 @@ impl Daemon {
         self.counted = Instant::now();
         let (stats, _) = page::sum(&self.shared.snapshots());
         let uptime = (seconds_since_1970() - self.shared.started).max(0.0) as u64;
-        if let Some(thread) = self.threads.first() {
-            let _ = thread.requests.send(Request::Stats(Box::new(stats), uptime)); // it may just end
-        }
+        self.shared.ask_first(Request::Stats(Box::new(stats), uptime));
     }
 
     /// Loads rules and configuration anew; what does not load is not taken.
@@ -491,8 +312,7 @@ impl Daemon {
             Err(mistakes) => {
                 mistakes.lines().for_each(log::error);
                 log::error("not reloaded: what was in force stays in force");
-                let mut reloads =
-                    self.shared.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut reloads = self.reloads();
                 reloads.failures += 1;
                 reloads.last_took = false;
             }
@@ -502,67 +322,70 @@ impl Daemon {
 
     fn take_over(&mut self, config: Config, rules: RuleSet) {
         log::set_level(config.log_level);
-        let fixed = |config: &Config| Config {
-            rules: Vec::new(),
-            placeholders: Default::default(),
-            log_level: config::LogLevel::Info,
-            ..config.clone()
-        };
-        if fixed(&config) != fixed(&self.start.config) {
-            log::warn("only rules, placeholders and log_level are reloaded: restart for the rest");
+        let fixed = need_restart(&self.start.config, &config);
+        if !fixed.is_empty() {
+            log::warn(&format!("not reloaded, as it needs a restart: {}", fixed.join(", ")));
         }
-        let shared = Arc::new(rules.clone());
-        for thread in &self.threads {
-            let _ = thread.requests.send(Request::Rules(Arc::clone(&shared))); // it may just end
-        }
-        {
-            let mut reloads = self.shared.reloads.lock().unwrap_or_else(PoisonError::into_inner);
-            reloads.successes += 1;
-            reloads.last_took = true;
-            reloads.loaded = seconds_since_1970();
-            reloads.hash.clone_from(&rules.hash);
-        }
+        self.put_in_force(&rules);
+        let mut reloads = self.reloads();
+        reloads.successes += 1;
+        reloads.last_took = true;
+        reloads.loaded = seconds_since_1970();
+        reloads.hash.clone_from(&rules.hash);
+        drop(reloads);
         self.start.rules = rules;
-        (self.start.config.rules, self.start.config.placeholders) =
-            (config.rules, config.placeholders);
+        self.start.config.rules = config.rules;
+        self.start.config.placeholders = config.placeholders;
+    }
+
+    /// Gives all threads new rules. Who is told of them may rely on them.
+    fn put_in_force(&self, rules: &RuleSet) {
+        let rules = Arc::new(rules.clone());
+        let (taking, taken) = channel();
+        for thread in &self.shared.threads {
+            thread.ask(Request::Rules(Arc::clone(&rules), taking.clone()));
+        }
+        drop(taking);
+        if taken.recv_timeout(RULES_TAKEN) == Err(RecvTimeoutError::Timeout) {
+            log::warn("a capture thread takes its time to take the rules");
+        }
+    }
+
+    fn reloads(&self) -> MutexGuard<'_, Reloads> {
+        self.shared.reloads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends capture, then what comes after it, in the order of the data's way.
-    fn end(mut self) {
+    fn end(self, threads: Threads) {
         let begun = Instant::now();
-        for thread in &self.threads {
-            let _ = thread.requests.send(Request::Stop); // it may have ended
-        }
-        let handles = self.threads.iter_mut().filter_map(|thread| thread.handle.take());
-        let mut late = handles.filter(|handle| !ends_by(handle, begun + LAST_FRAMES)).count();
-        late += usize::from(!ends_by(&self.collector, begun + LAST_FRAMES));
-        if late > 0 {
+        if !threads.end(&self.shared, begun + OUTPUTS_TAKE, begun + CAPTURE_ENDS) {
             log::warn("capture did not end in time: its last records are lost");
         }
-        let deadline = begun + FAREWELL;
+        // Visitors have gone, so nobody else has it.
         let Some(shared) = Arc::into_inner(self.shared) else { return };
-        shared.outputs.iter().for_each(|(output, _)| output.ask_to_finish(deadline));
-        for output in shared.outputs.into_iter().filter_map(|(output, _)| Arc::into_inner(output)) {
-            let name = output.name().to_owned();
-            if !output.finish(deadline).in_time {
-                log::warn(&format!("output {name} did not end in time"));
-            }
-        }
+        let outputs = shared.outputs.into_iter();
+        let outputs = outputs.filter_map(|(output, _)| Arc::into_inner(output)).collect();
+        finish(outputs, begun + FAREWELL);
         log::info("ended");
     }
 }
 
-/// Whether a thread ends before a deadline.
-fn ends_by(handle: &JoinHandle<()>, deadline: Instant) -> bool {
-    while !handle.is_finished() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::park_timeout(Duration::from_millis(2));
+/// Lets outputs write what they have, and says what became of it.
+fn finish(outputs: Vec<Delivery>, deadline: Instant) {
+    for output in &outputs {
+        output.ask_to_finish(deadline);
     }
-    true
-}
-
-fn seconds_since_1970() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    for output in outputs {
+        let name = output.name().to_owned();
+        let finished = output.finish(deadline);
+        if !finished.in_time {
+            log::warn(&format!("output {name} did not end in time"));
+        }
+        let (records, alerts) = (finished.counters.dropped_records, finished.counters.lost_alerts);
+        if records + alerts > 0 {
+            log::warn(&format!(
+                "output {name}: {records} records and {alerts} alerts were not written since the start"
+            ));
+        }
+    }
 }

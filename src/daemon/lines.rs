@@ -1,6 +1,8 @@
 //! What a capture thread finds, as lines on their way to the collector.
 
 use std::net::IpAddr;
+use std::ops::Add;
+use std::time::Instant;
 
 use crate::engine::{Sink, Stats};
 use crate::event::{Event, Schema};
@@ -26,6 +28,8 @@ pub(super) struct Batch {
     pub(super) watermark: Timestamp,
     /// The clock was set back: lines are not comparable with those before.
     pub(super) set_back: bool,
+    /// The end has begun: until then outputs may be waited for.
+    pub(super) until: Option<Instant>,
 }
 
 /// A line of a batch.
@@ -42,6 +46,14 @@ pub(super) struct Line {
 pub(super) struct Lost {
     pub(super) records: u64,
     pub(super) alerts: u64,
+}
+
+impl Add for Lost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { records: self.records + other.records, alerts: self.alerts + other.alerts }
+    }
 }
 
 /// Makes lines of what an engine finds.
@@ -92,12 +104,19 @@ impl LineSink {
             lines: self.lines.clone(),
             watermark,
             set_back: self.set_back,
+            until: None,
         }
     }
 
-    /// Whether nothing waits to be taken.
-    pub(super) fn is_empty(&self) -> bool {
-        self.lines.is_empty()
+    /// The same at the end, for which outputs have time until then. The thread holds nobody up any
+    /// more.
+    pub(super) fn last_batch(&self, until: Instant) -> Batch {
+        Batch { until: Some(until), ..self.batch(Timestamp::NEVER) }
+    }
+
+    /// Whether there are enough lines for a batch.
+    pub(super) fn is_due(&self) -> bool {
+        self.formatter.lines().len() >= USUAL
     }
 
     /// The batch was taken.
@@ -158,12 +177,14 @@ mod tests {
     #[test]
     fn lines_never_go_back_in_time_but_with_the_clock() {
         let mut sink = LineSink::new(Types::default(), &[], None);
-        [5, 3, 7].into_iter().for_each(|time| tell(&mut sink, time));
+        for time in [5, 3, 7] {
+            tell(&mut sink, time);
+        }
         let batch = sink.batch(Timestamp::from_nanos(7));
         assert_eq!(times(&batch), [5, 5, 7]);
         assert_eq!(batch.lines.last().map(|line| line.end), Some(batch.octets.len()));
         sink.taken();
-        assert!(sink.is_empty());
+        assert!(sink.batch(Timestamp::ZERO).lines.is_empty());
         sink.set_back(Timestamp::from_nanos(2));
         tell(&mut sink, 3);
         let batch = sink.batch(Timestamp::from_nanos(3));

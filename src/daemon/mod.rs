@@ -4,20 +4,25 @@
 //!
 //! 1. [`notify::PassedSockets`] takes over what systemd opened; [`notify::Notifier`] opens its own.
 //! 2. [`instance::Instance`] claims the state directory.
-//! 3. Rings, [`http::Listener`] and outputs are opened.
+//! 3. Rings and the [`http::Listener`] are opened.
 //! 4. [`sandbox::enter`] closes the sandbox: capabilities, user, files, system calls.
-//! 5. Threads start; each begins with [`sandbox::enter_thread`].
+//! 5. Outputs are opened, by the user that they belong to. Threads start; each begins with
+//!    [`sandbox::enter_thread`].
 //! 6. The runtime starts: [`http::Server`], signals, the [`notify::Watchdog`];
 //!    [`notify::Notifier::ready`] says so.
 //!
 //! From then on the main thread alone can open an interface again, inside
 //! [`sandbox::with_net_raw`].
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 mod answers;
 mod collect;
+mod error;
 mod honesty;
 pub mod http;
 pub mod instance;
+mod interfaces;
 mod life;
 mod lines;
 mod log;
@@ -25,7 +30,14 @@ pub mod metrics;
 pub mod notify;
 mod outputs;
 mod page;
+mod reload;
 pub mod sandbox;
+mod threads;
 mod watch;
 
-pub use life::{Error, Start, run};
+pub use error::Error;
+pub use life::{Start, run};
+
+fn seconds_since_1970() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

@@ -1,8 +1,9 @@
 //! The outputs as they are configured.
 
+use std::io;
 use std::sync::Arc;
 
-use super::life::Error;
+use super::error::Error;
 use super::log;
 use super::sandbox::{self, Role};
 use crate::config::{Config, LogLevel, Octets, Output, RotatedNames, Target, Transport};
@@ -28,29 +29,6 @@ pub(super) struct Running {
     pub(super) queue: u64,
 }
 
-impl Opened {
-    fn is_network(&self) -> bool {
-        matches!(self.output.target, Target::Syslog { .. })
-    }
-}
-
-/// What a thread of an output does first.
-fn confine() {
-    confined(false);
-}
-
-/// The same, where one of the outputs is on the network.
-fn confine_networked() {
-    confined(true);
-}
-
-fn confined(network: bool) {
-    if let Err(error) = sandbox::enter_thread(Role::Output, network) {
-        // The process is confined already, less narrowly.
-        log::error(&format!("an output's thread is not confined further: {error}"));
-    }
-}
-
 /// Where nothing is configured, somebody looks: alerts are shown.
 fn standard_output() -> Output {
     Output {
@@ -62,7 +40,7 @@ fn standard_output() -> Output {
     }
 }
 
-/// Opens files and spools: before the sandbox closes.
+/// Opens files and spools, by the user that they belong to.
 pub(super) fn open(config: &Config) -> Result<Vec<Opened>, Error> {
     let folder = config.state_directory.join("spool");
     let shown = [standard_output()];
@@ -81,10 +59,8 @@ pub(super) fn open(config: &Config) -> Result<Vec<Opened>, Error> {
         .collect()
 }
 
-/// Starts their threads.
-pub(super) fn begin(opened: Vec<Opened>) -> Result<Vec<Running>, Error> {
-    let first: fn() =
-        if opened.iter().any(Opened::is_network) { confine_networked } else { confine };
+/// Starts their threads, each confined. `network` is whether one of them needs it.
+pub(super) fn start(opened: Vec<Opened>, network: bool) -> Result<Vec<Running>, Error> {
     let listener: Listener = Arc::new(|change: &Change| {
         let level = if change.kind.is_bad() { LogLevel::Error } else { LogLevel::Info };
         log::log(level, &change.to_string());
@@ -92,16 +68,17 @@ pub(super) fn begin(opened: Vec<Opened>) -> Result<Vec<Running>, Error> {
     let start = |Opened { output, target, spool }| {
         let Output { name, types, queue, .. } = output;
         let limits = Limits { octets: queue.0 as usize, ..Limits::default() };
-        let options =
-            Options { name: name.clone(), limits, listener: Arc::clone(&listener), first };
-        let delivery = Delivery::start(options, target, spool)
+        let options = Options { name: name.clone(), limits, listener: Arc::clone(&listener) };
+        let confine =
+            move || sandbox::enter_thread(Role::Output, network).map_err(io::Error::other);
+        let delivery = Delivery::start_after(confine, options, target, spool)
             .map_err(|error| Error::Output { name, error })?;
         Ok(Running { types, delivery: Arc::new(delivery), queue: queue.0 })
     };
     opened.into_iter().map(start).collect()
 }
 
-fn target(output: &Output, host: Option<&str>) -> std::io::Result<Box<dyn Receiver>> {
+fn target(output: &Output, host: Option<&str>) -> io::Result<Box<dyn Receiver>> {
     Ok(match &output.target {
         Target::File { path, rotation } => {
             let rotation = rotation.as_ref().map(|rotation| Rotation {

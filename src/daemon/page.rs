@@ -28,9 +28,15 @@ pub(super) fn latency() -> Histogram {
     Histogram::with_opts(options).expect("the name and the buckets are ours")
 }
 
+/// Asks what can only be asked before the sandbox closes; the answers are kept where they came from.
+pub(super) fn prepare() {
+    let _ = page_size(); // from /proc/self/auxv
+}
+
 /// What the page shows beside what it asks the system for.
 pub(super) struct Facts<'f> {
     pub(super) config: &'f Config,
+    pub(super) interfaces: &'f [String],
     /// By thread.
     pub(super) snapshots: Vec<Snapshot>,
     pub(super) outputs: Vec<(String, u64, DeliveryCounters)>,
@@ -114,7 +120,7 @@ fn register(
 
 fn rows(facts: &Facts<'_>) -> Rows {
     let mut rows = Rows::new();
-    of_links(&links(&facts.snapshots), &mut rows);
+    of_links(&links(facts.interfaces, &facts.snapshots), &mut rows);
     of_engines(facts, &mut rows);
     of_reloads(&facts.reloads, &mut rows);
     for output in &facts.outputs {
@@ -128,30 +134,31 @@ fn add(rows: &mut Rows, name: &'static str, label: Option<&str>, value: f64) {
     rows.entry(name).or_default().push((label.map(str::to_owned), value));
 }
 
-/// The counters of each interface, over all threads.
-pub(super) fn links(snapshots: &[Snapshot]) -> Vec<Link> {
-    let mut links: Vec<Link> = Vec::new();
-    for link in snapshots.iter().flat_map(|snapshot| &snapshot.links) {
-        match links.iter_mut().find(|known| known.interface == link.interface) {
-            Some(known) => {
-                known.statistics += link.statistics;
-                known.duplicates += link.duplicates;
-                known.reopened = known.reopened.max(link.reopened);
-                known.last_packet = known.last_packet.max(link.last_packet);
-                if link.state != Some(LinkState::Up) {
-                    known.state = link.state;
-                }
-            }
-            None => links.push(link.clone()),
+/// The counters of these interfaces, in this order, over all threads.
+pub(super) fn links(interfaces: &[String], snapshots: &[Snapshot]) -> Vec<Link> {
+    interfaces.iter().map(|interface| link(interface, snapshots)).collect()
+}
+
+fn link(interface: &str, snapshots: &[Snapshot]) -> Link {
+    let links = snapshots.iter().flat_map(|snapshot| &snapshot.links);
+    let of_threads = links.filter(|link| link.interface == interface).cloned();
+    let sum = of_threads.reduce(|mut sum, link| {
+        sum.statistics += link.statistics;
+        sum.duplicates += link.duplicates;
+        sum.reopened = sum.reopened.max(link.reopened);
+        sum.last_packet = sum.last_packet.max(link.last_packet);
+        if sum.state == LinkState::Up {
+            sum.state = link.state;
         }
-    }
-    links
+        sum
+    });
+    sum.unwrap_or_else(|| Link::missing(interface))
 }
 
 fn of_links(links: &[Link], rows: &mut Rows) {
     for link in links {
         let name = Some(link.interface.as_str());
-        let up = link.state == Some(LinkState::Up);
+        let up = link.state == LinkState::Up;
         let of = &link.statistics;
         add(rows, "gridtap_capture_interface_up", name, f64::from(u8::from(up)));
         for (metric, value) in [
@@ -246,7 +253,7 @@ mod tests {
         let link = Link {
             interface: "eth1".to_owned(),
             statistics: Statistics { packets: 5, dropped: 1, ..Statistics::default() },
-            state: Some(LinkState::Up),
+            state: LinkState::Up,
             duplicates: 2,
             reopened: 3,
             last_packet: Timestamp::from_nanos(1_500_000_000),
@@ -262,6 +269,7 @@ mod tests {
         latency.observe(0.002);
         render(&Facts {
             config: &Config::default(),
+            interfaces: &["eth1".to_owned()],
             snapshots: snapshots(),
             outputs: vec![("eve".to_owned(), 16, DeliveryCounters::default())],
             latency: &latency,

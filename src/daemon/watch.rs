@@ -2,8 +2,10 @@
 //! who wants something of it asks, and it answers between two blocks of frames.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,13 +14,13 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use uuid::Uuid;
 
 use super::lines::{Batch, LineSink, Lost};
-use super::sandbox::{self, Role};
-use crate::capture::live::{Duplicates, LinkState, Live, Ring, Statistics};
-use crate::engine::{Engine, Stats};
-use crate::event::{Context, SensorRecord};
+use crate::capture::live::{self, Duplicates, LinkState, Live, Ring, Statistics};
+use crate::engine::{Engine, Sink, Stats};
+use crate::event::{Context, Event, Schema, SensorRecord};
 use crate::inventory::Inventory;
 use crate::output::{Formatter, Types};
-use crate::rule::RuleSet;
+use crate::protocol::{Fact, Protocol};
+use crate::rule::{Hits, RuleSet};
 use crate::time::Timestamp;
 
 /// How often the counters are shown to others.
@@ -26,6 +28,12 @@ const PUBLISH: Duration = Duration::from_millis(200);
 
 /// How often flows are looked at for what only all of them tell.
 const SURVEY: Duration = Duration::from_secs(10);
+
+/// How long frames that came before the word to stop may take: the daemon is to end in two seconds.
+const LAST_FRAMES: Duration = Duration::from_millis(600);
+
+/// How long it is waited for the next of them.
+const A_MOMENT: Duration = Duration::from_millis(2);
 
 /// A clock that goes back further than this was set.
 const SET_BACK: Duration = Duration::from_secs(1);
@@ -36,8 +44,8 @@ const GLANCE: usize = 20_000;
 /// What others want of a capture thread.
 #[derive(Debug)]
 pub(super) enum Request {
-    /// These rules are in force from now on.
-    Rules(Arc<RuleSet>),
+    /// These rules are in force from now on. The sender goes when they are.
+    Rules(Arc<RuleSet>, Sender<Infallible>),
     /// The interface of this ring is there again.
     Ring(Box<Ring>),
     /// Records of flows that go on, at most so many, one a line.
@@ -48,17 +56,17 @@ pub(super) enum Request {
     Stats(Box<Stats>, u64),
     /// Something that the sensor says of itself, of an interface if there is one.
     Tell(SensorRecord, Option<String>),
-    /// End.
-    Stop,
+    /// End; until then outputs may be waited for.
+    Stop(Instant),
 }
 
 /// What a capture thread says of its own accord.
 #[derive(Debug)]
 pub(super) enum Report {
-    /// An interface changed its state.
-    Link { thread: usize, place: usize, state: LinkState },
-    /// The thread ends, and why if nobody told it to.
-    Ended { thread: usize, failure: Option<String> },
+    /// The thread of this number was told all frames of an interface that is gone.
+    Gone { thread: usize, interface: String },
+    /// The thread cannot go on.
+    Failed { thread: usize, reason: String },
 }
 
 /// What a capture thread shows of itself.
@@ -90,10 +98,24 @@ pub(super) struct Snapshot {
 pub(super) struct Link {
     pub(super) interface: String,
     pub(super) statistics: Statistics,
-    pub(super) state: Option<LinkState>,
+    pub(super) state: LinkState,
     pub(super) duplicates: u64,
     pub(super) reopened: u64,
     pub(super) last_packet: Timestamp,
+}
+
+impl Link {
+    /// One that no thread captures from.
+    pub(super) fn missing(interface: &str) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            statistics: Statistics::default(),
+            state: LinkState::Gone,
+            duplicates: 0,
+            reopened: 0,
+            last_packet: Timestamp::ZERO,
+        }
+    }
 }
 
 impl Published {
@@ -107,8 +129,8 @@ impl Published {
     }
 }
 
-/// A capture thread before it starts.
-pub(super) struct Watch {
+/// What a capture thread works with.
+pub(super) struct Parts {
     pub(super) thread: usize,
     pub(super) live: Live,
     pub(super) engine: Engine,
@@ -124,186 +146,264 @@ pub(super) struct Watch {
     pub(super) published: Arc<Published>,
 }
 
-/// What changes while it runs.
-struct State {
+/// A capture thread.
+pub(super) struct Watch {
+    parts: Parts,
     watermark: Timestamp,
     published: Instant,
     surveyed: Instant,
     one_sided: u64,
     /// By place.
-    last_packets: Vec<Timestamp>,
-    duplicates: Vec<u64>,
-    reopened: Vec<u64>,
+    seen: Vec<Seen>,
+    /// Rings for places whose interface is not known to be gone yet: others saw it first.
+    waiting: Vec<Ring>,
     former: HashMap<Uuid, u64>,
 }
 
-impl Watch {
-    /// Watches until it is told to stop.
-    pub(super) fn run(mut self) {
-        let (thread, reports) = (self.thread, self.reports.clone());
-        let failure = match sandbox::enter_thread(Role::Capture, false) {
-            Ok(()) => self.watch().err(),
-            Err(error) => Some(error.to_string()),
-        };
-        let _ = reports.send(Report::Ended { thread, failure }); // nobody is left to tell
-    }
+/// What came to a place.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    last_packet: Timestamp,
+    duplicates: u64,
+}
 
-    fn watch(&mut self) -> Result<(), String> {
-        let places = self.live.places();
-        let mut state = State {
+/// Until when to end.
+type Deadline = Instant;
+
+impl Watch {
+    /// Shows its counters at once, so that nobody finds a thread that has none.
+    pub(super) fn new(parts: Parts) -> Self {
+        let now = Instant::now();
+        let mut watch = Self {
+            seen: vec![Seen::default(); parts.live.places()],
+            parts,
             watermark: Timestamp::ZERO,
-            published: Instant::now(),
-            surveyed: Instant::now(),
+            published: now,
+            surveyed: now,
             one_sided: 0,
-            last_packets: vec![Timestamp::ZERO; places],
-            duplicates: vec![0; places],
-            reopened: vec![0; places],
+            waiting: Vec::new(),
             former: HashMap::new(),
         };
-        self.publish(&mut state);
-        // The engine takes the first frame's time for what it is.
-        self.engine.tick(now(), &mut self.sink);
-        loop {
-            match self.requests.try_recv() {
-                Ok(Request::Stop) | Err(TryRecvError::Disconnected) => break,
-                Ok(request) => self.answer(request, &mut state),
-                Err(TryRecvError::Empty) => {}
-            }
-            self.turn(self.pause, &mut state)?;
+        watch.publish();
+        watch
+    }
+
+    /// Watches until it is told to stop.
+    pub(super) fn run(mut self) {
+        if let Err(error) = self.watch() {
+            let report = Report::Failed { thread: self.parts.thread, reason: error.to_string() };
+            let _ = self.parts.reports.send(report); // nobody is left to tell
         }
-        // What came before the word to stop is still in the rings.
-        while self.turn(Duration::ZERO, &mut state)? > 0 {}
-        self.engine.finish(&mut self.sink);
-        self.hand_over_all(state.watermark);
-        self.publish(&mut state);
+    }
+
+    fn watch(&mut self) -> Result<(), live::Error> {
+        // The engine takes the first frame's time for what it is.
+        self.parts.engine.tick(now(), &mut self.parts.sink);
+        let deadline = loop {
+            match self.parts.requests.try_recv() {
+                Ok(Request::Stop(deadline)) => break deadline,
+                Ok(request) => self.answer(request),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Disconnected) => break Instant::now(),
+            }
+            self.turn(self.parts.pause)?;
+        };
+        self.finish(deadline)
+    }
+
+    /// Handles what came before the word to stop, and tells of the flows that go on.
+    fn finish(&mut self, deadline: Deadline) -> Result<(), live::Error> {
+        // What came before is still in the rings; more may come without an end.
+        let (told, begun) = (now(), Instant::now());
+        while self.watermark < told && begun.elapsed() < LAST_FRAMES {
+            self.turn(A_MOMENT)?;
+        }
+        let Parts { engine, sink, batches, thread, .. } = &mut self.parts;
+        let mut last = LastLines { sink, batches, thread: *thread, deadline };
+        engine.finish(&mut last);
+        last.hand_over();
+        self.publish();
         Ok(())
     }
 
-    /// Handles about a block of frames, and says how many these were.
-    fn turn(&mut self, pause: Duration, state: &mut State) -> Result<u64, String> {
-        let Self { live, engine, sink, duplicates, .. } = self;
+    /// Handles about a block of frames.
+    fn turn(&mut self, pause: Duration) -> Result<(), live::Error> {
+        let Parts { live, engine, sink, duplicates, .. } = &mut self.parts;
+        let seen = &mut self.seen;
         let turn = live.turn(pause, |place, frame| {
-            if let Some(last) = state.last_packets.get_mut(place) {
-                *last = frame.timestamp;
+            let is_copy = duplicates.as_mut().is_some_and(|seen| seen.is_duplicate(&frame));
+            if let Some(seen) = seen.get_mut(place) {
+                seen.last_packet = frame.timestamp;
+                seen.duplicates += u64::from(is_copy);
             }
-            if duplicates.as_mut().is_some_and(|seen| seen.is_duplicate(&frame)) {
-                if let Some(count) = state.duplicates.get_mut(place) {
-                    *count += 1;
-                }
-                return;
+            if !is_copy {
+                engine.handle(&frame, sink);
             }
-            engine.handle(&frame, sink);
-        });
-        let turn = turn.map_err(|error| error.to_string())?;
-        self.published.moved.fetch_add(1, Ordering::Relaxed);
-        if turn.watermark + SET_BACK < state.watermark {
-            self.sink.set_back(turn.watermark);
+        })?;
+        self.parts.published.moved.fetch_add(1, Ordering::Relaxed);
+        if turn.watermark + SET_BACK < self.watermark {
+            self.parts.sink.set_back(turn.watermark);
         }
-        state.watermark = turn.watermark;
+        self.watermark = turn.watermark;
         if turn.frames == 0 {
-            self.engine.tick(turn.watermark, &mut self.sink);
+            self.parts.engine.tick(turn.watermark, &mut self.parts.sink);
         }
-        if let Some((place, link)) = turn.change {
-            let _ = self.reports.send(Report::Link { thread: self.thread, place, state: link });
+        self.hand_over();
+        for ring in std::mem::take(&mut self.waiting) {
+            self.put(ring);
         }
-        self.hand_over(turn.watermark);
-        if state.published.elapsed() >= PUBLISH {
-            self.publish(state);
+        if turn.change.is_some() || self.published.elapsed() >= PUBLISH {
+            self.publish();
         }
-        Ok(turn.frames)
+        if let Some((place, LinkState::Gone)) = turn.change {
+            self.tell_gone(place);
+        }
+        Ok(())
     }
 
-    fn answer(&mut self, request: Request, state: &mut State) {
+    fn tell_gone(&self, place: usize) {
+        let Some(interface) = self.parts.live.interface(place) else { return };
+        let report = Report::Gone { thread: self.parts.thread, interface: interface.to_owned() };
+        let _ = self.parts.reports.send(report); // nobody looks for it once all ends
+    }
+
+    fn answer(&mut self, request: Request) {
         match request {
-            Request::Rules(rules) => {
-                let counts = self.engine.set_rules(Arc::clone(&rules));
-                self.sink.set_rules(&rules.rules);
-                let old = std::mem::replace(&mut self.rules, rules);
-                for (rule, count) in old.rules.iter().zip(counts) {
-                    *state.former.entry(rule.id).or_default() += count;
-                }
-                self.publish(state);
-            }
-            Request::Ring(ring) => {
-                if let Ok(place) = self.live.replace(*ring)
-                    && let Some(count) = state.reopened.get_mut(place)
-                {
-                    *count += 1;
-                }
-            }
+            Request::Rules(rules, _taken) => self.take_rules(rules),
+            Request::Ring(ring) => self.put(*ring),
             Request::Flows(most, reply) => {
-                let types: Types = "flow".parse().unwrap_or_else(|_| Types::none());
-                let mut formatter = Formatter::new(types, &[], self.sensor.as_deref(), 0);
-                self.engine.flows(most, &mut |event| formatter.event(event, [], |_, _| {}));
-                let _ = reply.send(formatter.lines().to_vec()); // who asked may be gone
+                let _ = reply.send(self.flows(most)); // who asked may be gone
             }
             Request::Servers(reply) => {
-                let mut inventory = self.sink.inventory.clone();
-                self.engine.facts(GLANCE, &mut |server, protocol, name, fact| {
-                    inventory.add(server, protocol, name, fact);
-                });
-                let _ = reply.send(inventory); // the same
+                let _ = reply.send(self.servers()); // the same
             }
-            Request::Stats(stats, uptime) => self.sink.stats(state.watermark, uptime, &stats),
-            Request::Tell(record, interface) => {
-                let context = Context {
-                    timestamp: state.watermark,
-                    number: 0,
-                    interface: interface.as_deref(),
-                    vlan: &[],
-                    flow: None,
-                };
-                self.engine.tell(&context, &record, &mut self.sink);
+            Request::Stats(stats, uptime) => {
+                self.parts.sink.stats(self.watermark, uptime, &stats);
             }
-            Request::Stop => {}
+            Request::Tell(record, interface) => self.tell(&record, interface.as_deref()),
+            Request::Stop(_) => {}
         }
+    }
+
+    fn take_rules(&mut self, rules: Arc<RuleSet>) {
+        let counts = self.parts.engine.set_rules(Arc::clone(&rules));
+        self.parts.sink.set_rules(&rules.rules);
+        let old = std::mem::replace(&mut self.parts.rules, rules);
+        for (rule, count) in old.rules.iter().zip(counts) {
+            *self.former.entry(rule.id).or_default() += count;
+        }
+        self.publish();
+    }
+
+    fn put(&mut self, ring: Ring) {
+        match self.parts.live.put(ring) {
+            Ok(()) => self.seen.resize(self.parts.live.places(), Seen::default()),
+            Err(ring) => self.waiting.push(*ring),
+        }
+    }
+
+    fn flows(&self, most: usize) -> Vec<u8> {
+        let types: Types = "flow".parse().unwrap_or_else(|_| Types::none());
+        let mut formatter = Formatter::new(types, &[], self.parts.sensor.as_deref(), 0);
+        self.parts.engine.flows(most, &mut |event| formatter.event(event, [], |_, _| {}));
+        formatter.lines().to_vec()
+    }
+
+    fn servers(&self) -> Inventory {
+        let mut inventory = self.parts.sink.inventory.clone();
+        self.parts.engine.facts(GLANCE, &mut |server, protocol, name, fact| {
+            inventory.add(server, protocol, name, fact);
+        });
+        inventory
+    }
+
+    fn tell(&mut self, record: &SensorRecord, interface: Option<&str>) {
+        let timestamp = self.watermark;
+        let context = Context { timestamp, number: 0, interface, vlan: &[], flow: None };
+        self.parts.engine.tell(&context, record, &mut self.parts.sink);
     }
 
     /// Gives the collector what there is, or tells it that there is nothing. Never waits: what it
     /// cannot take now waits here.
-    fn hand_over(&mut self, watermark: Timestamp) {
-        match self.batches.try_send((self.thread, self.sink.batch(watermark))) {
-            Ok(()) => self.sink.taken(),
+    fn hand_over(&mut self) {
+        let Parts { sink, batches, thread, .. } = &mut self.parts;
+        match batches.try_send((*thread, sink.batch(self.watermark))) {
+            Ok(()) => sink.taken(),
             // Once it has gone, nobody wants lines.
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }
     }
 
-    /// The same at the end, when nothing is missed by waiting.
-    fn hand_over_all(&mut self, watermark: Timestamp) {
-        if !self.sink.is_empty() {
-            let _ = self.batches.send((self.thread, self.sink.batch(watermark)));
-            self.sink.taken();
+    fn publish(&mut self) {
+        self.published = Instant::now();
+        if self.surveyed.elapsed() >= SURVEY {
+            self.surveyed = self.published;
+            self.one_sided = self.parts.engine.one_sided(GLANCE);
+        }
+        let links = (0..self.parts.live.places()).map(|place| self.link(place)).collect();
+        self.parts.published.show(Snapshot {
+            stats: self.parts.engine.stats().clone(),
+            rules: Arc::clone(&self.parts.rules),
+            former: self.former.clone(),
+            links,
+            lost: self.parts.sink.lost,
+            busy: processor_time(),
+            one_sided: self.one_sided,
+        });
+    }
+
+    fn link(&mut self, place: usize) -> Link {
+        let live = &mut self.parts.live;
+        let seen = self.seen.get(place).copied().unwrap_or_default();
+        Link {
+            interface: live.interface(place).unwrap_or_default().to_owned(),
+            statistics: live.statistics(place).unwrap_or_default(),
+            state: live.state(place).unwrap_or(LinkState::Gone),
+            duplicates: seen.duplicates,
+            reopened: live.reopened(place).unwrap_or_default(),
+            last_packet: seen.last_packet,
+        }
+    }
+}
+
+/// Where lines go at the end, when nothing is missed by waiting: there may be more of them than
+/// there is room for.
+struct LastLines<'w> {
+    sink: &'w mut LineSink,
+    batches: &'w SyncSender<(usize, Batch)>,
+    thread: usize,
+    deadline: Deadline,
+}
+
+impl LastLines<'_> {
+    fn hand_over(&mut self) {
+        let batch = self.sink.last_batch(self.deadline);
+        // The collector waits for outputs until the deadline, and so do we for it.
+        let _ = self.batches.send((self.thread, batch)); // it may have failed
+        self.sink.taken();
+    }
+}
+
+impl Sink for LastLines<'_> {
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        self.sink.event(event, fired);
+        if self.sink.is_due() {
+            self.hand_over();
         }
     }
 
-    fn publish(&mut self, state: &mut State) {
-        state.published = Instant::now();
-        if state.surveyed.elapsed() >= SURVEY {
-            state.surveyed = state.published;
-            state.one_sided = self.engine.one_sided(GLANCE);
-        }
-        let link = |place: usize| Link {
-            interface: self.live.interface(place).unwrap_or_default().to_owned(),
-            state: self.live.state(place),
-            statistics: Statistics::default(),
-            duplicates: state.duplicates.get(place).copied().unwrap_or_default(),
-            reopened: state.reopened.get(place).copied().unwrap_or_default(),
-            last_packet: state.last_packets.get(place).copied().unwrap_or_default(),
-        };
-        let mut links: Vec<_> = (0..self.live.places()).map(link).collect();
-        for (place, link) in links.iter_mut().enumerate() {
-            link.statistics = self.live.statistics(place).unwrap_or_default();
-        }
-        self.published.show(Snapshot {
-            stats: self.engine.stats().clone(),
-            rules: Arc::clone(&self.rules),
-            former: state.former.clone(),
-            links,
-            lost: self.sink.lost,
-            busy: processor_time(),
-            one_sided: state.one_sided,
-        });
+    fn wants(&self, schema: &'static Schema) -> bool {
+        self.sink.wants(schema)
+    }
+
+    fn fact(
+        &mut self,
+        server: IpAddr,
+        protocol: &'static Protocol,
+        name: &'static str,
+        fact: Fact<'_>,
+    ) {
+        self.sink.fact(server, protocol, name, fact);
     }
 }
 

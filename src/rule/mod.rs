@@ -232,9 +232,12 @@ impl RuleSet {
 /// Sixteen digits.
 fn hash(sources: &[Source], placeholders: &Placeholders) -> String {
     let mut hash = Sha1::new();
-    sources.iter().for_each(|source| hash.update(&source.text));
+    for source in sources {
+        hash.update(&source.text);
+    }
     hash.update(format!("{placeholders:?}"));
-    hash.finalize().iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+    let first = hash.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
+    format!("{first:016x}")
 }
 
 /// A set in the making.

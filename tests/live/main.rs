@@ -257,8 +257,9 @@ fn an_interface_that_is_deleted_can_be_replaced() {
         assert!(refused.to_string().contains("out2"), "{refused}");
 
         cable("in", "out");
-        assert_eq!(live.replace(open("out")).unwrap(), 0);
-        assert!(live.replace(open("out2")).is_err(), "that one lives");
+        live.put(open("out")).unwrap();
+        assert_eq!(live.reopened(0), Some(1));
+        assert!(live.put(open("out2")).is_err(), "that one lives");
         Sender::new("in").send(&numbered(3, 100));
         until(&mut live, |live| {
             let turn = turn(live, |place, _| came += usize::from(place == 0));

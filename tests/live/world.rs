@@ -59,9 +59,15 @@ pub fn ip(arguments: &str) {
 
 /// Runs a program that must succeed.
 pub fn run(program: &str, arguments: &str) {
+    output(program, arguments);
+}
+
+/// What a program says that must succeed.
+fn output(program: &str, arguments: &str) -> String {
     let output = Command::new(program).args(arguments.split_whitespace()).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{program} {arguments}: {error}");
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// Makes a cable with an interface at each end, on which nobody talks but the test.
@@ -70,6 +76,16 @@ pub fn cable(one: &str, other: &str) {
     ip(&format!("link add {one} mtu 65535 type veth peer name {other} mtu 65535"));
     ip(&format!("link set {one} up"));
     ip(&format!("link set {other} up"));
+    wait_until_up(one);
+    wait_until_up(other);
+}
+
+/// That an end has its carrier is worked out a moment after it is switched on; until then, what is
+/// sent is thrown away and no error tells of it.
+pub fn wait_until_up(interface: &str) {
+    wait_for(|| {
+        output("ip", &format!("link show dev {interface}")).contains(" state UP ").then_some(())
+    });
 }
 
 /// Sends frames out of an interface.

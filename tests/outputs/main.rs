@@ -38,7 +38,6 @@ impl Output {
             name: "test".into(),
             limits: Limits::default(),
             listener: Arc::new(move |change| drop(told.send(change.kind.clone()))),
-            first: || {},
         };
         let spool = spool.map(|folder| Spool::open(folder.path(), 1 << 22).unwrap());
         let delivery = Delivery::start(options, Box::new(target), spool).unwrap();

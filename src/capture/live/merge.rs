@@ -60,8 +60,16 @@ struct Place {
     told: LinkState,
     /// When its next frame came, as the turn looked.
     head: Option<Timestamp>,
-    /// Counts of rings that had this place before.
+    /// Counts of rings that had this place before, and how many those were.
     former: Statistics,
+    reopened: u64,
+}
+
+impl Place {
+    fn new(ring: Ring) -> Self {
+        let state = LinkState::Up;
+        Self { ring, state, told: state, head: None, former: Statistics::default(), reopened: 0 }
+    }
 }
 
 /// What came of a turn.
@@ -89,15 +97,8 @@ enum Look {
 impl Live {
     /// Reads these rings. A place is a ring's index here.
     pub fn new(rings: Vec<Ring>) -> Self {
-        let places = rings.into_iter().map(|ring| Place {
-            ring,
-            state: LinkState::Up,
-            told: LinkState::Up,
-            head: None,
-            former: Statistics::default(),
-        });
         Self {
-            places: places.collect(),
+            places: rings.into_iter().map(Place::new).collect(),
             watermark: Timestamp::ZERO,
             asked: Instant::now(),
             polled: Vec::new(),
@@ -141,19 +142,22 @@ impl Live {
         }
     }
 
-    /// Puts a ring into the place of a dead one of the same interface; which place that is. The
-    /// ring comes back if there is none.
-    pub fn replace(&mut self, ring: Ring) -> Result<usize, Box<Ring>> {
-        let fits = |place: &Place| {
-            place.state == LinkState::Gone && place.ring.interface() == ring.interface()
+    /// Puts a ring into the place of a dead one of the same interface, or into a new place if there
+    /// is none of that interface. The ring comes back where the other is not known to be dead.
+    pub fn put(&mut self, ring: Ring) -> Result<(), Box<Ring>> {
+        let mut places = self.places.iter_mut();
+        let Some(place) = places.find(|place| place.ring.interface() == ring.interface()) else {
+            self.places.push(Place::new(ring));
+            return Ok(());
         };
-        let Some(index) = self.places.iter().position(fits) else { return Err(Box::new(ring)) };
-        if let Some(place) = self.places.get_mut(index) {
-            place.former += std::mem::replace(&mut place.ring, ring).close();
-            place.state = LinkState::Up;
-            place.told = LinkState::Up;
+        // Not before it was told: until then there are frames in it.
+        if place.told != LinkState::Gone {
+            return Err(Box::new(ring));
         }
-        Ok(index)
+        place.former += std::mem::replace(&mut place.ring, ring).close();
+        place.reopened += 1;
+        (place.state, place.told) = (LinkState::Up, LinkState::Up);
+        Ok(())
     }
 
     /// How many rings there are.
@@ -169,6 +173,11 @@ impl Live {
     /// The state of a place's interface.
     pub fn state(&self, place: usize) -> Option<LinkState> {
         self.places.get(place).map(|place| place.state)
+    }
+
+    /// How often a dead ring of a place was replaced.
+    pub fn reopened(&self, place: usize) -> Option<u64> {
+        self.places.get(place).map(|place| place.reopened)
     }
 
     /// The counts of a place, those of the rings that were there before included.

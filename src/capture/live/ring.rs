@@ -303,14 +303,13 @@ impl Ring {
         let index = self.socket.bound().ok().and_then(|bound| bound.index);
         let Some(index) = index else { return LinkState::Gone };
         let inquiry = Inquiry::new(self.socket.as_fd());
-        // Another interface may have the name by now, and this one another name.
-        match inquiry.index(&self.interface) {
-            Ok(named) if named == index => {}
-            _ => return LinkState::Up,
-        }
-        match inquiry.is_up(&self.interface) {
+        // It may have another name by now, and another interface its name.
+        match inquiry.name(index).and_then(|name| inquiry.is_up(&name)) {
             Ok(false) => LinkState::Down,
-            _ => LinkState::Up,
+            // It is being deleted, and has lost its name, but not yet our socket: it is asked again
+            // while it is down.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => LinkState::Down,
+            Ok(true) | Err(_) => LinkState::Up,
         }
     }
 }

@@ -320,6 +320,17 @@ impl<'a> Inquiry<'a> {
         Ok(unsafe { answer.ifr_ifru.ifru_ifindex })
     }
 
+    /// The name that the interface with this index has now.
+    pub(super) fn name(&self, index: c_int) -> io::Result<String> {
+        // SAFETY: a request of zeros is a valid one.
+        let mut request: libc::ifreq = unsafe { zeroed() };
+        request.ifr_ifru.ifru_ifindex = index;
+        self.control(libc::SIOCGIFNAME, &mut request)?;
+        let octets = request.ifr_name.iter().map(|octet| *octet as u8);
+        let octets: Vec<_> = octets.take_while(|octet| *octet != 0).collect();
+        Ok(String::from_utf8_lossy(&octets).into_owned())
+    }
+
     /// Whether somebody switched it on.
     pub(super) fn is_up(&self, name: &str) -> io::Result<bool> {
         let answer = self.ask(name, libc::SIOCGIFFLAGS)?;

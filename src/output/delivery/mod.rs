@@ -109,8 +109,6 @@ pub struct Options {
     pub limits: Limits,
     /// Who is told when its state changes.
     pub listener: Listener,
-    /// What its thread does first, such as giving up rights.
-    pub first: fn(),
 }
 
 /// A running output.
@@ -142,17 +140,33 @@ impl Delivery {
         target: Box<dyn Target>,
         spool: Option<Spool>,
     ) -> io::Result<Self> {
+        Self::start_after(|| Ok(()), options, target, spool)
+    }
+
+    /// The same once the new thread has done something first, such as giving up rights. If that
+    /// fails, the output does not start.
+    pub fn start_after(
+        first: impl FnOnce() -> io::Result<()> + Send + 'static,
+        options: Options,
+        target: Box<dyn Target>,
+        spool: Option<Spool>,
+    ) -> io::Result<Self> {
         let counters = Arc::new(Counters::new());
         let queue = Arc::new(Queue::new(options.limits, Arc::clone(&counters)));
         let name = options.name.clone();
-        let first = options.first;
         let worker = Worker::new(options, target, spool, Arc::clone(&queue), Arc::clone(&counters));
         let (alive, ended) = sync_channel::<()>(0);
+        let (begin, begun) = sync_channel(1);
         let thread = Builder::new().name(thread_name(&name)).spawn(move || {
-            first();
-            worker.run();
+            let done = first();
+            let goes_on = done.is_ok();
+            let _ = begin.send(done); // whoever starts us waits for it
+            if goes_on {
+                worker.run();
+            }
             drop(alive);
         })?;
+        begun.recv().unwrap_or_else(|_| Err(io::Error::other("its thread has ended")))?;
         Ok(Self { name, queue, counters, thread: Some((thread, Mutex::new(ended))) })
     }
 
@@ -165,6 +179,12 @@ impl Delivery {
     /// is no room.
     pub fn offer(&self, chunk: &Arc<Chunk>) {
         self.queue.offer(chunk);
+    }
+
+    /// Waits until the queue has room for so many octets; whether it has. Waits at most so long for
+    /// the target to take anything, and never beyond `until`.
+    pub fn wait_for_room(&self, octets: usize, patience: Duration, until: Instant) -> bool {
+        self.queue.wait_for_room(octets, patience, until)
     }
 
     /// The counters as they are now.

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::chunk::Count;
 use super::counters::{Counters, add, set};
@@ -16,6 +16,8 @@ pub(super) struct Queue {
     inner: Mutex<Inner>,
     /// Something came in, or a command.
     wake: Condvar,
+    /// Something was taken out.
+    taken: Condvar,
     limits: Limits,
     counters: Arc<Counters>,
 }
@@ -48,7 +50,13 @@ pub(super) struct Seen {
 
 impl Queue {
     pub(super) fn new(limits: Limits, counters: Arc<Counters>) -> Self {
-        Self { inner: Mutex::default(), wake: Condvar::new(), limits, counters }
+        Self {
+            inner: Mutex::default(),
+            wake: Condvar::new(),
+            taken: Condvar::new(),
+            limits,
+            counters,
+        }
     }
 
     /// Takes a chunk. When there is no room for it, only its alerts, which have a reserve of their
@@ -139,7 +147,25 @@ impl Queue {
         let chunk = inner.chunks.pop_front()?;
         inner.octets -= chunk.len();
         self.show(&inner);
+        drop(inner);
+        self.taken.notify_all();
         Some(chunk)
+    }
+
+    /// Waits until a chunk of so many octets has room; whether it has. Gives up at `until`, or when
+    /// nothing was taken out for so long.
+    pub(super) fn wait_for_room(&self, octets: usize, patience: Duration, until: Instant) -> bool {
+        let mut inner = self.lock();
+        while !inner.has_room(octets, &self.limits) {
+            let left = until.saturating_duration_since(Instant::now()).min(patience);
+            let waited = self.taken.wait_timeout(inner, left);
+            let (next, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            inner = next;
+            if timeout.timed_out() {
+                return inner.has_room(octets, &self.limits);
+            }
+        }
+        true
     }
 
     /// Puts a chunk back to the front, over the limits if need be: there is one at most that is being

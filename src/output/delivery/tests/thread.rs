@@ -65,7 +65,6 @@ impl Stage {
             name: "test".into(),
             limits,
             listener: Arc::new(move |change| drop(told.send(change.kind.clone()))),
-            first: || {},
         };
         let spool = spool.map(|folder| Spool::open(folder.path(), 1 << 20).unwrap());
         let delivery = Delivery::start(options, Box::new(target), spool).unwrap();
