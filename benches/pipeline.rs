@@ -11,6 +11,7 @@ use std::env;
 use std::hint::black_box;
 use std::io::{self, Cursor, Write};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,10 +19,12 @@ use criterion::{
     BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main,
 };
 use gridtap::capture::{Capture, PcapWriter, Source};
-use gridtap::engine::{Engine, Limits, Sink};
+use gridtap::engine::{Engine, Limits, Place, Sink};
 use gridtap::event::{Event, Schema};
+use gridtap::flow::Side;
+use gridtap::output::evidence::{Keeper, Options};
 use gridtap::output::{Eve, Types};
-use gridtap::packet::{self, LinkType};
+use gridtap::packet::{self, Frame, LinkType};
 use gridtap::protocol::{self, Fact, Protocol};
 use gridtap::rule::{self, Hits, Placeholders, RuleSet};
 use multiplier::{Flows, Plan};
@@ -60,12 +63,14 @@ fn stages(criterion: &mut Criterion, protocol: &str, file: &MemoryCapture) {
     let nothing = Types::none();
     let alerts: Types = "alert".parse().expect("a record type");
     let everything = Types::default();
-    for (name, rules, types) in [
-        ("3 and follow, parse", &none, nothing),
-        ("4 and match, write alerts", &pack, alerts),
-        ("4 and match, write every record", &pack, everything),
+    for (name, rules, types, keeps) in [
+        ("3 and follow, parse", &none, &nothing, false),
+        ("3 and follow, parse, keep packets", &none, &nothing, true),
+        ("4 and match, write alerts", &pack, &alerts, false),
+        ("4 and match, write alerts, keep packets", &pack, &alerts, true),
+        ("4 and match, write every record", &pack, &everything, false),
     ] {
-        group.bench_function(name, |bencher| bencher.iter(|| replay(file, rules, &types)));
+        group.bench_function(name, |bencher| bencher.iter(|| replay(file, rules, types, keeps)));
     }
     group.finish();
 }
@@ -81,7 +86,7 @@ fn rules(criterion: &mut Criterion, protocol: &str, file: &MemoryCapture, counts
             generate::rules(count).map(|(name, text)| rule::Source { name, text }).collect();
         let rules = Arc::new(load(&sources));
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| replay(file, &rules, &Types::none()));
+            bencher.iter(|| replay(file, &rules, &Types::none(), false));
         });
     }
     group.finish();
@@ -111,17 +116,19 @@ fn decode(file: &MemoryCapture) -> usize {
     decoded
 }
 
-/// What `gridtap replay` does with a capture, but for the summary.
-fn replay(file: &MemoryCapture, rules: &Arc<RuleSet>, types: &Types) -> u64 {
+/// What `gridtap replay` does with a capture, but for the summary. Cases of evidence are not written.
+fn replay(file: &MemoryCapture, rules: &Arc<RuleSet>, types: &Types, keeps: bool) -> u64 {
     let mut written = Counter::default();
-    let mut sink = EveSink(Eve::new(&mut written, types.clone(), &rules.rules, None));
+    let eve = Eve::new(&mut written, types.clone(), &rules.rules, None);
+    let keeper = keeps.then(|| Keeper::new(&Options::new("/nowhere"), 1));
+    let mut sink = EveSink { eve, keeper };
     let mut engine = Engine::new(Arc::clone(rules), Limits::default(), &sink);
     let mut source = file.open();
     while let Some(frame) = source.next().expect("a sound capture") {
         engine.handle(&frame, &mut sink);
     }
     engine.finish(&mut sink);
-    sink.0.finish().expect("counting does not fail");
+    sink.eve.finish().expect("counting does not fail");
     written.octets
 }
 
@@ -170,19 +177,41 @@ impl Scale {
 }
 
 /// Writes records and alerts, as a replay does.
-struct EveSink<'w>(Eve<&'w mut Counter>);
+struct EveSink<'w> {
+    eve: Eve<&'w mut Counter>,
+    keeper: Option<Keeper>,
+}
 
 impl Sink for EveSink<'_> {
     fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
-        self.0.event(event, fired);
+        let file = self.keeper.as_mut().and_then(|keeper| keeper.alert(event, fired));
+        self.eve.event_in(event, fired, file);
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {
-        self.0.types().records(schema)
+        self.eve.types().records(schema)
     }
 
     fn fact(&mut self, _: IpAddr, _: &'static Protocol, _: &'static str, fact: Fact<'_>) {
         black_box(fact);
+    }
+
+    fn keeps(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>, place: Place) {
+        let Some(keeper) = &mut self.keeper else { return };
+        keeper.packet(frame, &place);
+        while let Some(case) = keeper.take() {
+            black_box(case);
+        }
+    }
+
+    fn secret(&mut self, flow: u64, sender: Side, octets: Range<u32>) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.secret(flow, sender, octets);
+        }
     }
 }
 

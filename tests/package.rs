@@ -105,7 +105,7 @@ fn bash_completes_a_command_and_its_options() {
     };
     let Some(commands) = complete("gridtap rep") else { return };
     assert_eq!(commands, "replay\n");
-    assert_eq!(complete("gridtap replay --ev").unwrap(), "--eve\n");
+    assert_eq!(complete("gridtap replay --ty").unwrap(), "--types\n");
     assert_eq!(complete("gridtap rules fi").unwrap(), "fields\n");
 }
 

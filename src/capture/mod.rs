@@ -24,6 +24,7 @@ pub mod live;
 mod merge;
 mod pcap;
 mod pcapng;
+mod pcapng_writer;
 mod record;
 mod window;
 mod write;
@@ -34,6 +35,7 @@ mod tests;
 pub use error::{Damage, Defect, NoCapture, OpenError, Skipped};
 pub use file::Capture;
 pub use merge::{Octets, Source};
+pub use pcapng_writer::PcapNgWriter;
 pub use write::PcapWriter;
 
 /// The longest packet that a capture keeps: what libpcap and Wireshark write at most, and refuse

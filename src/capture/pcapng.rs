@@ -19,13 +19,13 @@ use crate::bytes::{Cursor, Short};
 use crate::time::Timestamp;
 
 /// The type of a section header: a palindrome, the same in both byte orders (4.1).
-const SECTION_HEADER: u32 = 0x0a0d_0d0a;
+pub(super) const SECTION_HEADER: u32 = 0x0a0d_0d0a;
 /// What a section header's byte-order magic is in the section's byte order (4.1).
-const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
-const INTERFACE_DESCRIPTION: u32 = 1;
+pub(super) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
-const ENHANCED_PACKET: u32 = 6;
+pub(super) const ENHANCED_PACKET: u32 = 6;
 
 /// Type and both lengths: the shortest block. Of a section header, as far as its byte order.
 const FRAMING: usize = 12;

@@ -56,7 +56,7 @@ impl<W: Write> PcapWriter<W> {
 }
 
 /// The number that [`LinkType::from_pcap`] reads.
-const fn number(link: LinkType) -> u32 {
+pub(super) const fn number(link: LinkType) -> u32 {
     match link {
         LinkType::Null => 0,
         LinkType::Ethernet => 1,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,10 +16,14 @@ use super::rule_files::RuleFiles;
 use super::summary::{Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
-use crate::engine::{Engine, Sink};
+use crate::config::{self, Config};
+use crate::engine::{Engine, Place, Sink};
 use crate::event::{Event, Schema};
+use crate::flow::Side;
 use crate::metrics;
+use crate::output::evidence::{Keeper, Options, Writer};
 use crate::output::{Eve, Types};
+use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::Hits;
 
@@ -41,6 +46,9 @@ pub(super) struct Arguments {
     /// Write the counters in Prometheus' text format; - is standard output
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    /// Write the packets around each alert as pcapng into this directory
+    #[arg(long, value_name = "DIRECTORY")]
+    evidence: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -83,10 +91,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let types = arguments.types.clone().unwrap_or_default();
     let eve = eve.map(|output| Eve::new(output, types, &rules.rules, config.host.as_deref()));
 
-    let mut sink = ReplaySink { eve, summary: Summary::new(&rules) };
+    let evidence = arguments.evidence.as_deref();
+    let evidence = evidence.map(|directory| Evidence::open(directory, &config)).transpose()?;
+    let mut sink = ReplaySink { eve, evidence, summary: Summary::new(&rules) };
     let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
+    let evidence = sink.evidence.map_or(Ok(()), Evidence::finish);
     finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
     let stats = engine.stats();
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
@@ -98,6 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut out: Box<dyn Write> =
         if takers.contains(&true) { Box::new(super::stderr()) } else { Box::new(super::stdout()) };
     sink.summary.show(&arguments.files, &reading, stats, &mut out)?;
+    evidence?;
     Ok(if reading.damages.is_empty() { Exit::Done } else { Exit::BadData })
 }
 
@@ -142,6 +154,7 @@ pub(super) trait ReplayTo: Sink {
 
 struct ReplaySink {
     eve: Option<Eve<Box<dyn Write>>>,
+    evidence: Option<Evidence>,
     summary: Summary,
 }
 
@@ -153,8 +166,9 @@ impl ReplayTo for ReplaySink {
 
 impl Sink for ReplaySink {
     fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        let file = self.evidence.as_mut().and_then(|kept| kept.keeper.alert(event, fired));
         if let Some(eve) = &mut self.eve {
-            eve.event(event, fired);
+            eve.event_in(event, fired, file);
         }
         for rule in fired {
             self.summary.alert(event, rule);
@@ -173,6 +187,59 @@ impl Sink for ReplaySink {
         fact: Fact<'_>,
     ) {
         self.summary.fact(server, protocol, name, fact);
+    }
+
+    fn keeps(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>, place: Place) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.keeper.packet(frame, &place);
+            evidence.write();
+        }
+    }
+
+    fn secret(&mut self, flow: u64, sender: Side, octets: Range<u32>) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.keeper.secret(flow, sender, octets);
+        }
+    }
+}
+
+/// Packets around alerts, written as soon as they are all there.
+struct Evidence {
+    keeper: Keeper,
+    writer: Writer,
+    directory: PathBuf,
+    /// The first that went wrong; the replay goes on.
+    error: Option<io::Error>,
+}
+
+impl Evidence {
+    /// Into this directory, otherwise as configured.
+    fn open(directory: &Path, config: &Config) -> Result<Self, Failure> {
+        let configured = config.evidence.as_ref().map(config::Evidence::options);
+        let options = configured.unwrap_or_else(|| Options::new(directory));
+        let writer = Writer::open(directory, options.size);
+        let writer =
+            writer.map_err(|error| Failure::Create { path: directory.to_owned(), error })?;
+        let keeper = Keeper::new(&options, 1);
+        Ok(Self { keeper, writer, directory: directory.to_owned(), error: None })
+    }
+
+    fn write(&mut self) {
+        while let Some(case) = self.keeper.take() {
+            if let Err(error) = self.writer.write(&case) {
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        self.keeper.finish();
+        self.write();
+        self.error.map_or(Ok(()), |error| Err(cannot_write(&self.directory, error)))
     }
 }
 

@@ -14,7 +14,7 @@ use super::value::{InterfaceName, Label, Listen, Octets, RuleSource};
 use crate::document::yaml::Node;
 use crate::engine;
 use crate::flow::Timeouts;
-use crate::output::Types;
+use crate::output::{Types, evidence};
 use crate::rule::Placeholders;
 
 section! {
@@ -340,6 +340,21 @@ section! {
         after: Duration = "5s", from "0s" to "10m";
         /// Whether the passwords of MQTT CONNECTs are overwritten.
         blank_passwords: bool = "true";
+    }
+}
+
+impl Evidence {
+    /// What is kept, and how much of it.
+    pub fn options(&self) -> evidence::Options {
+        evidence::Options {
+            directory: self.directory.clone(),
+            size: self.size.0,
+            memory: usize::try_from(self.memory.0).unwrap_or(usize::MAX),
+            packets: self.packets,
+            before: self.before,
+            after: self.after,
+            blank_passwords: self.blank_passwords,
+        }
     }
 }
 

@@ -95,6 +95,8 @@ pub(super) struct Channel<'e> {
     sender: Side,
     emitter: Emitter<'e>,
     started: bool,
+    /// Sequence number of the octet behind what is read.
+    reached: u32,
 }
 
 impl<'e> Channel<'e> {
@@ -119,10 +121,10 @@ impl<'e> Channel<'e> {
             ..context
         };
         let AppState { app, joined, alerted, told, .. } = &mut flow.app;
-        let emitter = Emitter { outlet, sink, context, alerted };
+        let emitter = Emitter { outlet, sink, context, alerted, first: 0 };
         let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let channel = Self { app, joined, told, client, key, sender, emitter, started };
+        let channel = Self { app, joined, told, client, key, sender, emitter, started, reached: 0 };
         (&mut flow.connection, channel)
     }
 
@@ -255,10 +257,16 @@ impl Reader for Channel<'_> {
     }
 
     #[inline]
+    fn reach(&mut self, end: u32) {
+        self.reached = end;
+    }
+
+    #[inline]
     fn data(&mut self, bytes: &[u8]) -> Progress {
         let direction = self.direction();
         match &mut *self.app {
             App::Known { parser, .. } => {
+                self.emitter.first = self.reached.wrapping_sub(bytes.len() as u32);
                 let input = Input { direction, time: self.emitter.context.timestamp, bytes };
                 parser.data(input, &mut self.emitter)
             }
@@ -286,7 +294,10 @@ impl Reader for Channel<'_> {
         }
         let direction = self.direction();
         match &mut *self.app {
-            App::Known { parser, .. } => parser.gap(direction, missing, &mut self.emitter),
+            App::Known { parser, .. } => {
+                self.emitter.first = self.reached;
+                parser.gap(direction, missing, &mut self.emitter);
+            }
             App::Detecting(detection) => detection.gap(self.sender),
             App::Unknown | App::Over { .. } => {}
         }

@@ -142,6 +142,11 @@ impl Detection {
         self.searches[side.index()].lost = true;
     }
 
+    /// Whether octets were lost.
+    pub(super) fn has_lost_any(&self) -> bool {
+        self.searches.iter().any(|search| search.lost)
+    }
+
     /// Whether octets were passed over: messages may have been among them.
     pub(super) fn has_passed_any(&self) -> bool {
         self.searches.iter().any(|search| search.passed > 0 || search.lost)

@@ -1,5 +1,7 @@
 //! From a record to the rules and the sink.
 
+use std::ops::Range;
+
 use super::{Sink, Stats};
 use crate::event::{ANOMALY, Context, Event, Record, Records, Schema, Value};
 use crate::protocol;
@@ -19,6 +21,8 @@ pub(super) struct Outlet {
     readers: Vec<Readers>,
     /// Where an anomaly's name stands in its record.
     anomaly_event: usize,
+    /// Whether the sink keeps packets.
+    pub(super) keeps: bool,
     pub(super) stats: Stats,
 }
 
@@ -44,7 +48,7 @@ impl Outlet {
         };
         let anomaly_event =
             ANOMALY.resolve("anomaly.event").map_or(usize::MAX, |path| path.field.into());
-        Self { matcher, readers, anomaly_event, stats }
+        Self { matcher, readers, anomaly_event, keeps: sink.keeps(), stats }
     }
 
     pub(super) fn rules(&self) -> &RuleSet {
@@ -127,6 +131,8 @@ pub(super) struct Emitter<'e> {
     pub(super) context: Context<'e>,
     /// Set when a rule fires.
     pub(super) alerted: &'e mut bool,
+    /// Sequence number of the first octet that the parser is given.
+    pub(super) first: u32,
 }
 
 impl Records for Emitter<'_> {
@@ -136,5 +142,13 @@ impl Records for Emitter<'_> {
 
     fn wants(&self, schema: &'static Schema) -> bool {
         self.outlet.wants(schema)
+    }
+
+    fn secret(&mut self, octets: Range<usize>) {
+        if let Some(flow) = self.context.flow.filter(|_| self.outlet.keeps) {
+            let [start, end] =
+                [octets.start, octets.end].map(|at| self.first.wrapping_add(at as u32));
+            self.sink.secret(flow.id, flow.sender, start..end);
+        }
     }
 }

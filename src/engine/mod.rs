@@ -8,15 +8,18 @@ mod clock;
 mod detection;
 mod emit;
 mod look;
+mod show;
 mod stats;
 
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use channel::{AppState, Channel, flow_context};
 use clock::{Clock, Say};
 use emit::Outlet;
+pub use show::{Place, Reading};
 pub use stats::Stats;
 
 use crate::event::{
@@ -48,6 +51,20 @@ pub trait Sink {
         name: &'static str,
         fact: Fact<'_>,
     );
+
+    /// Whether frames are of interest, and what is secret in them; asked once, when the engine is
+    /// made.
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    /// A frame of a flow: comes after all events that the frame brought.
+    fn packet(&mut self, _frame: &Frame<'_>, _place: Place) {}
+
+    /// The octets with these sequence numbers, modulo 2^32, that `sender` sends in this flow are
+    /// secret. Some of them may have come before, or will come again. If they came just now, this
+    /// comes before [`packet`](Self::packet).
+    fn secret(&mut self, _flow: u64, _sender: Side, _octets: Range<u32>) {}
 }
 
 /// What an engine may use.
@@ -202,14 +219,18 @@ impl Engine {
         };
         let Transport::Tcp(tcp) = packet.transport else {
             self.count(index, from, frame);
-            return self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
+            self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
+            return self.show(index, from, None, frame, sink);
         };
+        let before = self.mark(index, from, &tcp);
         if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
-            return;
+            return self.show(index, from, before, frame, sink);
         }
         self.end(index, FlowReason::Reused, sink);
         let index = self.begin(key, from, packet, sink);
+        let before = self.mark(index, from, &tcp);
         self.segment(index, from, frame, packet, &tcp, sink);
+        self.show(index, from, before, frame, sink);
     }
 
     /// Counts a packet. Says whether it is the one at which a flow of one end only is noticed.

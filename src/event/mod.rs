@@ -11,6 +11,8 @@ mod schema;
 mod sensor;
 mod value;
 
+use std::ops::Range;
+
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
@@ -34,4 +36,9 @@ pub trait Records {
 
     /// Whether anybody reads records of this type; those that nobody reads need not be built.
     fn wants(&self, schema: &'static Schema) -> bool;
+
+    /// These octets are nobody's business, such as a password: whoever keeps packets overwrites
+    /// them. Counted from the first octet that the parser was given with this call, or that follows
+    /// the gap that it was told of; they may be still to come.
+    fn secret(&mut self, _octets: Range<usize>) {}
 }

@@ -117,7 +117,7 @@ impl FlowKey {
     /// The key of a packet's flow, and which end sent the packet. A packet from an end to itself
     /// (one address, one port) counts as sent by the lower one;
     /// [`Connection::sender`](super::Connection::sender) knows better.
-    #[inline]
+    #[inline(always)]
     pub fn of(packet: &Packet<'_>) -> (Self, Side) {
         let (source_port, destination_port, ordered) = match packet.transport {
             Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port, true),

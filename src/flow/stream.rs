@@ -24,6 +24,10 @@ pub trait Reader {
     /// What follows was sent by this end.
     fn turn_to(&mut self, sender: Side);
 
+    /// What comes with the next call, data or a gap, ends before the octet with this sequence
+    /// number.
+    fn reach(&mut self, _end: u32) {}
+
     /// Octets in order, beginning with those that were kept. See [`Progress`].
     fn data(&mut self, bytes: &[u8]) -> Progress;
 
@@ -156,7 +160,7 @@ impl Stream {
     }
 
     /// Sequence number of the next octet to deliver.
-    pub(super) const fn next(&self) -> u32 {
+    pub const fn next(&self) -> u32 {
         self.next
     }
 
@@ -378,6 +382,7 @@ impl Stream {
                 self.kept = Some(kept);
                 return;
             }
+            reader.reach(self.next.wrapping_sub(bytes.len() as u32));
             let progress = reader.data(&kept);
             self.skip = progress.consumed.saturating_sub(kept.len()) as u32;
             kept.drain(..progress.consumed.min(kept.len()));
@@ -391,6 +396,7 @@ impl Stream {
     /// Lets the reader read `bytes` in place and keeps what it leaves.
     #[inline]
     fn read(&mut self, bytes: &[u8], reader: &mut impl Reader) {
+        reader.reach(self.next);
         let progress = reader.data(bytes);
         match bytes.get(progress.consumed..) {
             Some([]) => {}
@@ -449,6 +455,7 @@ impl Stream {
         if self.wanted > 0 {
             self.wanted = 0;
             if let Some(kept) = self.kept.take() {
+                reader.reach(self.next);
                 reader.gap(kept.len() as u64, Why::Lost);
             }
         }
@@ -497,6 +504,7 @@ impl Stream {
             if let Some(kept) = &mut self.kept {
                 kept.clear();
             }
+            reader.reach(self.next);
             reader.gap(missing - unwanted, why);
         }
     }

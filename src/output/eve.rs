@@ -49,7 +49,17 @@ impl<W: Write> Eve<W> {
 
     /// Writes a record, and an alert for each of the rules that fired on it.
     pub fn event<'r>(&mut self, event: &Event<'_>, fired: impl IntoIterator<Item = &'r Rule>) {
-        self.formatter.event(event, fired, |_, _| self.written += 1);
+        self.event_in(event, fired, None);
+    }
+
+    /// The same; the alerts name a file with packets around them.
+    pub fn event_in<'r>(
+        &mut self,
+        event: &Event<'_>,
+        fired: impl IntoIterator<Item = &'r Rule>,
+        capture_file: Option<&str>,
+    ) {
+        self.formatter.event_in(event, fired, capture_file, |_, _| self.written += 1);
         self.write_full();
     }
 

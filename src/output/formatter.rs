@@ -107,6 +107,17 @@ impl Formatter {
         &mut self,
         event: &Event<'_>,
         fired: impl IntoIterator<Item = &'r Rule>,
+        made: impl FnMut(LineKind, usize),
+    ) {
+        self.event_in(event, fired, None, made);
+    }
+
+    /// The same; the alerts name a file with packets around them.
+    pub fn event_in<'r>(
+        &mut self,
+        event: &Event<'_>,
+        fired: impl IntoIterator<Item = &'r Rule>,
+        capture_file: Option<&str>,
         mut made: impl FnMut(LineKind, usize),
     ) {
         let schema = event.record.schema();
@@ -124,11 +135,12 @@ impl Formatter {
         for rule in fired.into_iter().take_while(|_| self.alerts) {
             let Some(rule) = self.rules.get(rule.index) else { continue };
             let of = &self.alert_type;
+            let alert = Alert { rule, capture_file };
             if let Some(line) = &line {
-                line.repeat(event, of, rule, lines);
+                line.repeat(event, of, alert, lines);
             } else {
                 let layout = &shape.layout;
-                line = Some(Line::write(event, of, Some(rule), layout, envelope, lines));
+                line = Some(Line::write(event, of, Some(alert), layout, envelope, lines));
             }
             made(LineKind::Alert(rule.level), lines.len());
         }
@@ -170,7 +182,7 @@ impl Line {
     fn write(
         event: &Event<'_>,
         event_type: &[u8],
-        alert: Option<&RulePart>,
+        alert: Option<Alert<'_>>,
         layout: &Layout,
         envelope: &mut Envelope,
         lines: &mut Json,
@@ -183,7 +195,7 @@ impl Line {
         let start = lines.len();
         envelope.flow(event.context, lines);
         let flow = start..lines.len();
-        let alert = alert.map(|rule| (rule, rule.write(lines)));
+        let alert = alert.map(|alert| (alert.rule, alert.write(lines)));
         let start = lines.len();
         layout.write(event.record, lines);
         // The last comma is lost when the line ends.
@@ -196,13 +208,13 @@ impl Line {
     }
 
     /// Writes the same event as an alert.
-    fn repeat(&self, event: &Event<'_>, event_type: &[u8], rule: &RulePart, lines: &mut Json) {
+    fn repeat(&self, event: &Event<'_>, event_type: &[u8], alert: Alert<'_>, lines: &mut Json) {
         lines.again(self.packet.clone());
         lines.raw(event_type);
         lines.again(self.flow.clone());
-        let place = rule.write(lines);
+        let place = alert.write(lines);
         lines.again(self.record.clone());
-        rule.identify(place, event.context, &self.record, lines);
+        alert.rule.identify(place, event.context, &self.record, lines);
         lines.end_line();
     }
 }
@@ -226,6 +238,23 @@ fn event_type(name: &str, sensor: Option<&str>) -> Box<[u8]> {
         json.text(&Key::new("host"), sensor.as_bytes());
     }
     json.as_bytes().into()
+}
+
+/// What an alert says besides its record.
+#[derive(Clone, Copy)]
+struct Alert<'a> {
+    rule: &'a RulePart,
+    capture_file: Option<&'a str>,
+}
+
+impl Alert<'_> {
+    /// Writes what is known of it, and returns the place that is left for its identifier.
+    fn write(self, lines: &mut Json) -> usize {
+        if let Some(name) = self.capture_file {
+            lines.text(&Key::new("capture_file"), name.as_bytes());
+        }
+        self.rule.write(lines)
+    }
 }
 
 impl RulePart {

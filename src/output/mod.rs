@@ -1,4 +1,4 @@
-//! Where events go: EVE JSON, and to whom its lines are delivered.
+//! Where events go: EVE JSON, to whom its lines are delivered, and the packets around alerts.
 
 mod additions;
 mod clock;
@@ -6,6 +6,7 @@ pub mod delivery;
 mod envelope;
 mod escape;
 mod eve;
+pub mod evidence;
 mod formatter;
 mod json;
 mod layout;

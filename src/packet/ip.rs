@@ -22,7 +22,7 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// Opens the packet that begins with the first of `bytes`.
-#[inline]
+#[inline(always)]
 pub(super) fn decode(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
     match bytes.first().map(|first| first >> 4) {
         Some(4) => ipv4(bytes),
@@ -38,7 +38,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
 ///  0        1        2        4        6         8    9         10        12      16
 /// |ver|ihl | tos    | length | ident | flags|off | ttl | proto | checksum | source | destination |
 /// ```
-#[inline]
+#[inline(always)]
 fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
     let Some(header) = bytes.first_chunk::<20>() else { return Err(Defect::IpHeader.into()) };
     let header_length = usize::from(header[0] & 0x0f) * 4;

@@ -7,12 +7,14 @@
 //! ```
 
 mod checksum;
+mod hide;
 mod ip;
 mod link;
 mod transport;
 
 use std::net::IpAddr;
 
+pub use hide::Segment;
 pub use transport::{Checksum, Tcp, TcpFlags, Transport};
 
 /// What the first header of a frame is. The values of pcap's `network` field that mean it are in
@@ -198,7 +200,7 @@ impl From<Defect> for Skip {
 }
 
 /// Takes a frame's headers off.
-#[inline]
+#[inline(always)]
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
     let (vlan, rest) = link::strip(link, frame)?;
     let ip = ip::decode(rest)?;

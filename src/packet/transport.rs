@@ -66,6 +66,8 @@ pub struct Tcp<'a> {
     pub flags: TcpFlags,
     /// What the checksum says.
     pub checksum: Checksum,
+    /// Octets of the header, which is in front of `payload`.
+    pub header_length: u8,
     /// The data, as far as it was captured.
     pub payload: &'a [u8],
     /// Octets of data behind `payload` that were not captured.
@@ -103,7 +105,7 @@ const ICMPV6: u8 = 58;
 const SCTP: u8 = 132;
 
 /// Opens what is above IP.
-#[inline]
+#[inline(always)]
 pub(super) fn decode<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
     match ip.protocol {
         TCP => tcp(ip),
@@ -123,7 +125,7 @@ pub(super) fn decode<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
 ///  0             2                   4          8                12        13      14       16
 /// | source port | destination port | sequence | acknowledgment | offset | flags | window | checksum |
 /// ```
-#[inline]
+#[inline(always)]
 fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
     let segment = ip.payload;
     let Some(fixed) = segment.first_chunk::<20>() else { return Err(Defect::TcpHeader) };
@@ -140,6 +142,7 @@ fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
         acknowledgment: u32::from_be_bytes([fixed[8], fixed[9], fixed[10], fixed[11]]),
         flags: TcpFlags(fixed[13]),
         checksum: verify(ip, [fixed[16], fixed[17]], add(sum(header), payload_sum)),
+        header_length: header_length as u8,
         payload,
         missing: ip.missing as u32,
         fingerprint: fingerprint(payload_sum),

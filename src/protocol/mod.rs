@@ -28,6 +28,9 @@ pub struct Protocol {
     pub anomalies: &'static [&'static str],
     /// The most octets that its parser asks to be kept for one unfinished message.
     pub max_kept: usize,
+    /// Whether its messages may hold what is to be [hidden](crate::event::Records::secret). Its
+    /// parser tells of it before it has read beyond it, and of what it never got to read.
+    pub secrets: bool,
     /// Looks at some place in a stream.
     pub recognise: fn(&[u8]) -> Likeness,
     /// A parser for a new flow.

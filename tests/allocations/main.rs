@@ -8,12 +8,15 @@ mod multiplier;
 
 use std::io::{self, Cursor, Write};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use gridtap::capture::{Capture, Source};
-use gridtap::engine::{Engine, Limits, Sink};
+use gridtap::engine::{Engine, Limits, Place, Sink};
 use gridtap::event::{Event, Schema};
+use gridtap::flow::Side;
+use gridtap::output::evidence::{Keeper, Options};
 use gridtap::output::{Eve, Types};
 use gridtap::packet::{Frame, LinkType};
 use gridtap::protocol::{self, Fact, Protocol};
@@ -27,11 +30,21 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_packet_of_a_flow_under_way_allocates_nothing() {
+    allocates_nothing(None);
+}
+
+/// With evidence, as long as there is none to write.
+#[test]
+fn a_packet_that_is_kept_allocates_nothing() {
+    allocates_nothing(Some(Keeper::new(&Options::new("/nowhere"), 1)));
+}
+
+fn allocates_nothing(keeper: Option<Keeper>) {
     const WARM_UP: u64 = 10_000;
     let recording = conversation::record(8, 200);
     let file = Box::new(Cursor::new(recording.octets));
     let mut source = Source::new(vec![Capture::from_reader("made", file).expect("a capture")]);
-    let mut tap = Tap::new();
+    let mut tap = Tap::new(keeper);
     let mut read = |packets| {
         for _ in 0..packets {
             let frame = source.next().expect("a sound capture").expect("so many packets");
@@ -66,7 +79,7 @@ fn memory_follows_the_flows() {
     let plan = Plan { packets: PACKETS, concurrent: FLOWS, spacing: 100_000 };
     let mut packets = 0;
     let peak = allocator::peak(|| {
-        let mut tap = Tap::new();
+        let mut tap = Tap::new(None);
         let made = flows.multiply(plan, |timestamp, data| {
             packets += 1;
             let (link, wire_length) = (LinkType::Ethernet, data.len() as u32);
@@ -88,12 +101,12 @@ struct Tap {
 }
 
 impl Tap {
-    fn new() -> Self {
+    fn new(keeper: Option<Keeper>) -> Self {
         let services: Vec<_> = protocol::services().collect();
         let rules = RuleSet::load(&RuleSet::builtin_sources(), &services, &Placeholders::new());
         let rules = Arc::new(rules.expect("the built-in rules are right"));
         let eve = Eve::new(Nowhere, Types::default(), &rules.rules, None);
-        let sink = EveSink { eve, seen: Seen::default() };
+        let sink = EveSink { eve, keeper, seen: Seen::default() };
         Self { engine: Engine::new(rules, Limits::default(), &sink), sink }
     }
 
@@ -110,6 +123,7 @@ struct Seen {
 
 struct EveSink {
     eve: Eve<Nowhere>,
+    keeper: Option<Keeper>,
     seen: Seen,
 }
 
@@ -125,6 +139,22 @@ impl Sink for EveSink {
     }
 
     fn fact(&mut self, _: IpAddr, _: &'static Protocol, _: &'static str, _: Fact<'_>) {}
+
+    fn keeps(&self) -> bool {
+        self.keeper.is_some()
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>, place: Place) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.packet(frame, &place);
+        }
+    }
+
+    fn secret(&mut self, flow: u64, sender: Side, octets: Range<u32>) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.secret(flow, sender, octets);
+        }
+    }
 }
 
 /// Takes what is written and keeps nothing of it.

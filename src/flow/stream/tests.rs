@@ -55,6 +55,7 @@ fn segment(sequence: u32, payload: &[u8]) -> Tcp<'_> {
         acknowledgment: 0,
         flags: TcpFlags(TcpFlags::ACK),
         checksum: Checksum::Good,
+        header_length: 20,
         payload,
         missing: 0,
         fingerprint: Tcp::fingerprint_of(payload),

@@ -40,6 +40,7 @@ pub static PROTOCOL: Protocol = Protocol {
     schemas: &[&IEC104, &IEC104_OBJECT],
     anomalies: check::NAMES,
     max_kept: sync::LOOK_AHEAD,
+    secrets: false,
     recognise: detect::recognise,
     start,
     servers: "IEC 104 stations",

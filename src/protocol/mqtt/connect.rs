@@ -51,6 +51,11 @@ impl ConnectFlags {
     const PASSWORD: u8 = 1 << 6;
     const USERNAME: u8 = 1 << 7;
 
+    /// As they stand in the packet.
+    pub(super) const fn new(octet: u8) -> Self {
+        Self(octet)
+    }
+
     const fn has(self, flag: u8) -> bool {
         self.0 & flag != 0
     }
@@ -106,7 +111,7 @@ fn is_bridge(level: u8) -> bool {
 }
 
 /// What to read a CONNECT as: a level that does not exist is read as the nearest.
-fn level_of(level: u8) -> Level {
+pub(super) fn level_of(level: u8) -> Level {
     match level & !BRIDGE {
         0..=3 => Level::V3,
         4 => Level::V4,
@@ -136,7 +141,7 @@ fn read_fields<'a>(
     reader.dialect = dialect;
     packet.dialect = Some(dialect);
 
-    let flags = ConnectFlags(reader.u8("flags")?);
+    let flags = ConnectFlags::new(reader.u8("flags")?);
     connect.flags = Some(flags);
     check_flags(flags, reader);
     connect.keep_alive = Some(reader.u16("keep_alive")?);

@@ -19,6 +19,7 @@ mod detect;
 mod guess;
 mod header;
 mod packet;
+mod password;
 mod properties;
 mod publish;
 mod reader;
@@ -43,6 +44,7 @@ pub static PROTOCOL: Protocol = Protocol {
     schemas: &[&MQTT],
     anomalies: violation::Violation::NAMES,
     max_kept: packet::KEPT,
+    secrets: true,
     recognise: detect::recognise,
     start,
     servers: "MQTT brokers",

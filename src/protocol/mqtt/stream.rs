@@ -1,8 +1,11 @@
 //! From octets to packets: framing, what to keep of a packet, and finding the way back.
 
+use std::ops::Range;
+
 use super::guess::{self, Boundary};
 use super::header::{Header, PacketType, Start as HeaderStart};
 use super::packet;
+use super::password::{self, Password};
 use super::session::Session;
 use super::violation::{Emit, Report, Violation};
 use crate::event::{Anomaly, Records, Value};
@@ -15,6 +18,8 @@ pub(super) struct Flow {
     session: Session,
     /// By direction: why the next octet is not known to begin a packet.
     lost: [Option<Lost>; 2],
+    /// By direction: how many octets follow of a CONNECT whose password was not found yet.
+    unguarded: [usize; 2],
 }
 
 /// A direction whose packet boundaries are not known.
@@ -57,7 +62,7 @@ impl Flow {
     /// A flow without a packet yet.
     pub(super) fn new(start: Start) -> Self {
         let lost = start.joined.then_some(Lost::JOINED);
-        Self { session: Session::new(start.joined), lost: [lost; 2] }
+        Self { session: Session::new(start.joined), lost: [lost; 2], unguarded: [0; 2] }
     }
 
     /// Reads the packet at the start of `bytes`.
@@ -74,9 +79,42 @@ impl Flow {
             }
         };
         let kept = packet::kept(header, bytes);
+        if header.kind == PacketType::Connect
+            && let Some(wanted) = self.guard(input, header, bytes, out)
+        {
+            return Step::Need(0, wanted);
+        }
         let Some(shown) = bytes.get(..kept) else { return Step::Need(0, kept) };
         self.session.packet(input.direction, header, shown, out);
         Step::Done(header.total())
+    }
+
+    /// Tells where the password of a CONNECT stands, before the last octet of it is here. Until that
+    /// is known, not more octets are asked for than it takes: none of the password is among them.
+    #[cold]
+    fn guard(
+        &mut self,
+        input: &Input<'_>,
+        header: Header,
+        bytes: &[u8],
+        out: &mut dyn Records,
+    ) -> Option<usize> {
+        let at = input.bytes.len() - bytes.len();
+        let mut hide = |octets: Range<usize>| out.secret(at + octets.start..at + octets.end);
+        let unguarded = &mut self.unguarded[input.direction.index()];
+        *unguarded = 0;
+        match password::find(header, bytes) {
+            Password::None => {}
+            Password::Octets(octets) => hide(octets),
+            Password::Behind(passed, wanted) if wanted > packet::KEPT => {
+                hide(passed..header.total());
+            }
+            Password::Behind(_, wanted) => {
+                *unguarded = header.total().saturating_sub(bytes.len());
+                return Some(wanted);
+            }
+        }
+        None
     }
 
     /// What stands here is no packet, and nobody knows how long it is.
@@ -139,19 +177,30 @@ impl Parser for Flow {
             let Some(rest @ [_, ..]) = input.bytes.get(done..) else {
                 return Progress::all(done);
             };
-            let step = match self.lost[input.direction.index()] {
+            let lost = self.lost[input.direction.index()];
+            let step = match lost {
                 None => self.read_packet(&input, rest, out),
                 Some(lost) => self.find_packet(input.direction, lost, rest, out),
             };
-            match step {
-                Step::Done(octets) => done += octets,
-                Step::Need(octets, wanted) => return Progress::need(done + octets, wanted),
+            let (Step::Done(octets) | Step::Need(octets, _)) = step;
+            // It may be the rest of a CONNECT whose beginning nobody saw.
+            if lost.is_some_and(|lost| lost.expected.is_some()) {
+                out.secret(done..done + octets);
+            }
+            done += octets;
+            if let Step::Need(_, wanted) = step {
+                return Progress::need(done, wanted);
             }
         }
     }
 
-    fn gap(&mut self, direction: Direction, _missing: u64, _out: &mut dyn Records) {
+    fn gap(&mut self, direction: Direction, missing: u64, out: &mut dyn Records) {
         self.session.miss();
+        // The rest of a CONNECT with a hole in it: the password may be anywhere.
+        let unguarded = std::mem::take(&mut self.unguarded[direction.index()]) as u64;
+        if unguarded > missing {
+            out.secret(0..(unguarded - missing) as usize);
+        }
         let lost = self.lost[direction.index()];
         let lost = lost.unwrap_or(Lost { skipped: 0, expected: None, silent: false });
         self.lost[direction.index()] = Some(Lost { expected: Some(0), ..lost });

@@ -1,0 +1,214 @@
+//! What is not shown of the frames of a flow.
+//!
+//! Shown is what somebody read who knows where the secrets of this protocol stand, and who told of
+//! all of them; less these secrets. What was not read yet is not shown, nor what was read before we
+//! began to listen.
+//!
+//! ```text
+//!    before we listened │   read   │ secret │        read        │ out of order, unfinished
+//! ──────────────────────┼──────────┼────────┼────────────────────┼──────────────────────────
+//!   not shown         from         not shown                     to    not shown
+//! ```
+
+use std::ops::Range;
+
+use crate::engine::Reading;
+use crate::flow::{FlowKey, Side};
+use crate::packet::{self, LinkType, Segment, TcpFlags, Transport};
+
+/// Stands in the place of what is not shown.
+pub(super) const BLANK: u8 = b'*';
+
+/// Secrets of a flow that are remembered one by one. A client logs in once in a connection.
+const SECRETS: usize = 8;
+
+/// Sequence numbers are compared modulo 2^32: what is so far behind is forgotten.
+const REACH: i32 = 1 << 30;
+
+/// How far `one` is ahead of `other`, modulo 2^32.
+const fn ahead(one: u32, other: u32) -> i32 {
+    one.wrapping_sub(other) as i32
+}
+
+/// What is known of the secrets of a flow.
+#[derive(Debug, Default)]
+pub(super) struct Hidden {
+    /// By the [`Side`] that sends. Without one, nothing is shown.
+    windows: [Option<Window>; 2],
+    secrets: Vec<Secret>,
+    /// What is before these numbers, by sender, is not shown: secrets of there were forgotten.
+    floors: [Option<u32>; 2],
+}
+
+/// What was read of a stream.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    from: u32,
+    to: u32,
+    /// Something was not read since.
+    interrupted: bool,
+}
+
+/// Octets of a stream that are not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Secret {
+    sender: Side,
+    octets: Range<u32>,
+}
+
+impl Hidden {
+    /// More was read, or not.
+    pub(super) fn read(&mut self, sender: Side, reading: &Reading) {
+        let window = &mut self.windows[sender.index()];
+        match (window, reading) {
+            (Some(window), Reading::To(octets)) if !window.interrupted => {
+                if ahead(octets.end, window.to) > 0 {
+                    window.to = octets.end;
+                }
+                if ahead(window.to, window.from) > REACH {
+                    window.from = window.to.wrapping_sub(REACH as u32);
+                    self.forget(sender);
+                }
+            }
+            (window, Reading::To(Range { start, end })) => {
+                *window = Some(Window { from: *start, to: *end, interrupted: false });
+            }
+            (Some(window), Reading::Blind) => window.interrupted = true,
+            (None, Reading::Blind) | (_, Reading::Open) => {}
+        }
+    }
+
+    /// Forgets what lies before the window.
+    fn forget(&mut self, sender: Side) {
+        let Some(Window { from, .. }) = self.windows[sender.index()] else { return };
+        self.secrets.retain(|secret| secret.sender != sender || ahead(secret.octets.end, from) > 0);
+        self.floors[sender.index()].take_if(|floor| ahead(*floor, from) <= 0);
+    }
+
+    /// These octets are secret. With more secrets than are remembered, nothing before the end of
+    /// one that is forgotten is shown.
+    pub(super) fn add(&mut self, sender: Side, octets: Range<u32>) {
+        let secret = Secret { sender, octets };
+        if ahead(secret.octets.end, secret.octets.start) <= 0 || self.secrets.contains(&secret) {
+            return;
+        }
+        if let Some(last) = self.secrets.last_mut()
+            && last.sender == sender
+            && last.octets.end == secret.octets.start
+            && ahead(secret.octets.end, last.octets.start) > 0
+        {
+            last.octets.end = secret.octets.end;
+            return;
+        }
+        if self.secrets.len() >= SECRETS {
+            let Secret { sender, octets } = self.secrets.remove(0);
+            let floor = &mut self.floors[sender.index()];
+            if floor.is_none_or(|floor| ahead(octets.end, floor) > 0) {
+                *floor = Some(octets.end);
+            }
+        }
+        self.secrets.push(secret);
+    }
+
+    /// Overwrites in a copy of a frame what is not to be seen.
+    pub(super) fn blank(&self, link: LinkType, frame: &mut [u8]) {
+        let Ok(packet) = packet::decode(link, frame) else { return };
+        let Transport::Tcp(tcp) = packet.transport else { return };
+        let (_, sender) = FlowKey::of(&packet);
+        let (sequence, length) = (tcp.sequence, tcp.payload.len());
+        // Nobody reads data that come with a SYN or RST.
+        let is_read = !tcp.flags.any(TcpFlags::SYN | TcpFlags::RST);
+        let segment = Segment::of(&tcp, frame);
+        let mut blank = |octets: Range<usize>| segment.overwrite(frame, octets, BLANK);
+        let window = self.windows[sender.index()].filter(|_| is_read);
+        let Some(window) = window else { return blank(0..length) };
+
+        let at = |number: u32| ahead(number, sequence).clamp(0, length as i32) as usize;
+        blank(0..at(window.from));
+        blank(at(window.to)..length);
+        if let Some(floor) = self.floors[sender.index()] {
+            blank(0..at(floor));
+        }
+        for secret in self.secrets.iter().filter(|secret| secret.sender == sender) {
+            blank(at(secret.octets.start)..at(secret.octets.end));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The data of a segment with this number, as they are shown.
+    fn shown(hidden: &Hidden, sequence: u32, data: &[u8]) -> String {
+        let mut frame = Vec::new();
+        let builder = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+            .tcp(1000, 1883, sequence, 1024);
+        builder.write(&mut frame, data).unwrap();
+        hidden.blank(LinkType::Ethernet, &mut frame);
+        String::from_utf8(frame[54..].to_vec()).unwrap()
+    }
+
+    fn read(ranges: &[(u32, u32)]) -> Hidden {
+        let mut hidden = Hidden::default();
+        for (start, end) in ranges {
+            hidden.read(Side::Lower, &Reading::To(*start..*end));
+        }
+        hidden
+    }
+
+    #[test]
+    fn what_nobody_read_is_not_shown() {
+        assert_eq!(shown(&Hidden::default(), 100, b"abcdef"), "******");
+        assert_eq!(shown(&read(&[(102, 104)]), 100, b"abcdef"), "**cd**");
+        assert_eq!(shown(&read(&[(100, 103), (103, 106)]), 100, b"abcdef"), "abcdef");
+        let near = u32::MAX - 2;
+        assert_eq!(shown(&read(&[(near, 1)]), near, b"abcdef"), "abcd**");
+        let mut other = Hidden::default();
+        other.read(Side::Upper, &Reading::To(100..106));
+        assert_eq!(shown(&other, 100, b"abcdef"), "******");
+    }
+
+    #[test]
+    fn secrets_are_not_shown_wherever_a_segment_begins() {
+        let mut hidden = read(&[(100, 110)]);
+        hidden.add(Side::Lower, 103..106);
+        hidden.add(Side::Upper, 100..110);
+        assert_eq!(shown(&hidden, 100, b"abcdefghij"), "abc***ghij");
+        assert_eq!(shown(&hidden, 104, b"efghij"), "**ghij");
+        assert_eq!(shown(&hidden, 98, b"yzabcd"), "**abc*");
+    }
+
+    #[test]
+    fn what_was_not_read_in_between_is_not_shown() {
+        let mut hidden = read(&[(100, 102)]);
+        hidden.read(Side::Lower, &Reading::Blind);
+        assert_eq!(shown(&hidden, 100, b"abcdef"), "ab****");
+        hidden.read(Side::Lower, &Reading::To(104..106));
+        assert_eq!(shown(&hidden, 100, b"abcdef"), "****ef");
+    }
+
+    #[test]
+    fn of_many_secrets_none_shows() {
+        let mut hidden = read(&[(0, 1000)]);
+        for start in (0..300).step_by(10) {
+            hidden.add(Side::Lower, start..start + 5);
+        }
+        for start in (0..300).step_by(10) {
+            assert!(shown(&hidden, start, b"abcdefghij").starts_with("*****"), "{start}");
+        }
+        assert_eq!(shown(&hidden, 290, b"abcdefghij"), "*****fghij");
+    }
+
+    #[test]
+    fn sequence_numbers_may_go_round() {
+        let mut hidden = read(&[(0, 1000)]);
+        hidden.add(Side::Lower, 10..20);
+        for step in 0..16_u32 {
+            let start = 1000_u32.wrapping_add(step << 28);
+            hidden.read(Side::Lower, &Reading::To(start..start.wrapping_add(1 << 28)));
+        }
+        assert_eq!(shown(&hidden, 10, b"abcdefghij"), "abcdefghij");
+    }
+}
