@@ -79,6 +79,31 @@ fn what_is_shipped_has_no_mistake() {
 }
 
 #[test]
+fn what_the_host_lacks_is_said_before_the_daemon_starts() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("token"), "0123456789abcdef\n").unwrap();
+    fs::set_permissions(at("token"), fs::Permissions::from_mode(0o604)).unwrap();
+    let config = format!("http: {{token_file: {}}}\noutputs: []\n", at("token"));
+    fs::write(at("gridtap.yaml"), config).unwrap();
+    let (exit, said) = check(Path::new(&at("gridtap.yaml")));
+    assert_eq!(exit, Some(78), "{said}");
+    assert!(said.contains("everybody can read this token") && said.contains(":1:"), "{said}");
+
+    let config = format!(
+        "http: {{token_file: {}}}\noutputs: [{{type: file, path: {}}}]\n",
+        at("later"),
+        at("log/eve.json")
+    );
+    fs::write(at("gridtap.yaml"), config).unwrap();
+    let output = run(&["check", "--config", &at("gridtap.yaml")]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("log is not there, and nobody makes it"), "{said}");
+    assert!(said.contains("later: cannot be read"), "{said}");
+}
+
+#[test]
 fn hostile_files_are_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..20 {

@@ -381,7 +381,9 @@ fn finish(outputs: Vec<Delivery>, deadline: Instant) {
         if !finished.in_time {
             log::warn(&format!("output {name} did not end in time"));
         }
-        let (records, alerts) = (finished.counters.dropped_records, finished.counters.lost_alerts);
+        let counters = finished.counters;
+        let records = counters.dropped_records + counters.unfinished_records;
+        let alerts = counters.lost_alerts + counters.spool_dropped_alerts;
         if records + alerts > 0 {
             log::warn(&format!(
                 "output {name}: {records} records and {alerts} alerts were not written since the start"

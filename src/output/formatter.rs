@@ -41,6 +41,7 @@ pub struct Formatter {
     stats_type: Box<[u8]>,
     /// What every alert of a rule says, by [`Rule::index`].
     rules: Vec<RulePart>,
+    moment: Moment,
 }
 
 /// How records of one type are written.
@@ -78,6 +79,7 @@ impl Formatter {
             stats_type: event_type("stats", sensor),
             types,
             rules: rules.iter().map(RulePart::new).collect(),
+            moment: Moment::default(),
         }
     }
 
@@ -135,7 +137,8 @@ impl Formatter {
         for rule in fired.into_iter().take_while(|_| self.alerts) {
             let Some(rule) = self.rules.get(rule.index) else { continue };
             let of = &self.alert_type;
-            let alert = Alert { rule, capture_file };
+            let number = self.moment.next(event.context);
+            let alert = Alert { rule, capture_file, number };
             if let Some(line) = &line {
                 line.repeat(event, of, alert, lines);
             } else {
@@ -195,13 +198,13 @@ impl Line {
         let start = lines.len();
         envelope.flow(event.context, lines);
         let flow = start..lines.len();
-        let alert = alert.map(|alert| (alert.rule, alert.write(lines)));
+        let alert = alert.map(|alert| (alert, alert.write(lines)));
         let start = lines.len();
         layout.write(event.record, lines);
         // The last comma is lost when the line ends.
         let record = start..start.max(lines.len() - 1);
-        if let Some((rule, place)) = alert {
-            rule.identify(place, event.context, &record, lines);
+        if let Some((alert, place)) = alert {
+            alert.identify(place, event.context, &record, lines);
         }
         lines.end_line();
         Self { packet, flow, record }
@@ -214,7 +217,7 @@ impl Line {
         lines.again(self.flow.clone());
         let place = alert.write(lines);
         lines.again(self.record.clone());
-        alert.rule.identify(place, event.context, &self.record, lines);
+        alert.identify(place, event.context, &self.record, lines);
         lines.end_line();
     }
 }
@@ -245,6 +248,7 @@ fn event_type(name: &str, sensor: Option<&str>) -> Box<[u8]> {
 struct Alert<'a> {
     rule: &'a RulePart,
     capture_file: Option<&'a str>,
+    number: u32,
 }
 
 impl Alert<'_> {
@@ -255,6 +259,47 @@ impl Alert<'_> {
         }
         self.rule.write(lines)
     }
+
+    /// Fills in the identifier. It is the same for the same alert live and in replay, and on any
+    /// thread, so it is not keyed and knows nothing of the capture.
+    fn identify(
+        self,
+        place: usize,
+        context: &Context<'_>,
+        record: &Range<usize>,
+        lines: &mut Json,
+    ) {
+        let mut hasher = FixedState::with_seed(0).build_hasher();
+        (context.timestamp, flow_id(context), self.rule.signature_id, self.number)
+            .hash(&mut hasher);
+        hasher.write(lines.as_bytes().get(record.clone()).unwrap_or_default());
+        lines.fill_in(place, &hexadecimal(hasher.finish()));
+    }
+}
+
+/// A flow at a moment: a packet may carry the same message more than once, and each is an alert of
+/// its own.
+#[derive(Debug, Default)]
+struct Moment {
+    timestamp: Timestamp,
+    flow: u64,
+    alerts: u32,
+}
+
+impl Moment {
+    /// The number of the next alert there.
+    fn next(&mut self, context: &Context<'_>) -> u32 {
+        let (timestamp, flow) = (context.timestamp, flow_id(context));
+        if (self.timestamp, self.flow) != (timestamp, flow) {
+            *self = Self { timestamp, flow, alerts: 0 };
+        }
+        self.alerts = self.alerts.wrapping_add(1);
+        self.alerts
+    }
+}
+
+fn flow_id(context: &Context<'_>) -> u64 {
+    context.flow.map_or(0, |flow| flow.id)
 }
 
 impl RulePart {
@@ -287,23 +332,6 @@ impl RulePart {
         let place = lines.len();
         lines.raw(b"0000000000000000\"},");
         place
-    }
-
-    /// Fills in the identifier. It is the same for the same alert live and in replay, and on any
-    /// thread, so it is not keyed and knows nothing of the capture. Alerts that say the same of
-    /// the same moment have the same.
-    fn identify(
-        &self,
-        place: usize,
-        context: &Context<'_>,
-        record: &Range<usize>,
-        lines: &mut Json,
-    ) {
-        let flow = context.flow.map_or(0, |flow| flow.id);
-        let mut hasher = FixedState::with_seed(0).build_hasher();
-        (context.timestamp, flow, self.signature_id).hash(&mut hasher);
-        hasher.write(lines.as_bytes().get(record.clone()).unwrap_or_default());
-        lines.fill_in(place, &hexadecimal(hasher.finish()));
     }
 }
 

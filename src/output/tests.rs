@@ -281,6 +281,20 @@ fn an_alert_carries_the_record_that_matched() {
 }
 
 #[test]
+fn each_alert_of_a_packet_has_its_own_identifier() {
+    let twice_the_same = |eve: &mut Eve<&mut Vec<u8>>| {
+        one_of_each(eve);
+        one_of_each(eve);
+    };
+    let ids = |use_it: &dyn Fn(&mut Eve<&mut Vec<u8>>)| -> Vec<_> {
+        lines("alert", None, use_it).iter().map(|line| line["alert"]["id"].clone()).collect()
+    };
+    let (one, two) = (ids(&one_of_each), ids(&twice_the_same));
+    assert!(two.len() == 2 && two[0] == one[0] && two[1] != one[0], "{two:?}");
+    assert_eq!(ids(&twice_the_same), two, "and it is the same another time");
+}
+
+#[test]
 fn only_the_wanted_types_are_written() {
     let types = |wanted| {
         lines(wanted, None, one_of_each)

@@ -23,6 +23,10 @@ pub enum ChangeKind {
     SpoolFailed(String),
     /// The spool works again.
     SpoolRecovered,
+    /// The spool is full: its oldest alerts are let go from now on.
+    SpoolFull,
+    /// The spool is empty again; so many alerts were let go since the start.
+    SpoolEmptied(u64),
     /// Lines are dropped from now on, as the queue is full.
     Dropping,
     /// No line is dropped any more.
@@ -34,7 +38,10 @@ pub enum ChangeKind {
 impl ChangeKind {
     /// Whether things went worse.
     pub fn is_bad(&self) -> bool {
-        !matches!(self, Self::Recovered | Self::SpoolRecovered | Self::DroppingEnded)
+        !matches!(
+            self,
+            Self::Recovered | Self::SpoolRecovered | Self::SpoolEmptied(_) | Self::DroppingEnded
+        )
     }
 }
 
@@ -46,6 +53,10 @@ impl fmt::Display for Change {
             ChangeKind::Recovered => write!(f, "is written again"),
             ChangeKind::SpoolFailed(reason) => write!(f, "its spool fails: {reason}"),
             ChangeKind::SpoolRecovered => write!(f, "its spool works again"),
+            ChangeKind::SpoolFull => write!(f, "its spool is full, the oldest alerts are let go"),
+            ChangeKind::SpoolEmptied(lost) => {
+                write!(f, "its spool is empty again; {lost} alerts were let go since the start")
+            }
             ChangeKind::Dropping => write!(f, "is too slow, lines that are no alerts are dropped"),
             ChangeKind::DroppingEnded => write!(f, "keeps up again, no line is dropped"),
             ChangeKind::Trouble(reason) => write!(f, "{reason}"),

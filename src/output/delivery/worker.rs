@@ -32,6 +32,10 @@ pub(super) struct Worker {
     busy_since: Option<Instant>,
     recent: Recent,
     spool_failed: bool,
+    /// Alerts that the spool has let go when this was last asked.
+    spool_told: u64,
+    /// It was told to be full.
+    spool_full: bool,
     spool_backoff: Backoff,
     /// When lines were dropped last, until that is over.
     dropping: Option<Instant>,
@@ -72,6 +76,8 @@ impl Worker {
             busy_since: None,
             recent: Recent::default(),
             spool_failed: false,
+            spool_told: 0,
+            spool_full: false,
             spool_backoff: Backoff::default(),
             dropping: None,
         }
@@ -123,6 +129,7 @@ impl Worker {
             self.recovered();
         }
         self.tell_of_calm();
+        self.tell_of_spool();
         self.show_spool();
     }
 
@@ -342,6 +349,19 @@ impl Worker {
     fn tell_of_drops(&mut self, overflowed: bool) {
         if overflowed && self.dropping.replace(Instant::now()).is_none() {
             self.tell(ChangeKind::Dropping);
+        }
+    }
+
+    fn tell_of_spool(&mut self) {
+        let Some(spool) = &self.spool else { return };
+        let (let_go, is_empty) = (spool.tally().dropped, spool.is_empty());
+        let told = self.spool_told;
+        self.spool_told = let_go;
+        if let_go > told && !std::mem::replace(&mut self.spool_full, true) {
+            self.tell(ChangeKind::SpoolFull);
+        }
+        if is_empty && std::mem::take(&mut self.spool_full) {
+            self.tell(ChangeKind::SpoolEmptied(let_go));
         }
     }
 

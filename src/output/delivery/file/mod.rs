@@ -2,9 +2,9 @@
 
 mod rotation;
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -69,6 +69,14 @@ impl FileTarget {
         }
         let (torn, retry_at) = (false, 0);
         Ok(Self { options, file, length, torn, since, retry_at, trouble, clock })
+    }
+
+    /// Whether our file is the one at this path.
+    fn is_still(&self, path: &Path) -> bool {
+        let (Ok(ours), Ok(there)) = (self.file.metadata(), fs::metadata(path)) else {
+            return false;
+        };
+        ours.is_file() && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
     }
 
     fn exchange(&mut self, opened: Opened) {
@@ -156,6 +164,9 @@ impl Target for FileTarget {
 
     /// When the new file cannot be opened, lines still go into the old one.
     fn reopen(&mut self) -> io::Result<()> {
+        if self.is_still(&self.options.path) {
+            return Ok(());
+        }
         let opened = Opened::new(&self.options, self.clock)?;
         self.exchange(opened);
         Ok(())
@@ -189,10 +200,22 @@ impl Opened {
         if !metadata.is_file() {
             return Ok(Self { file, length: None, since: clock(), trouble });
         }
+        // Two would cut each other's lines.
+        lock(&file).map_err(with_path)?;
         cut_half_line(&mut file).map_err(with_path)?;
         let length = file.metadata().map_err(with_path)?.len();
         let since = if length == 0 { clock() } else { metadata.modified().unwrap_or(clock()) };
         Ok(Self { file, length: Some(length), since, trouble })
+    }
+}
+
+fn lock(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process writes to it"))
+        }
+        // Not every file system has locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
 

@@ -126,6 +126,18 @@ fn logrotate_may_rename_the_file() {
 }
 
 #[test]
+fn a_second_writer_is_kept_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = FileTarget::open(options(folder.path(), None)).unwrap();
+    let refused = FileTarget::open(options(folder.path(), None)).unwrap_err();
+    assert!(refused.to_string().ends_with("eve.json: another process writes to it"), "{refused}");
+    first.reopen().unwrap();
+    write(&mut first, &["one"]);
+    drop(first);
+    FileTarget::open(options(folder.path(), None)).unwrap();
+}
+
+#[test]
 fn a_reopening_that_fails_keeps_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("eve.json");

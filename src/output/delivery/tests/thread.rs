@@ -255,6 +255,22 @@ fn what_is_not_written_at_the_end_waits_for_the_next_start() {
 }
 
 #[test]
+fn a_spool_that_lets_alerts_go_says_so_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = Stage::with_spool(&folder);
+    stage.delivery.offer(&chunk(&["!1"]));
+    stage.asked(Break);
+    assert_eq!(stage.told(), ChangeKind::Failed("unplugged".into()));
+    for number in 0..3000 {
+        stage.delivery.offer(&alert_of(990, number));
+    }
+    assert_eq!(stage.told(), ChangeKind::SpoolFull);
+    let finished = stage.delivery.finish(Instant::now() + LONG);
+    assert!(finished.counters.spool_dropped_alerts > 1000);
+    assert!(stage.changes.try_recv().is_err());
+}
+
+#[test]
 fn a_target_that_hangs_does_not_hold_up_the_end() {
     let stage = Stage::new(Limits::default(), None, Duration::ZERO);
     stage.delivery.offer(&chunk(&["!1"]));
