@@ -348,19 +348,75 @@ fn fields_have_a_kind_and_a_meaning() {
     }
 }
 
+/// Under its own name, by a symbolic link, by a hard link.
 #[test]
 fn an_output_never_overwrites_what_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let capture = folder.path().join("day.pcap");
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/pcaps/clean.pcap"), &capture).unwrap();
-    let before = std::fs::read(&capture).unwrap();
-    let capture = capture.to_str().unwrap();
-    for output in ["--eve", "--metrics"] {
-        let done = Command::new(env!("CARGO_BIN_EXE_gridtap"))
-            .args(["replay", capture, output, capture])
-            .output()
-            .unwrap();
-        assert_eq!(done.status.code(), Some(64), "{output}");
-        assert_eq!(std::fs::read(capture).unwrap(), before, "{output}");
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(at("rules")).unwrap();
+    let (capture, rules, config) = (at("day.pcap"), at("rules/right.yml"), at("gridtap.yaml"));
+    std::fs::write(&capture, demo()).unwrap();
+    std::fs::write(&rules, RULE.replace("typ:", "type:")).unwrap();
+    std::fs::write(&config, format!("rules: ['{rules}']\n")).unwrap();
+    let reads: [(&str, &[&str]); 4] = [
+        (&capture, &["replay", &capture]),
+        (&rules, &["replay", DEMO, "--rules", &at("rules")]),
+        (&config, &["replay", DEMO, "--config", &config]),
+        (&rules, &["replay", DEMO, "--config", &config]),
+    ];
+    let (hard, symbolic) = (at("hard"), at("symbolic"));
+    for (read, arguments) in reads {
+        let before = std::fs::read(read).unwrap();
+        std::fs::hard_link(read, &hard).unwrap();
+        std::os::unix::fs::symlink(read, &symbolic).unwrap();
+        for name in [read, &hard, &symbolic] {
+            for output in ["--eve", "--metrics"] {
+                let (exit, message) = failure_of(&[arguments, &[output, name]].concat());
+                assert_eq!(exit, 64, "{name}: {message}");
+                let said = format!("gridtap: {name}: writing it would destroy {read}, which");
+                assert!(message.starts_with(&said), "{message}");
+                assert!(std::fs::read(read).unwrap() == before, "{name}");
+            }
+        }
+        std::fs::remove_file(&hard).unwrap();
+        std::fs::remove_file(&symbolic).unwrap();
     }
+}
+
+#[test]
+fn an_output_never_overwrites_what_the_shell_connected() {
+    let (_folder, path) = folder_with("day.pcap", &demo());
+    let stdin = || std::fs::File::open(&path).unwrap();
+    let output = gridtap(&["replay", "-", "--eve", as_str(&path)]).stdin(stdin()).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{message}");
+    assert!(message.ends_with("would destroy standard input, which is read\n"), "{message}");
+    let stdout = std::fs::File::options().append(true).open(&path).unwrap();
+    let output = gridtap(&["replay", as_str(&path), "--eve", "-"]).stdout(stdout).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{message}");
+    assert!(message.starts_with("gridtap: standard output: "), "{message}");
+    assert!(std::fs::read(&path).unwrap() == demo());
+}
+
+#[test]
+fn two_outputs_are_two_files() {
+    let folder = TempDir::new().unwrap();
+    let name = folder.path().join("out");
+    let detour = folder.path().join(".").join("out");
+    for there in [false, true] {
+        let outputs = ["replay", DEMO, "--eve", as_str(&name), "--metrics", as_str(&detour)];
+        let (exit, message) = failure_of(&outputs);
+        assert_eq!((exit, message.as_str()), (64, "gridtap: --eve and --metrics are one file\n"));
+        assert_eq!(name.exists(), there);
+        std::fs::write(&name, "").unwrap();
+    }
+    let null = run(&["replay", DEMO, "--eve", "/dev/null", "--metrics", "/dev/null"]);
+    assert!(null.status.success());
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    let (exit, message) = failure_of(&["replay", "-", "-"]);
+    assert!(exit == 64 && message.contains("standard input can be read once only"), "{message}");
 }

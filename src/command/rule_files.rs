@@ -45,19 +45,36 @@ impl RuleFiles {
         Err(Failure::Mistakes { configuration: 0, rules: mistakes.len() })
     }
 
+    /// Every file that these rules stand in, or without `--rules` those that are configured.
+    pub(super) fn paths(&self, config: &Config) -> Result<Vec<PathBuf>, Failure> {
+        let mut paths = Vec::new();
+        for place in self.places(&config.rules) {
+            if let RuleSource::Path(path) = place {
+                paths.extend(files(&path)?);
+            }
+        }
+        Ok(paths)
+    }
+
+    fn places(&self, configured: &[RuleSource]) -> Vec<RuleSource> {
+        if self.paths.is_empty() {
+            return configured.to_vec();
+        }
+        self.paths.iter().cloned().map(RuleSource::Path).collect()
+    }
+
     /// The files, and what is wrong with those that are no text.
     fn sources(
         &self,
         configured: &[RuleSource],
     ) -> Result<(Vec<Source>, Vec<Diagnostic>), Failure> {
-        let named: Vec<_> = self.paths.iter().cloned().map(RuleSource::Path).collect();
         let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
-        for place in if named.is_empty() { configured } else { &named } {
+        for place in self.places(configured) {
             let RuleSource::Path(path) = place else {
                 sources.extend(RuleSet::builtin_sources());
                 continue;
             };
-            for path in files(path)? {
+            for path in files(&path)? {
                 let name = path.display().to_string();
                 let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
                 match Source::from_octets(name, octets) {
