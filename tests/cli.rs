@@ -150,6 +150,74 @@ fn a_truncated_capture_is_read_up_to_the_damage() {
     assert!(said.contains("short.pcap: truncated within") && said.contains("at octet"), "{said}");
 }
 
+/// The demo's capture with each frame changed; the lengths on the wire stay.
+fn demo_with(change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let demo = demo();
+    let (header, mut records) = demo.split_at(24);
+    let mut changed = header.to_vec();
+    while let Some((head, rest)) = records.split_at_checked(16) {
+        let length = u32::from_le_bytes(head[8..12].try_into().unwrap()) as usize;
+        let mut frame = rest[..length].to_vec();
+        records = &rest[length..];
+        change(&mut frame);
+        changed.extend_from_slice(&head[..8]);
+        changed.extend_from_slice(&(frame.len() as u32).to_le_bytes());
+        changed.extend_from_slice(&head[12..]);
+        changed.extend(frame);
+    }
+    changed
+}
+
+/// The line of a summary with this label.
+fn line_of(summary: &str, label: &str) -> String {
+    let line = summary.lines().find_map(|line| line.trim_start().strip_prefix(label));
+    line.unwrap_or_else(|| panic!("no {label} in\n{summary}")).trim().to_owned()
+}
+
+#[test]
+fn a_short_snap_length_is_said_and_is_no_damage() {
+    for (length, headers) in [(40, true), (60, true), (80, false)] {
+        let (_folder, path) = folder_with("cut.pcap", &demo_with(|frame| frame.truncate(length)));
+        let summary = stdout_of(&["replay", as_str(&path)]);
+        let cut = line_of(&summary, "cut ");
+        let said = format!(" frames: the capture has no more of them than {length} octets");
+        assert!(cut.ends_with(&said), "{summary}");
+        assert!(!summary.contains("tcp_header"), "{summary}");
+        assert_eq!(summary.contains("frames cut within their headers"), headers, "{summary}");
+    }
+    assert!(!stdout_of(&["replay", DEMO]).contains("cut"));
+}
+
+#[test]
+fn what_nobody_looked_into_is_said() {
+    let (_folder, path) = folder_with(
+        "fragments.pcap",
+        &demo_with(|frame| {
+            if frame.len() > 100 && frame[12..14] == [8, 0] {
+                frame[20] |= 0x20; // more fragments (RFC 791, 3.1)
+                frame[24..26].fill(0);
+            } else if frame.len() > 90 {
+                frame[12..14].copy_from_slice(&[0x88, 0xB8]); // GOOSE
+            }
+        }),
+    );
+    let summary = stdout_of(&["replay", as_str(&path)]);
+    let unread = line_of(&summary, "not read");
+    assert!(
+        unread.contains(" IP fragments, ") && unread.contains(" frames without IP"),
+        "{unread}"
+    );
+    assert_eq!(line_of(&stdout_of(&["replay", DEMO]), "not read"), "14 frames without IP");
+}
+
+#[test]
+fn flows_that_found_no_room_are_said() {
+    let summary = stdout_of(&["replay", DEMO, "--set", "limits.flows=2"]);
+    let flows = line_of(&summary, "flows");
+    assert!(flows.ends_with(" ended early: `limits.flows` was reached"), "{flows}");
+    assert!(!stdout_of(&["replay", DEMO]).contains("ended early"));
+}
+
 #[test]
 fn what_cannot_be_read_is_told_in_one_line() {
     let (_folder, text_file) = folder_with("notes.txt", b"meet at noon\n");

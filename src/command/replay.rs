@@ -120,7 +120,7 @@ pub(super) fn read<S: ReplayTo>(
                 continue;
             }
         };
-        reading.see(frame.timestamp);
+        reading.see(&frame);
         engine.handle(&frame, sink);
         if progress.is_due(reading.frames) {
             progress.show(source.octets());
