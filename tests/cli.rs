@@ -12,6 +12,9 @@ const DEMO: &str = "pcaps/demo.pcap";
 fn gridtap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).env_remove("CLICOLOR_FORCE");
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("GRIDTAP_")) {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -152,6 +152,25 @@ fn environment_and_command_line_stand_above_the_file() {
 }
 
 #[test]
+fn the_environment_counts_without_a_file_too() {
+    let few = gridtap(&["replay", "pcaps/demo.pcap", "--eve", "-", "--types", "flow"])
+        .env("GRIDTAP_LIMITS_FLOWS", "2")
+        .output()
+        .unwrap();
+    assert!(text(&few.stdout).contains(r#""reason":"evicted""#), "{}", text(&few.stderr));
+    for command in [&["check"][..], &["replay", "pcaps/demo.pcap"]] {
+        let output = gridtap(command).env("GRIDTAP_LIMITS_FLOWS", "none").output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{message}");
+        assert!(message.contains("--> environment:1:22"), "{message}");
+    }
+    let slip = gridtap(&["check"]).env("GRIDTAP_LIMIT_FLOWS", "2").output().unwrap();
+    assert!(text(&slip.stderr).contains("GRIDTAP_LIMITS_FLOWS"), "{}", text(&slip.stderr));
+    let unset = gridtap(&["check"]).env("GRIDTAP_LIMITS_FLOWS", "").output().unwrap();
+    assert_eq!(text(&unset.stderr), "");
+}
+
+#[test]
 fn a_replay_takes_rules_and_names_from_it() {
     let config = "host: boundary-7\nplaceholders: {masters: [10.20.0.10, 10.20.0.11]}\n";
     let (_folder, path) = file_with(config.as_bytes());

@@ -48,6 +48,14 @@ pub struct Sources {
     pub settings: Vec<String>,
 }
 
+impl Sources {
+    /// Whether there is none: the defaults hold.
+    pub fn is_empty(&self) -> bool {
+        let Self { file, environment, settings } = self;
+        file.is_none() && settings.is_empty() && !environment.iter().any(given::is_ours)
+    }
+}
+
 /// The file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: cannot be read: {error}", .path.display())]
