@@ -171,6 +171,43 @@ fn the_environment_counts_without_a_file_too() {
 }
 
 #[test]
+fn a_placeholder_that_no_rule_has_is_warned_of() {
+    let config = "interfaces: [{interface: eth0}]\noutputs: [{type: file, path: /dev/null}]\n\
+                  placeholders: {masters: [10.20.0.10], mastres: [10.20.0.11]}\n";
+    let (_folder, path) = file_with(config.as_bytes());
+    let output = run(&["check", "--config", path.to_str().unwrap()]);
+    let message = text(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(message.starts_with("warning: no rule has the placeholder `%mastres%`\n"), "{message}");
+    assert!(message.contains("gridtap.yaml:3:"), "{message}");
+    assert!(!message.contains("%masters%"), "{message}");
+    assert!(text(&output.stdout).ends_with("16 rules, no mistake, 1 warning\n"));
+}
+
+/// An empty folder, or one whose rules wait, looks like a quiet day.
+#[test]
+fn that_no_rule_is_in_force_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let rules = folder.path().to_str().unwrap();
+    for command in [
+        &["check", "--rules", rules][..],
+        &["replay", "pcaps/clean.pcap", "--rules", rules],
+        &["replay", "pcaps/clean.pcap", "--set", "rules=[]"],
+    ] {
+        let output = run(command);
+        let message = text(&output.stderr);
+        assert!(output.status.success(), "{message}");
+        let said = "gridtap: warning: no rule is in force (there is none): ";
+        assert!(message.contains(said), "{command:?}: {message}");
+    }
+    let waiting = "rules/iec104/iec104_command_from_stranger.yml";
+    let output = run(&["check", "--rules", waiting]);
+    let said = "no rule is in force (1 rule, with placeholders that nobody filled): ";
+    assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    assert_eq!(text(&run(&["replay", "pcaps/clean.pcap"]).stderr), "");
+}
+
+#[test]
 fn a_replay_takes_rules_and_names_from_it() {
     let config = "host: boundary-7\nplaceholders: {masters: [10.20.0.10, 10.20.0.11]}\n";
     let (_folder, path) = file_with(config.as_bytes());

@@ -5,8 +5,11 @@ use std::io::Write;
 use clap::Args;
 
 use super::configuration::{Configuration, show};
-use super::rule_files::RuleFiles;
+use super::rule_files::{self, RuleFiles};
 use super::{Exit, Failure, words};
+use crate::config::{Config, Examined};
+use crate::document::Diagnostic;
+use crate::rule::RuleSet;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -24,8 +27,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         show(&examined.mistakes)?;
         (mistakes, warnings) = (examined.mistakes.len(), examined.warnings.len());
     }
-    let config = examined.map(|examined| examined.despite_mistakes().clone());
-    let set = arguments.rules.load_configured(&config.unwrap_or_default());
+    let defaults = Config::default();
+    let config = examined.as_ref().map_or(&defaults, Examined::despite_mistakes);
+    let set = arguments.rules.load_configured(config);
     let set = match set {
         // Their absence is one of the mistakes that were shown.
         Err(Failure::Input { .. }) if mistakes > 0 => None,
@@ -37,7 +41,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (Some(set), 0) = (set, mistakes) else {
         return Err(Failure::Mistakes { configuration: mistakes, rules: 0 });
     };
-    let inactive = set.rules.iter().filter(|rule| rule.inactive.is_some()).count() as u64;
+    if let Some(examined) = &examined {
+        let unused = unused_placeholders(examined, &set);
+        show(&unused)?;
+        warnings += unused.len();
+    }
+    rule_files::warn_if_none(&set)?;
+    let inactive = (set.rules.len() - set.in_force()) as u64;
     let mut out = super::stdout();
     if let Some(name) = arguments.configuration.name() {
         write!(out, "{name}, ")?;
@@ -51,4 +61,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     writeln!(out)?;
     Ok(Exit::Done)
+}
+
+/// What is given and nobody asks for: most likely a slip, and the rule that was meant is not in
+/// force.
+fn unused_placeholders(examined: &Examined, set: &RuleSet) -> Vec<Diagnostic> {
+    let names = examined.despite_mistakes().placeholders.keys();
+    let unused = names.filter(|name| !set.placeholders.contains(*name));
+    unused
+        .map(|name| {
+            let message = format!("no rule has the placeholder `%{name}%`");
+            examined.origins.warning(&format!("placeholders.{name}"), &message)
+        })
+        .collect()
 }

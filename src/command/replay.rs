@@ -12,7 +12,7 @@ use clap::Args;
 use super::configuration::Configuration;
 use super::overwrite::{self, is_dash};
 use super::progress::Progress;
-use super::rule_files::RuleFiles;
+use super::rule_files::{self, RuleFiles};
 use super::summary::{Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
@@ -76,6 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let config = arguments.configuration.load()?;
     let rules = Arc::new(arguments.rules.load_configured(&config)?);
     arguments.refuse_overwriting(&config)?;
+    rule_files::warn_if_none(&rules)?;
     let source = Source::open(&arguments.files)?;
     let eve = arguments.eve.as_deref().map(create).transpose()?;
     let page = arguments.metrics.as_deref().map(create).transpose()?;

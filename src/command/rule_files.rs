@@ -1,13 +1,13 @@
 //! `--rules`: which rules are loaded, and what is said when they are wrong.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Failure;
 use super::configuration::show;
+use super::{Failure, words};
 use crate::config::{Config, RuleSource};
 use crate::protocol;
 use crate::rule::{Diagnostic, Placeholders, RuleSet, Source};
@@ -85,6 +85,21 @@ impl RuleFiles {
         }
         Ok((sources, mistakes))
     }
+}
+
+/// Says so on standard error if no rule can fire: what comes then looks like a quiet day.
+pub(super) fn warn_if_none(set: &RuleSet) -> io::Result<()> {
+    if set.in_force() > 0 {
+        return Ok(());
+    }
+    let why = match set.rules.len() as u64 {
+        0 => "there is none".to_owned(),
+        count => format!("{}, with placeholders that nobody filled", words::counted(count, "rule")),
+    };
+    writeln!(
+        super::stderr(),
+        "gridtap: warning: no rule is in force ({why}): nothing raises an alert"
+    )
 }
 
 /// A rule file, or those in a folder.

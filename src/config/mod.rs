@@ -112,7 +112,12 @@ impl Origins {
     /// A mistake that shows later, in the value of the key `path` (such as
     /// `interfaces.0.interface`), or in what is nearest above it where nobody gave that.
     pub fn mistake(&self, path: &str, message: &str) -> Diagnostic {
-        self.places.mistake(&self.origins, path, message)
+        self.places.told(&self.origins, Severity::Error, path, message)
+    }
+
+    /// The same, where it can be used all the same.
+    pub fn warning(&self, path: &str, message: &str) -> Diagnostic {
+        self.places.told(&self.origins, Severity::Warning, path, message)
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Detection {
 
 impl Detection {
     /// Every `%name%` that is to be filled.
-    fn placeholders(&self) -> Vec<&str> {
+    pub(super) fn placeholders(&self) -> Vec<&str> {
         self.selections.iter().flat_map(Selection::placeholders).collect()
     }
 }

@@ -76,7 +76,7 @@ impl Summary {
         Self {
             alerts: Alerts::new(&rules.rules),
             inventory: Inventory::default(),
-            inactive: rules.rules.iter().filter(|rule| rule.inactive.is_some()).count(),
+            inactive: rules.rules.len() - rules.in_force(),
         }
     }
 
