@@ -223,7 +223,7 @@ fn what_is_made_to_be_ambiguous_ends_too() {
     let published = b"\x30\xc3\x87\x08\x08\x7f".repeat(100_000);
     let topics = [&b"\x30\xff\x03\x01\xf0"[..], &[b'a'; 11]].concat().repeat(40_000);
     let odd = [0x68, 14, 0, 0, 0, 0, 1, 2, 3, 0, 10, 0, 7, 0, 0, 1].repeat(40_000);
-    let starts = [0x68; 600_000];
+    let starts = vec![0x68; 600_000];
     for octets in [&published[..], &topics, &odd, &starts] {
         for port in [FOREIGN, MQTT] {
             let mut wire = Wire::joined(port);

@@ -260,7 +260,7 @@ fn both_ends_may_be_the_same() {
     }
 
     let mut own = Wire::between([host; 2], [2404; 2]);
-    own.to_itself();
+    own.open_to_itself();
     own.send(Client, wire::STARTDT_ACT);
     own.send(Client, wire::STARTDT_CON);
     let seen = seen(&own.frames);

@@ -43,14 +43,11 @@ pub(super) fn refuse<'p>(
     outputs: &[&Path],
     inputs: impl IntoIterator<Item = &'p Path>,
 ) -> Result<(), Failure> {
-    let of_input = |path: &Path| match is_dash(path) {
-        true => Identity::of_stream(io::stdin()),
-        false => Identity::of_path(path),
+    let of = |path: &Path, stream: &dyn Fn() -> Option<Identity>| {
+        if is_dash(path) { stream() } else { Identity::of_path(path) }
     };
-    let of_output = |path: &Path| match is_dash(path) {
-        true => Identity::of_stream(io::stdout()),
-        false => Identity::of_path(path),
-    };
+    let of_input = |path| of(path, &|| Identity::of_stream(io::stdin()));
+    let of_output = |path| of(path, &|| Identity::of_stream(io::stdout()));
     let read: Vec<_> =
         inputs.into_iter().filter_map(|path| Some((of_input(path)?, path))).collect();
     for &output in outputs.iter().chain(&[Path::new(DASH)]) {

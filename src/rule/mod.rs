@@ -241,9 +241,13 @@ impl RuleSet {
 /// Sixteen digits.
 fn hash(sources: &[Source], placeholders: &Placeholders) -> String {
     let mut hash = Sha1::new();
-    sources.iter().for_each(|source| hash.update(&source.text));
+    for source in sources {
+        hash.update(&source.text);
+    }
     hash.update(format!("{placeholders:?}"));
-    hash.finalize().iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+    let first =
+        hash.finalize().iter().take(8).fold(0_u64, |first, octet| first << 8 | u64::from(*octet));
+    format!("{first:016x}")
 }
 
 /// A set in the making.

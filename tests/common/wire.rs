@@ -83,7 +83,7 @@ impl Wire {
     }
 
     /// Opens a connection from the client to itself: both ends at once (RFC 9293, 3.5).
-    pub fn to_itself(&mut self) {
+    pub fn open_to_itself(&mut self) {
         self.frame(Client, &[], PacketBuilderStep::syn);
         let expected = self.next[0] + 1;
         self.frame(Client, &[], |tcp| tcp.syn().ack(expected));
