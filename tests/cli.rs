@@ -12,6 +12,9 @@ const DEMO: &str = "pcaps/demo.pcap";
 fn gridtap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).env_remove("CLICOLOR_FORCE");
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("GRIDTAP_")) {
+        command.env_remove(variable);
+    }
     command
 }
 
@@ -148,6 +151,74 @@ fn a_truncated_capture_is_read_up_to_the_damage() {
     assert!(text(&output.stdout).lines().count() > 100, "what is before the damage");
     let said = text(&output.stderr);
     assert!(said.contains("short.pcap: truncated within") && said.contains("at octet"), "{said}");
+}
+
+/// The demo's capture with each frame changed; the lengths on the wire stay.
+fn demo_with(change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let demo = demo();
+    let (header, mut records) = demo.split_at(24);
+    let mut changed = header.to_vec();
+    while let Some((head, rest)) = records.split_at_checked(16) {
+        let length = u32::from_le_bytes(head[8..12].try_into().unwrap()) as usize;
+        let mut frame = rest[..length].to_vec();
+        records = &rest[length..];
+        change(&mut frame);
+        changed.extend_from_slice(&head[..8]);
+        changed.extend_from_slice(&(frame.len() as u32).to_le_bytes());
+        changed.extend_from_slice(&head[12..]);
+        changed.extend(frame);
+    }
+    changed
+}
+
+/// The line of a summary with this label.
+fn line_of(summary: &str, label: &str) -> String {
+    let line = summary.lines().find_map(|line| line.trim_start().strip_prefix(label));
+    line.unwrap_or_else(|| panic!("no {label} in\n{summary}")).trim().to_owned()
+}
+
+#[test]
+fn a_short_snap_length_is_said_and_is_no_damage() {
+    for (length, headers) in [(40, true), (60, true), (80, false)] {
+        let (_folder, path) = folder_with("cut.pcap", &demo_with(|frame| frame.truncate(length)));
+        let summary = stdout_of(&["replay", as_str(&path)]);
+        let cut = line_of(&summary, "cut ");
+        let said = format!(" frames: the capture has no more of them than {length} octets");
+        assert!(cut.ends_with(&said), "{summary}");
+        assert!(!summary.contains("tcp_header"), "{summary}");
+        assert_eq!(summary.contains("frames cut within their headers"), headers, "{summary}");
+    }
+    assert!(!stdout_of(&["replay", DEMO]).contains("cut"));
+}
+
+#[test]
+fn what_nobody_looked_into_is_said() {
+    let (_folder, path) = folder_with(
+        "fragments.pcap",
+        &demo_with(|frame| {
+            if frame.len() > 100 && frame[12..14] == [8, 0] {
+                frame[20] |= 0x20; // more fragments (RFC 791, 3.1)
+                frame[24..26].fill(0);
+            } else if frame.len() > 90 {
+                frame[12..14].copy_from_slice(&[0x88, 0xB8]); // GOOSE
+            }
+        }),
+    );
+    let summary = stdout_of(&["replay", as_str(&path)]);
+    let unread = line_of(&summary, "not read");
+    assert!(
+        unread.contains(" IP fragments, ") && unread.contains(" frames without IP"),
+        "{unread}"
+    );
+    assert_eq!(line_of(&stdout_of(&["replay", DEMO]), "not read"), "14 frames without IP");
+}
+
+#[test]
+fn flows_that_found_no_room_are_said() {
+    let summary = stdout_of(&["replay", DEMO, "--set", "limits.flows=2"]);
+    let flows = line_of(&summary, "flows");
+    assert!(flows.ends_with(" ended early: `limits.flows` was reached"), "{flows}");
+    assert!(!stdout_of(&["replay", DEMO]).contains("ended early"));
 }
 
 #[test]
@@ -348,19 +419,75 @@ fn fields_have_a_kind_and_a_meaning() {
     }
 }
 
+/// Under its own name, by a symbolic link, by a hard link.
 #[test]
 fn an_output_never_overwrites_what_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let capture = folder.path().join("day.pcap");
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/pcaps/clean.pcap"), &capture).unwrap();
-    let before = std::fs::read(&capture).unwrap();
-    let capture = capture.to_str().unwrap();
-    for output in ["--eve", "--metrics"] {
-        let done = Command::new(env!("CARGO_BIN_EXE_gridtap"))
-            .args(["replay", capture, output, capture])
-            .output()
-            .unwrap();
-        assert_eq!(done.status.code(), Some(64), "{output}");
-        assert_eq!(std::fs::read(capture).unwrap(), before, "{output}");
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::create_dir(at("rules")).unwrap();
+    let (capture, rules, config) = (at("day.pcap"), at("rules/right.yml"), at("gridtap.yaml"));
+    std::fs::write(&capture, demo()).unwrap();
+    std::fs::write(&rules, RULE.replace("typ:", "type:")).unwrap();
+    std::fs::write(&config, format!("rules: ['{rules}']\n")).unwrap();
+    let reads: [(&str, &[&str]); 4] = [
+        (&capture, &["replay", &capture]),
+        (&rules, &["replay", DEMO, "--rules", &at("rules")]),
+        (&config, &["replay", DEMO, "--config", &config]),
+        (&rules, &["replay", DEMO, "--config", &config]),
+    ];
+    let (hard, symbolic) = (at("hard"), at("symbolic"));
+    for (read, arguments) in reads {
+        let before = std::fs::read(read).unwrap();
+        std::fs::hard_link(read, &hard).unwrap();
+        std::os::unix::fs::symlink(read, &symbolic).unwrap();
+        for name in [read, &hard, &symbolic] {
+            for output in ["--eve", "--metrics"] {
+                let (exit, message) = failure_of(&[arguments, &[output, name]].concat());
+                assert_eq!(exit, 64, "{name}: {message}");
+                let said = format!("gridtap: {name}: writing it would destroy {read}, which");
+                assert!(message.starts_with(&said), "{message}");
+                assert!(std::fs::read(read).unwrap() == before, "{name}");
+            }
+        }
+        std::fs::remove_file(&hard).unwrap();
+        std::fs::remove_file(&symbolic).unwrap();
     }
+}
+
+#[test]
+fn an_output_never_overwrites_what_the_shell_connected() {
+    let (_folder, path) = folder_with("day.pcap", &demo());
+    let stdin = || std::fs::File::open(&path).unwrap();
+    let output = gridtap(&["replay", "-", "--eve", as_str(&path)]).stdin(stdin()).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{message}");
+    assert!(message.ends_with("would destroy standard input, which is read\n"), "{message}");
+    let stdout = std::fs::File::options().append(true).open(&path).unwrap();
+    let output = gridtap(&["replay", as_str(&path), "--eve", "-"]).stdout(stdout).output().unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(64), "{message}");
+    assert!(message.starts_with("gridtap: standard output: "), "{message}");
+    assert!(std::fs::read(&path).unwrap() == demo());
+}
+
+#[test]
+fn two_outputs_are_two_files() {
+    let folder = TempDir::new().unwrap();
+    let name = folder.path().join("out");
+    let detour = folder.path().join(".").join("out");
+    for there in [false, true] {
+        let outputs = ["replay", DEMO, "--eve", as_str(&name), "--metrics", as_str(&detour)];
+        let (exit, message) = failure_of(&outputs);
+        assert_eq!((exit, message.as_str()), (64, "gridtap: --eve and --metrics are one file\n"));
+        assert_eq!(name.exists(), there);
+        std::fs::write(&name, "").unwrap();
+    }
+    let null = run(&["replay", DEMO, "--eve", "/dev/null", "--metrics", "/dev/null"]);
+    assert!(null.status.success());
+}
+
+#[test]
+fn standard_input_is_read_once() {
+    let (exit, message) = failure_of(&["replay", "-", "-"]);
+    assert!(exit == 64 && message.contains("standard input can be read once only"), "{message}");
 }

@@ -177,6 +177,62 @@ fn environment_and_command_line_stand_above_the_file() {
 }
 
 #[test]
+fn the_environment_counts_without_a_file_too() {
+    let few = gridtap(&["replay", "pcaps/demo.pcap", "--eve", "-", "--types", "flow"])
+        .env("GRIDTAP_LIMITS_FLOWS", "2")
+        .output()
+        .unwrap();
+    assert!(text(&few.stdout).contains(r#""reason":"evicted""#), "{}", text(&few.stderr));
+    for command in [&["check"][..], &["replay", "pcaps/demo.pcap"]] {
+        let output = gridtap(command).env("GRIDTAP_LIMITS_FLOWS", "none").output().unwrap();
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{message}");
+        assert!(message.contains("--> environment:1:22"), "{message}");
+    }
+    let slip = gridtap(&["check"]).env("GRIDTAP_LIMIT_FLOWS", "2").output().unwrap();
+    assert!(text(&slip.stderr).contains("GRIDTAP_LIMITS_FLOWS"), "{}", text(&slip.stderr));
+    let unset = gridtap(&["check"]).env("GRIDTAP_LIMITS_FLOWS", "").output().unwrap();
+    assert_eq!(text(&unset.stderr), "");
+}
+
+#[test]
+fn a_placeholder_that_no_rule_has_is_warned_of() {
+    let config = "interfaces: [{interface: eth0}]\noutputs: [{type: file, path: /dev/null}]\n\
+                  placeholders: {masters: [10.20.0.10], mastres: [10.20.0.11]}\n";
+    let (_folder, path) = file_with(config.as_bytes());
+    let output = run(&["check", "--config", path.to_str().unwrap()]);
+    let message = text(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    assert!(message.starts_with("warning: no rule has the placeholder `%mastres%`\n"), "{message}");
+    assert!(message.contains("gridtap.yaml:3:"), "{message}");
+    assert!(!message.contains("%masters%"), "{message}");
+    assert!(text(&output.stdout).ends_with("16 rules, no mistake, 1 warning\n"));
+}
+
+/// An empty folder, or one whose rules wait, looks like a quiet day.
+#[test]
+fn that_no_rule_is_in_force_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let rules = folder.path().to_str().unwrap();
+    for command in [
+        &["check", "--rules", rules][..],
+        &["replay", "pcaps/clean.pcap", "--rules", rules],
+        &["replay", "pcaps/clean.pcap", "--set", "rules=[]"],
+    ] {
+        let output = run(command);
+        let message = text(&output.stderr);
+        assert!(output.status.success(), "{message}");
+        let said = "gridtap: warning: no rule is in force (there is none): ";
+        assert!(message.contains(said), "{command:?}: {message}");
+    }
+    let waiting = "rules/iec104/iec104_command_from_stranger.yml";
+    let output = run(&["check", "--rules", waiting]);
+    let said = "no rule is in force (1 rule, with placeholders that nobody filled): ";
+    assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    assert_eq!(text(&run(&["replay", "pcaps/clean.pcap"]).stderr), "");
+}
+
+#[test]
 fn a_replay_takes_rules_and_names_from_it() {
     let config = "host: boundary-7\nplaceholders: {masters: [10.20.0.10, 10.20.0.11]}\n";
     let (_folder, path) = file_with(config.as_bytes());

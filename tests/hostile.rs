@@ -130,6 +130,83 @@ fn only_the_exact_reset_closes() {
     assert_eq!(seen.of("flow")[0]["flow"]["state"], "closed");
 }
 
+/// What a station was told, by the values of its commands.
+fn commands(seen: &Collected) -> Vec<i64> {
+    let objects =
+        seen.of("iec104").into_iter().filter_map(|record| record["iec104"]["objects"].get(0));
+    objects.map(|object| object["ioa"].as_i64().unwrap()).collect()
+}
+
+/// A point with this address.
+fn point_at(number: u16, address: u8) -> Vec<u8> {
+    let mut point = wire::point(number);
+    point[12] = address;
+    point
+}
+
+/// RFC 7413, 4.2: what the answer to SYN acknowledges was taken with it; the rest comes again.
+#[test]
+fn data_in_a_syn_is_read_as_far_as_it_is_acknowledged() {
+    let early = [wire::STARTDT_ACT, &point_at(0, 1), &point_at(1, 2)].concat();
+    let whole = early.len() as u32;
+    for taken in [0, 1, 6, 10, whole - 1, whole] {
+        for answered in [true, false] {
+            let mut wire = Wire::joined(2404);
+            wire.open_early([&early, &[]], [taken, 0]);
+            if !answered {
+                wire.frames.remove(1);
+            }
+            wire.send(Client, &early[taken as usize..]);
+            wire.send(Server, wire::STARTDT_CON);
+            wire.send(Client, &point_at(2, 3));
+            let seen = seen(&wire.frames);
+            assert_eq!(commands(&seen), [1, 2, 3], "{taken} taken, answered: {answered}");
+            assert_eq!((seen.of("iec104").len(), events(&seen)), (5, vec![]), "{taken} taken");
+        }
+    }
+}
+
+/// Somebody who knows that SYN's data is not taken hides behind other data there.
+#[test]
+fn data_in_a_syn_that_nobody_took_hides_nothing() {
+    let decoy = [wire::STARTDT_ACT, &point_at(0, 9)].concat();
+    let mut wire = Wire::joined(2404);
+    wire.open_early([&decoy, &[]], [0, 0]);
+    wire.send(Client, wire::STARTDT_ACT);
+    wire.send(Client, &point_at(0, 1));
+    assert_eq!(commands(&seen(&wire.frames)), [1]);
+}
+
+#[test]
+fn the_answer_to_a_syn_may_bring_data_too_and_both_may_come_again() {
+    let (ask, answer) = (wire::STARTDT_ACT, [wire::STARTDT_CON, &point_at(0, 1)].concat());
+    for repeated in 0..3 {
+        let mut wire = Wire::joined(2404);
+        wire.open_early([ask, &answer], [ask.len() as u32, answer.len() as u32]);
+        wire.frames.insert(repeated, wire.frames[repeated].clone());
+        wire.send(Server, &point_at(1, 2));
+        let seen = seen(&wire.frames);
+        assert_eq!(commands(&seen), [1, 2]);
+        assert_eq!((seen.of("iec104").len(), events(&seen)), (4, vec![]));
+    }
+}
+
+/// Held for nobody, it ends with its flow.
+#[test]
+fn a_flood_of_syns_with_data_is_held_within_the_limit() {
+    let mut engine =
+        Engine::new(rules(), Limits { flows: 10, ..Limits::default() }, &Collected::default());
+    let mut collected = Collected::default();
+    for port in 1000..2000 {
+        let mut wire = Wire::between([[10, 0, 0, 1], [10, 0, 0, 2]], [port, 2404]);
+        wire.open_early([&[0x68; 1000], &[]], [0, 0]);
+        feed(&mut engine, &wire.frames[..1], &mut collected);
+        assert!(engine.stats().stream_memory <= 10 * 1000);
+    }
+    engine.finish(&mut collected);
+    assert_eq!(engine.stats().stream_memory, 0);
+}
+
 #[test]
 fn what_was_under_way_when_a_reset_came_is_no_anomaly() {
     let mut wire = with_reset(0);
@@ -183,7 +260,7 @@ fn both_ends_may_be_the_same() {
     }
 
     let mut own = Wire::between([host; 2], [2404; 2]);
-    own.with_itself();
+    own.open_to_itself();
     own.send(Client, wire::STARTDT_ACT);
     own.send(Client, wire::STARTDT_CON);
     let seen = seen(&own.frames);

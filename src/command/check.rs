@@ -5,11 +5,12 @@ use std::io::Write;
 use clap::Args;
 
 use super::configuration::{Configuration, show};
-use super::rule_files::RuleFiles;
+use super::rule_files::{self, RuleFiles};
 use super::{Exit, Failure, words};
-use crate::config::{Examined, Target};
+use crate::config::{Config, Examined, Target};
 use crate::daemon::http::{Token, TokenError};
-use crate::document::{Diagnostic, Severity};
+use crate::document::Diagnostic;
+use crate::rule::RuleSet;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -17,33 +18,6 @@ pub(super) struct Arguments {
     configuration: Configuration,
     #[command(flatten)]
     rules: RuleFiles,
-}
-
-/// What the daemon will ask of this host, and otherwise only shows when it starts.
-fn look_at_host(examined: &mut Examined) {
-    let config = examined.despite_mistakes().clone();
-    let token = config.http.as_ref().and_then(|http| http.token_file.as_deref());
-    if let Some(Err(error)) = token.map(Token::load) {
-        let told = examined.origins.mistake("http.token_file", &error.to_string());
-        match error {
-            // It may be there, or ours to read, only while the service runs.
-            TokenError::Unreadable { .. } => examined.warnings.push(warning(told)),
-            _ => examined.mistakes.push(told),
-        }
-    }
-    for (index, output) in config.outputs.iter().enumerate() {
-        let Target::File { path, .. } = &output.target else { continue };
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let message = format!("{} is not there, and nobody makes it", folder.display());
-            let told = examined.origins.mistake(&format!("outputs.{index}.path"), &message);
-            examined.warnings.push(warning(told));
-        }
-    }
-}
-
-fn warning(told: Diagnostic) -> Diagnostic {
-    Diagnostic { severity: Severity::Warning, ..told }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -57,8 +31,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         show(&examined.mistakes)?;
         (mistakes, warnings) = (examined.mistakes.len(), examined.warnings.len());
     }
-    let config = examined.map(|examined| examined.despite_mistakes().clone());
-    let set = arguments.rules.load_configured(&config.unwrap_or_default());
+    let defaults = Config::default();
+    let config = examined.as_ref().map_or(&defaults, Examined::despite_mistakes);
+    let set = arguments.rules.load_configured(config);
     let set = match set {
         // Their absence is one of the mistakes that were shown.
         Err(Failure::Input { .. }) if mistakes > 0 => None,
@@ -70,7 +45,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (Some(set), 0) = (set, mistakes) else {
         return Err(Failure::Mistakes { configuration: mistakes, rules: 0 });
     };
-    let inactive = set.rules.iter().filter(|rule| rule.inactive.is_some()).count() as u64;
+    if let Some(examined) = &examined {
+        let unused = unused_placeholders(examined, &set);
+        show(&unused)?;
+        warnings += unused.len();
+    }
+    rule_files::warn_if_none(&set)?;
+    let inactive = (set.rules.len() - set.in_force()) as u64;
     let mut out = super::stdout();
     if let Some(name) = arguments.configuration.name() {
         write!(out, "{name}, ")?;
@@ -84,4 +65,43 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     writeln!(out)?;
     Ok(Exit::Done)
+}
+
+/// What the daemon will ask of this host, and otherwise only shows when it starts.
+fn look_at_host(examined: &mut Examined) {
+    let config = examined.despite_mistakes().clone();
+    let origins = &examined.origins;
+    let token = config.http.as_ref().and_then(|http| http.token_file.as_deref());
+    match token.map(Token::load) {
+        None | Some(Ok(_)) => {}
+        // It may be there, or ours to read, only while the service runs.
+        Some(Err(error @ TokenError::Unreadable { .. })) => {
+            examined.warnings.push(origins.warning("http.token_file", &error.to_string()));
+        }
+        Some(Err(error)) => {
+            examined.mistakes.push(origins.mistake("http.token_file", &error.to_string()));
+        }
+    }
+    for (index, output) in config.outputs.iter().enumerate() {
+        let Target::File { path, .. } = &output.target else { continue };
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let message = format!("{} is not there, and nobody makes it", folder.display());
+            let place = format!("outputs.{index}.path");
+            examined.warnings.push(origins.warning(&place, &message));
+        }
+    }
+}
+
+/// What is given and nobody asks for: most likely a slip, and the rule that was meant is not in
+/// force.
+fn unused_placeholders(examined: &Examined, set: &RuleSet) -> Vec<Diagnostic> {
+    let names = examined.despite_mistakes().placeholders.keys();
+    let unused = names.filter(|name| !set.placeholders.contains(*name));
+    unused
+        .map(|name| {
+            let message = format!("no rule has the placeholder `%{name}%`");
+            examined.origins.warning(&format!("placeholders.{name}"), &message)
+        })
+        .collect()
 }

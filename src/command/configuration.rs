@@ -12,7 +12,7 @@ use crate::document::Diagnostic;
 /// What is configured.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Configuration {
-    /// Configuration; variables GRIDTAP_… of the environment stand above it
+    /// Configuration; with or without one, variables GRIDTAP_… of the environment stand above it
     #[arg(long = "config", value_name = "FILE", env = "GRIDTAP_CONFIG")]
     file: Option<PathBuf>,
     /// Set a key in place of the configuration, such as limits.flows=1000; may be repeated
@@ -38,23 +38,27 @@ impl Configuration {
 
     /// What it is called, if there is one.
     pub(super) fn name(&self) -> Option<String> {
-        let of_settings = || (!self.settings.is_empty()).then(|| "configuration".to_owned());
-        self.file.as_ref().map(|file| file.display().to_string()).or_else(of_settings)
+        let of_others = || (!self.sources().is_empty()).then(|| "configuration".to_owned());
+        self.file.as_ref().map(|file| file.display().to_string()).or_else(of_others)
     }
 
-    /// What it says, with all mistakes. Without any configuration, the defaults.
-    pub(super) fn examine(&self) -> Result<Option<Examined>, Failure> {
-        if self.name().is_none() {
-            return Ok(None);
-        }
+    fn sources(&self) -> Sources {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
-        let sources = Sources {
+        Sources {
             file: self.file.clone(),
             environment: std::env::vars_os()
                 .map(|(name, value)| (text(name), text(value)))
                 .collect(),
             settings: self.settings.clone(),
-        };
+        }
+    }
+
+    /// What it says, with all mistakes. Without any configuration, the defaults.
+    pub(super) fn examine(&self) -> Result<Option<Examined>, Failure> {
+        let sources = self.sources();
+        if sources.is_empty() {
+            return Ok(None);
+        }
         let examined = Config::examine(&sources);
         examined.map(Some).map_err(|Unreadable { path, error }| Failure::Input { path, error })
     }

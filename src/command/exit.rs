@@ -71,6 +71,14 @@ pub enum Failure {
     /// Arguments that do not go together.
     #[error("{0}")]
     Usage(&'static str),
+    /// An output is a file that is read.
+    #[error("{output}: writing it would destroy {input}, which is read")]
+    Overwrites {
+        /// The output.
+        output: String,
+        /// What is read, which may have another name.
+        input: String,
+    },
     /// A capture cannot be begun.
     #[error(transparent)]
     Capture(#[from] OpenError),
@@ -118,7 +126,7 @@ impl Failure {
     /// The exit code for it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) => Exit::Usage,
+            Self::Usage(_) | Self::Overwrites { .. } => Exit::Usage,
             Self::Capture(error) => Exit::without(error),
             Self::Input { error, .. } => or_permission(error, Exit::NoInput),
             Self::Interface(error) => of_interface(error),

@@ -5,6 +5,7 @@ mod configuration;
 mod exit;
 mod fields;
 mod interfaces;
+mod overwrite;
 mod progress;
 mod replay;
 mod rule_files;

@@ -11,8 +11,9 @@ use std::time::Instant;
 use clap::Args;
 
 use super::configuration::Configuration;
+use super::overwrite::{self, is_dash};
 use super::progress::Progress;
-use super::rule_files::RuleFiles;
+use super::rule_files::{self, RuleFiles};
 use super::summary::{Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
@@ -52,39 +53,37 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Whether writing would destroy a capture that is read, or one output the other.
-    fn overwrites(&self) -> bool {
-        let identity = |path: &Path| {
-            let known = std::fs::canonicalize(path).ok();
-            known.filter(|known| known.is_file()).or_else(|| Some(path.to_owned()))
-        };
-        let outputs = [&self.eve, &self.metrics]
-            .map(|output| output.as_deref().filter(|path| !is_dash(path)).and_then(identity));
-        let inputs: Vec<_> = self.files.iter().filter_map(|path| identity(path)).collect();
-        let [eve, metrics] = &outputs;
-        outputs.iter().flatten().any(|output| inputs.contains(output))
-            || eve.is_some()
-                && eve == metrics
-                && eve.as_deref().is_some_and(|path| !is_device(path))
+    /// Refuses what cannot be meant, before anything is read.
+    fn check(&self) -> Result<(), Failure> {
+        if self.files.iter().filter(|path| is_dash(path)).count() > 1 {
+            return Err(Failure::Usage("standard input can be read once only, and - stands twice"));
+        }
+        let (Some(eve), Some(metrics)) = (&self.eve, &self.metrics) else { return Ok(()) };
+        if is_dash(eve) && is_dash(metrics) {
+            return Err(Failure::Usage("--eve and --metrics cannot both go to standard output"));
+        }
+        if overwrite::are_one(eve, metrics) {
+            return Err(Failure::Usage("--eve and --metrics are one file"));
+        }
+        Ok(())
     }
-}
 
-/// Such as `/dev/null`, which several may write to.
-fn is_device(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| !metadata.is_file())
+    /// Refuses to write where this reads.
+    fn refuse_overwriting(&self, config: &Config) -> Result<(), Failure> {
+        let outputs = [&self.eve, &self.metrics].map(Option::as_deref);
+        let outputs: Vec<_> = outputs.into_iter().flatten().collect();
+        let rules = self.rules.paths(config)?;
+        let inputs = self.files.iter().chain(&rules).map(PathBuf::as_path);
+        overwrite::refuse(&outputs, inputs.chain(self.configuration.file()))
+    }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let takes_stdout = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_dash);
-    let takers = [&arguments.eve, &arguments.metrics].map(takes_stdout);
-    if takers == [true; 2] {
-        return Err(Failure::Usage("--eve and --metrics cannot both go to standard output"));
-    }
-    if arguments.overwrites() {
-        return Err(Failure::Usage("an output is one of the inputs, or both outputs are one file"));
-    }
+    arguments.check()?;
     let config = arguments.configuration.load()?;
     let rules = Arc::new(arguments.rules.load_configured(&config)?);
+    arguments.refuse_overwriting(&config)?;
+    rule_files::warn_if_none(&rules)?;
     let source = Source::open(&arguments.files)?;
     let eve = arguments.eve.as_deref().map(create).transpose()?;
     let page = arguments.metrics.as_deref().map(create).transpose()?;
@@ -106,8 +105,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         text.and_then(|text| page.write_all(text.as_bytes()))
             .map_err(|error| cannot_write(path, error))?;
     }
+    let takes_stdout = |path: &Option<PathBuf>| path.as_deref().is_some_and(is_dash);
+    let is_taken = [&arguments.eve, &arguments.metrics].into_iter().any(takes_stdout);
     let mut out: Box<dyn Write> =
-        if takers.contains(&true) { Box::new(super::stderr()) } else { Box::new(super::stdout()) };
+        if is_taken { Box::new(super::stderr()) } else { Box::new(super::stdout()) };
     sink.summary.show(&arguments.files, &reading, stats, &mut out)?;
     evidence?;
     Ok(if reading.damages.is_empty() { Exit::Done } else { Exit::BadData })
@@ -131,7 +132,7 @@ pub(super) fn read<S: ReplayTo>(
                 continue;
             }
         };
-        reading.see(frame.timestamp);
+        reading.see(&frame);
         engine.handle(&frame, sink);
         if progress.is_due(reading.frames) {
             progress.show(source.octets());
@@ -241,10 +242,6 @@ impl Evidence {
         self.write();
         self.error.map_or(Ok(()), |error| Err(cannot_write(&self.directory, error)))
     }
-}
-
-fn is_dash(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 fn create(path: &Path) -> Result<Box<dyn Write>, Failure> {

@@ -1,13 +1,13 @@
 //! `--rules`: which rules are loaded, and what is said when they are wrong.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Failure;
 use super::configuration::show;
+use super::{Failure, words};
 use crate::config::{Config, RuleSource};
 use crate::protocol;
 use crate::rule::{Diagnostic, Placeholders, RuleSet, Source};
@@ -45,19 +45,36 @@ impl RuleFiles {
         Err(Failure::Mistakes { configuration: 0, rules: mistakes.len() })
     }
 
+    /// Every file that these rules stand in, or without `--rules` those that are configured.
+    pub(super) fn paths(&self, config: &Config) -> Result<Vec<PathBuf>, Failure> {
+        let mut paths = Vec::new();
+        for place in self.places(&config.rules) {
+            if let RuleSource::Path(path) = place {
+                paths.extend(files(&path)?);
+            }
+        }
+        Ok(paths)
+    }
+
+    fn places(&self, configured: &[RuleSource]) -> Vec<RuleSource> {
+        if self.paths.is_empty() {
+            return configured.to_vec();
+        }
+        self.paths.iter().cloned().map(RuleSource::Path).collect()
+    }
+
     /// The files, and what is wrong with those that are no text.
     fn sources(
         &self,
         configured: &[RuleSource],
     ) -> Result<(Vec<Source>, Vec<Diagnostic>), Failure> {
-        let named: Vec<_> = self.paths.iter().cloned().map(RuleSource::Path).collect();
         let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
-        for place in if named.is_empty() { configured } else { &named } {
+        for place in self.places(configured) {
             let RuleSource::Path(path) = place else {
                 sources.extend(RuleSet::builtin_sources());
                 continue;
             };
-            for path in files(path)? {
+            for path in files(&path)? {
                 let name = path.display().to_string();
                 let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
                 match Source::from_octets(name, octets) {
@@ -68,6 +85,21 @@ impl RuleFiles {
         }
         Ok((sources, mistakes))
     }
+}
+
+/// Says so on standard error if no rule can fire: what comes then looks like a quiet day.
+pub(super) fn warn_if_none(set: &RuleSet) -> io::Result<()> {
+    if set.in_force() > 0 {
+        return Ok(());
+    }
+    let why = match set.rules.len() as u64 {
+        0 => "there is none".to_owned(),
+        count => format!("{}, with placeholders that nobody filled", words::counted(count, "rule")),
+    };
+    writeln!(
+        super::stderr(),
+        "gridtap: warning: no rule is in force ({why}): nothing raises an alert"
+    )
 }
 
 /// A rule file, or those in a folder.

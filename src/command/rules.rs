@@ -56,7 +56,7 @@ fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
         }
     }
     let count = words::counted(set.rules.len() as u64, "rule");
-    let inactive = set.rules.iter().filter(|rule| rule.inactive.is_some()).count() as u64;
+    let inactive = (set.rules.len() - set.in_force()) as u64;
     writeln!(out, "\n{count}, {} not in force", words::count(inactive))?;
     Ok(Exit::Done)
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::configuration::Configuration;
-use super::rule_files::RuleFiles;
+use super::rule_files::{self, RuleFiles};
 use super::{Exit, Failure};
 use crate::config::Config;
 use crate::daemon::{self, Start};
@@ -33,6 +33,7 @@ impl Arguments {
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let (config, rules) = arguments.load()?;
+    rule_files::warn_if_none(&rules)?;
     let file = arguments.configuration.file().map(PathBuf::from);
     let reload = Box::new(move || arguments.load().map_err(|failure| failure.to_string()));
     daemon::run(Start { config, file, rules, reload })?;

@@ -86,11 +86,7 @@ impl Given {
         let file = file_origin.as_ref().map(|_| origins.len());
         origins.extend(file_origin);
         let begin = origins.len();
-        let ours = |(name, value): &&(String, String)| {
-            // An empty variable is how a container's description says that it is not set.
-            name.starts_with(PREFIX) && name != FILE_VARIABLE && !value.trim().is_empty()
-        };
-        for (name, value) in sources.environment.iter().filter(ours) {
+        for (name, value) in sources.environment.iter().filter(|variable| is_ours(variable)) {
             // What is not ours may be a secret: its value is not shown.
             let known = key_of_variable(name).is_some();
             let text = if known { format!("{name}={value}") } else { name.clone() };
@@ -142,6 +138,12 @@ impl Given {
         }
         overrides
     }
+}
+
+/// Whether a variable of the environment is one for us.
+pub(super) fn is_ours((name, value): &(String, String)) -> bool {
+    // An empty variable is how a container's description says that it is not set.
+    name.starts_with(PREFIX) && name != FILE_VARIABLE && !value.trim().is_empty()
 }
 
 fn origin(name: &str, text: String) -> Origin {

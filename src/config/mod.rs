@@ -48,6 +48,14 @@ pub struct Sources {
     pub settings: Vec<String>,
 }
 
+impl Sources {
+    /// Whether there is none: the defaults hold.
+    pub fn is_empty(&self) -> bool {
+        let Self { file, environment, settings } = self;
+        file.is_none() && settings.is_empty() && !environment.iter().any(given::is_ours)
+    }
+}
+
 /// The file cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: cannot be read: {error}", .path.display())]
@@ -104,7 +112,12 @@ impl Origins {
     /// A mistake that shows later, in the value of the key `path` (such as
     /// `interfaces.0.interface`), or in what is nearest above it where nobody gave that.
     pub fn mistake(&self, path: &str, message: &str) -> Diagnostic {
-        self.places.mistake(&self.origins, path, message)
+        self.places.told(&self.origins, Severity::Error, path, message)
+    }
+
+    /// The same, where it can be used all the same.
+    pub fn warning(&self, path: &str, message: &str) -> Diagnostic {
+        self.places.told(&self.origins, Severity::Warning, path, message)
     }
 }
 

@@ -28,10 +28,10 @@ not absolute begins at the folder of the file that it stands in.";
 /// Where values come from.
 const SOURCES: [&str; 4] = [
     "the defaults;",
-    "the file: `--config FILE`, or the variable `GRIDTAP_CONFIG`;",
+    "the file: `--config FILE`, or the variable `GRIDTAP_CONFIG`; there may be none, and what follows holds all the same;",
     "the environment: `GRIDTAP_` and the key in capitals with `_` between its parts: `GRIDTAP_LIMITS_FLOWS=50000`,
    `GRIDTAP_HTTP_LISTEN='[::1]:9104'`, `GRIDTAP_INTERFACES='[{interface: eth0}]'`. An empty variable counts as not set;
-   one that sets no key is warned of;",
+   `gridtap check` warns of one that sets no key;",
     "the command line: `--set limits.flows=50000`; members of a list by their number, from 0: `--set outputs.0.queue=64MiB`.",
 ];
 

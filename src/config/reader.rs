@@ -54,12 +54,18 @@ impl Places {
     }
 
     /// What to say of the value at `path`.
-    pub(super) fn mistake(&self, origins: &[Origin], path: &str, message: &str) -> Diagnostic {
+    pub(super) fn told(
+        &self,
+        origins: &[Origin],
+        severity: Severity,
+        path: &str,
+        message: &str,
+    ) -> Diagnostic {
         let place = self.nearest(path);
         let nowhere = Source { name: "defaults".to_owned(), text: String::new() };
         let source = origins.get(place.origin).map_or(&nowhere, |origin| &origin.source);
         let message = message.to_owned();
-        Reporter::new(source).diagnostic(Severity::Error, place.span, message, None)
+        Reporter::new(source).diagnostic(severity, place.span, message, None)
     }
 }
 

@@ -20,7 +20,7 @@ use channel::{AppState, Channel, flow_context};
 use clock::{Clock, Say};
 use emit::Outlet;
 pub use show::{Place, Reading};
-pub use stats::Stats;
+pub use stats::{CUT, FRAGMENT, NOT_IP, Stats};
 
 use crate::event::{
     Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Schema,
@@ -194,13 +194,15 @@ impl Engine {
 
     #[cold]
     fn skip(&mut self, frame: &Frame<'_>, skip: Skip, sink: &mut dyn Sink) {
-        let reason = match skip {
-            Skip::NotIp => "not_ip",
-            Skip::Fragment => "fragment",
-            Skip::Defect(defect) => defect.name(),
+        let (reason, defect) = match skip {
+            Skip::NotIp => (NOT_IP, None),
+            Skip::Fragment => (FRAGMENT, None),
+            // Nobody knows whether what the capture left out was right.
+            Skip::Short(_) if frame.is_cut() => (CUT, None),
+            Skip::Short(defect) | Skip::Defect(defect) => (defect.name(), Some(defect)),
         };
         *self.outlet.stats.decode_errors.entry(reason).or_default() += 1;
-        if let Skip::Defect(defect) = skip {
+        if let Some(defect) = defect {
             let context = frame_context(frame, &[]);
             self.outlet.emit(&context, &Anomaly::in_packet(defect.name()), sink);
         }

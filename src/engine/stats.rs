@@ -5,6 +5,13 @@ use std::collections::BTreeMap;
 use crate::event::Schema;
 use crate::protocol;
 
+/// Reasons in [`Stats::decode_errors`] that are no damage: another protocol than IP …
+pub const NOT_IP: &str = "not_ip";
+/// … a fragment of an IP packet …
+pub const FRAGMENT: &str = "fragment";
+/// … and a frame that the capture cut off within its headers.
+pub const CUT: &str = "cut";
+
 /// Plain values, rendered elsewhere. All only grow, but those said to be states.
 #[derive(Debug, Clone, Default)]
 pub struct Stats {
@@ -12,7 +19,7 @@ pub struct Stats {
     pub packets: u64,
     /// Octets of these frames on the wire.
     pub bytes: u64,
-    /// Frames that gave no packet for a flow, by reason: other protocols than IP, fragments, and
+    /// Frames that gave no packet for a flow, by reason: [`NOT_IP`], [`FRAGMENT`], [`CUT`], and
     /// damage by the name of its anomaly.
     pub decode_errors: BTreeMap<&'static str, u64>,
     /// State: flows in the table.

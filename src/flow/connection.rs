@@ -138,7 +138,7 @@ impl Connection {
         }
         match self.phase {
             Phase::Established => {}
-            Phase::Opening => self.phase = Phase::Established,
+            Phase::Opening => self.establish(from, tcp, reader),
             Phase::Closed => self.look_behind_reset(from, tcp, reader),
         }
         if tcp.flags.any(TcpFlags::ACK) {
@@ -218,12 +218,15 @@ impl Connection {
         let first = tcp.sequence.wrapping_add(1);
         let stream = &mut self.streams[from.index()];
         if stream.is_started() {
-            let repeats = !answer && stream.is_first(first);
+            let repeats = stream.is_first(first);
             if !answer && !repeats {
                 if self.phase == Phase::Closed {
                     return Outcome::Reopens;
                 }
                 self.reopening = Some((from, tcp.sequence));
+            }
+            if repeats {
+                self.hold_early(from, tcp);
             }
             return Outcome::Taken;
         }
@@ -232,7 +235,34 @@ impl Connection {
         if answer && !other.is_started() {
             other.start(tcp.acknowledgment);
         }
+        if answer {
+            self.take_early(from.opposite(), tcp.acknowledgment, reader);
+        }
+        self.hold_early(from, tcp);
         Outcome::Taken
+    }
+
+    /// SYN may bring data, and the answer too (RFC 7413, 4.2).
+    fn hold_early(&mut self, from: Side, tcp: &Tcp<'_>) {
+        if !tcp.payload.is_empty() && self.phase == Phase::Opening {
+            self.with_stream(from, |stream| stream.hold_early(tcp));
+        }
+    }
+
+    /// The first segment behind the handshake: by it both know what was taken with SYN, even if
+    /// the answer to SYN was not captured.
+    #[cold]
+    fn establish(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        self.phase = Phase::Established;
+        self.take_early(from, tcp.sequence, reader);
+        if tcp.flags.any(TcpFlags::ACK) {
+            self.take_early(from.opposite(), tcp.acknowledgment, reader);
+        }
+    }
+
+    fn take_early(&mut self, of: Side, acknowledged: u32, reader: &mut impl Reader) {
+        reader.turn_to(of);
+        self.with_stream(of, |stream| stream.take_early(acknowledged, reader));
     }
 
     /// A reset counts if it has the number that its receiver expects, to the octet; to any other the

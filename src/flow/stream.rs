@@ -125,6 +125,8 @@ type Kept = Box<Vec<u8>>;
 /// What a stream has once it is not in order.
 #[derive(Debug, Default)]
 struct Rare {
+    /// What came with SYN, while nobody knows whether its receiver took it.
+    early: Box<[u8]>,
     /// What came ahead of its turn.
     pending: Pending,
     counters: StreamCounters,
@@ -135,6 +137,30 @@ impl Stream {
     pub fn start(&mut self, sequence: u32) {
         self.next = sequence;
         self.started = true;
+    }
+
+    /// Holds data that came with SYN (RFC 7413): its receiver takes it with SYN, or leaves it, and
+    /// then it comes again, maybe with other content.
+    pub(super) fn hold_early(&mut self, tcp: &Tcp<'_>) {
+        if self.offset == 0 && self.rare().early.is_empty() {
+            self.rare().early = tcp.payload.into();
+        }
+    }
+
+    /// What SYN brought is the beginning of the stream as far as `acknowledged`, the next number
+    /// that its receiver expects or its sender uses.
+    pub(super) fn take_early(&mut self, acknowledged: u32, reader: &mut impl Reader) {
+        let Some(rare) = &mut self.rare else { return };
+        let early = std::mem::take(&mut rare.early);
+        let taken = usize::try_from(distance(acknowledged, self.next)).unwrap_or(0);
+        let taken = early.get(..taken).unwrap_or(&early);
+        if self.offset > 0 || taken.is_empty() {
+            return;
+        }
+        self.last_length = taken.len() as u32;
+        self.last_fingerprint = Tcp::fingerprint_of(taken);
+        self.segments = 1;
+        self.deliver(taken, reader);
     }
 
     /// The first octet that we see has this sequence number, or the next one if this is a
@@ -189,7 +215,7 @@ impl Stream {
     #[inline]
     pub fn memory(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.capacity())
-            + self.rare.as_ref().map_or(0, |rare| rare.pending.memory())
+            + self.rare.as_ref().map_or(0, |rare| rare.early.len() + rare.pending.memory())
     }
 
     /// Takes a segment.
@@ -452,6 +478,9 @@ impl Stream {
     /// Gives up what is held: every hole, and a message that is not whole.
     pub fn give_up(&mut self, reader: &mut impl Reader) {
         self.flush(reader);
+        if let Some(rare) = &mut self.rare {
+            rare.early = Box::default();
+        }
         if self.wanted > 0 {
             self.wanted = 0;
             if let Some(kept) = self.kept.take() {

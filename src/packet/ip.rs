@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use etherparse::err::ipv6_exts::HeaderSliceError;
 use etherparse::{IpNumber, LaxIpSlice};
 
 use super::checksum::{fold, sum};
@@ -28,7 +29,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         Some(4) => ipv4(bytes),
         Some(6) => ipv6(bytes),
         Some(_) => Err(Defect::IpVersion.into()),
-        None => Err(Defect::IpHeader.into()),
+        None => Err(Skip::Short(Defect::IpHeader)),
     }
 }
 
@@ -40,11 +41,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
 /// ```
 #[inline(always)]
 fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
-    let Some(header) = bytes.first_chunk::<20>() else { return Err(Defect::IpHeader.into()) };
+    let Some(header) = bytes.first_chunk::<20>() else {
+        return Err(Skip::Short(Defect::IpHeader));
+    };
     let header_length = usize::from(header[0] & 0x0f) * 4;
     // A checksum of zero was left to the network card, which had not seen the packet yet.
     if header[10..12] != [0, 0] {
-        let whole = bytes.get(..header_length.max(20)).ok_or(Defect::IpHeader)?;
+        let whole = bytes.get(..header_length.max(20)).ok_or(Skip::Short(Defect::IpHeader))?;
         if fold(sum(whole)) != 0xffff {
             return Err(Defect::IpChecksum.into());
         }
@@ -81,7 +84,7 @@ fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
 #[inline]
 fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
     let Some((header, rest)) = bytes.split_first_chunk::<40>() else {
-        return Err(Defect::IpHeader.into());
+        return Err(Skip::Short(Defect::IpHeader));
     };
     let protocol = header[6];
     let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
@@ -105,7 +108,7 @@ fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
 /// Options, extension headers, fragments, and protocols that are neither TCP nor UDP.
 #[cold]
 fn uncommon(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
-    let (ip, stop) = LaxIpSlice::from_slice(bytes).map_err(|error| defect(&error))?;
+    let (ip, stop) = LaxIpSlice::from_slice(bytes).map_err(|error| skip(&error))?;
     let payload = ip.payload();
     if payload.fragmented {
         return Err(Skip::Fragment);
@@ -116,8 +119,13 @@ fn uncommon(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
     };
     let missing = if payload.incomplete { missing.saturating_sub(bytes.len()) } else { 0 };
     let extension = is_extension(payload.ip_number);
-    if stop.is_some() || extension {
-        return Err(Defect::IpExtension.into());
+    match stop {
+        Some((HeaderSliceError::Len(_), _)) if missing > 0 => {
+            return Err(Skip::Short(Defect::IpExtension));
+        }
+        Some(_) => return Err(Defect::IpExtension.into()),
+        None if extension => return Err(Defect::IpExtension.into()),
+        None => {}
     }
     Ok(Ip {
         source: ip.source_addr(),
@@ -137,11 +145,13 @@ fn is_extension(number: IpNumber) -> bool {
         )
 }
 
-fn defect(error: &etherparse::err::ip::LaxHeaderSliceError) -> Defect {
+fn skip(error: &etherparse::err::ip::LaxHeaderSliceError) -> Skip {
     use etherparse::err::ip::{HeaderError, LaxHeaderSliceError};
     match error {
-        LaxHeaderSliceError::Len(_) => Defect::IpHeader,
-        LaxHeaderSliceError::Content(HeaderError::UnsupportedIpVersion { .. }) => Defect::IpVersion,
-        LaxHeaderSliceError::Content(_) => Defect::IpLength,
+        LaxHeaderSliceError::Len(_) => Skip::Short(Defect::IpHeader),
+        LaxHeaderSliceError::Content(HeaderError::UnsupportedIpVersion { .. }) => {
+            Defect::IpVersion.into()
+        }
+        LaxHeaderSliceError::Content(_) => Defect::IpLength.into(),
     }
 }

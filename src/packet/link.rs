@@ -21,34 +21,34 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Result<(VlanStack, &[u8]), 
     let mut cursor = Cursor::new(frame);
     let ethertype = match link {
         LinkType::Ethernet => {
-            cursor.take(12).map_err(|_| Defect::LinkShort)?;
+            cursor.take(12).map_err(|_| Skip::Short(Defect::LinkShort))?;
             cursor.u16_be()
         }
         LinkType::LinuxSll => {
-            cursor.take(14).map_err(|_| Defect::LinkShort)?;
+            cursor.take(14).map_err(|_| Skip::Short(Defect::LinkShort))?;
             cursor.u16_be()
         }
         LinkType::LinuxSll2 => {
             let protocol = cursor.u16_be();
-            cursor.take(18).map_err(|_| Defect::LinkShort)?;
+            cursor.take(18).map_err(|_| Skip::Short(Defect::LinkShort))?;
             protocol
         }
         LinkType::Raw => return Ok((VlanStack::default(), frame)),
         LinkType::Null | LinkType::Loop => {
-            let family: [u8; 4] = cursor.array().map_err(|_| Defect::LinkShort)?;
+            let family: [u8; 4] = cursor.array().map_err(|_| Skip::Short(Defect::LinkShort))?;
             return loopback(family, cursor.rest());
         }
     };
-    tagged(ethertype.map_err(|_| Defect::LinkShort)?, cursor)
+    tagged(ethertype.map_err(|_| Skip::Short(Defect::LinkShort))?, cursor)
 }
 
 #[inline]
 fn tagged(mut ethertype: u16, mut cursor: Cursor<'_>) -> Result<(VlanStack, &[u8]), Skip> {
     let mut vlan = VlanStack::default();
     while ethertype::VLAN.contains(&ethertype) {
-        let tag = cursor.u16_be().map_err(|_| Defect::VlanShort)?;
+        let tag = cursor.u16_be().map_err(|_| Skip::Short(Defect::VlanShort))?;
         vlan.push(tag & 0x0fff)?;
-        ethertype = cursor.u16_be().map_err(|_| Defect::VlanShort)?;
+        ethertype = cursor.u16_be().map_err(|_| Skip::Short(Defect::VlanShort))?;
     }
     match ethertype {
         ethertype::IPV4 | ethertype::IPV6 => Ok((vlan, cursor.rest())),

@@ -72,6 +72,14 @@ pub struct Frame<'a> {
     pub interface: Option<&'a str>,
 }
 
+impl Frame<'_> {
+    /// Whether the capture has only its beginning.
+    #[inline]
+    pub const fn is_cut(&self) -> bool {
+        self.data.len() < self.wire_length as usize
+    }
+}
+
 /// Identifiers of VLAN tags, outermost first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct VlanStack {
@@ -124,6 +132,8 @@ pub enum Skip {
     NotIp,
     /// It is a fragment of an IP packet.
     Fragment,
+    /// Its octets end within a header: it is damaged so, unless the capture cut it there.
+    Short(Defect),
     /// It is damaged.
     Defect(Defect),
 }

@@ -76,6 +76,22 @@ fn every_prefix_within_the_headers_is_refused() {
     }
 }
 
+/// The lengths in the headers above tell what the capture cut from what was never whole.
+#[test]
+fn what_is_short_is_damage_only_where_its_packet_is_short() {
+    let mut frame = tcp_frame(b"payload");
+    for length in 0..54 {
+        let short = decode(LinkType::Ethernet, &frame[..length]).unwrap_err();
+        assert!(matches!(short, Skip::Short(_)), "{length} octets: {short:?}");
+    }
+    frame[17] = 20 + 19; // An IP packet with room for all but one octet of a TCP header.
+    frame[24..26].copy_from_slice(&[0, 0]);
+    for length in 34..54 {
+        let short = decode(LinkType::Ethernet, &frame[..length]).unwrap_err();
+        assert_eq!(short, Defect::TcpHeader.into(), "{length} octets");
+    }
+}
+
 #[test]
 fn ipv6_with_extension_headers_is_opened() {
     // Hop-by-hop options (8 octets of padding), destination options, TCP.

@@ -1,8 +1,8 @@
 //! The header above IP.
 
-use super::Defect;
 use super::checksum::{add, fold, pseudo_header, sum};
 use super::ip::Ip;
+use super::{Defect, Skip};
 use crate::bytes::Cursor;
 
 /// What is above IP.
@@ -106,17 +106,27 @@ const SCTP: u8 = 132;
 
 /// Opens what is above IP.
 #[inline(always)]
-pub(super) fn decode<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
+pub(super) fn decode<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
     match ip.protocol {
         TCP => tcp(ip),
         UDP => udp(ip),
         ICMP | ICMPV6 => match ip.payload {
             [kind, code, ..] => Ok(Transport::Icmp { kind: *kind, code: *code }),
-            _ => Err(Defect::IcmpHeader),
+            _ => Err(short(ip, 2, Defect::IcmpHeader)),
         },
         SCTP => sctp(ip),
         _ => Ok(Transport::Other),
     }
+}
+
+/// The octets at hand end within a header of `needed` octets. Where the packet is long enough for
+/// it, they may have been cut off.
+#[cold]
+const fn short(ip: &Ip<'_>, needed: usize, defect: Defect) -> Skip {
+    if ip.payload.len() + ip.missing < needed {
+        return Skip::Defect(defect);
+    }
+    Skip::Short(defect)
 }
 
 /// RFC 9293, 3.1:
@@ -126,14 +136,17 @@ pub(super) fn decode<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
 /// | source port | destination port | sequence | acknowledgment | offset | flags | window | checksum |
 /// ```
 #[inline(always)]
-fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
+fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
     let segment = ip.payload;
-    let Some(fixed) = segment.first_chunk::<20>() else { return Err(Defect::TcpHeader) };
+    let Some(fixed) = segment.first_chunk::<20>() else {
+        return Err(short(ip, 20, Defect::TcpHeader));
+    };
     let header_length = usize::from(fixed[12] >> 4) * 4;
     if header_length < 20 {
-        return Err(Defect::TcpHeader);
+        return Err(Defect::TcpHeader.into());
     }
-    let (header, payload) = segment.split_at_checked(header_length).ok_or(Defect::TcpHeader)?;
+    let whole = segment.split_at_checked(header_length);
+    let (header, payload) = whole.ok_or_else(|| short(ip, header_length, Defect::TcpHeader))?;
     let payload_sum = sum(payload);
     Ok(Transport::Tcp(Tcp {
         source_port: u16::from_be_bytes([fixed[0], fixed[1]]),
@@ -181,23 +194,23 @@ impl Tcp<'_> {
 }
 
 /// RFC 768. A length of zero is a jumbogram's, or was left to the network card.
-fn udp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
+fn udp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
     let mut cursor = Cursor::new(ip.payload);
-    let mut field = || cursor.u16_be().map_err(|_| Defect::UdpHeader);
+    let mut field = || cursor.u16_be().map_err(|_| short(ip, 8, Defect::UdpHeader));
     let (source_port, destination_port) = (field()?, field()?);
     let (length, _checksum) = (usize::from(field()?), field()?);
     let rest = cursor.rest();
     let payload = match length {
         0 => rest,
-        1..8 => return Err(Defect::UdpHeader),
+        1..8 => return Err(Defect::UdpHeader.into()),
         length => rest.get(..length - 8).unwrap_or(rest),
     };
     Ok(Transport::Udp { source_port, destination_port, payload })
 }
 
 /// RFC 9260, 3.1.
-fn sctp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Defect> {
+fn sctp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
     let mut cursor = Cursor::new(ip.payload);
-    let mut port = || cursor.u16_be().map_err(|_| Defect::SctpHeader);
+    let mut port = || cursor.u16_be().map_err(|_| short(ip, 4, Defect::SctpHeader));
     Ok(Transport::Sctp { source_port: port()?, destination_port: port()? })
 }

@@ -49,14 +49,24 @@ impl Condition {
             return None;
         }
         let used = parser.used;
-        for ((name, at), _) in names.iter().zip(used).filter(|(_, used)| !used) {
+        let left = names.iter().zip(used).filter(|(_, used)| !used);
+        for ((name, at), _) in left.filter(|((name, _), _)| !is_set_aside(name)) {
             let message = format!("the selection `{name}` is not used in the condition");
             reporter.error(*at, message);
         }
         condition
     }
 
-    /// Every selection it speaks of.
+    /// Whether it speaks of this selection.
+    pub(super) fn uses(&self, selection: usize) -> bool {
+        match self {
+            Self::Selection(index) => *index == selection,
+            Self::Not(inner) => inner.uses(selection),
+            Self::AtLeast(_, parts) => parts.iter().any(|part| part.uses(selection)),
+        }
+    }
+
+    /// Whether it holds where these selections do.
     #[cfg(test)]
     pub(super) fn holds(&self, selection: &dyn Fn(usize) -> bool) -> bool {
         match self {
@@ -257,10 +267,16 @@ fn joined(needed: usize, mut parts: Vec<Condition>) -> Condition {
     }
 }
 
-/// Whether `of pattern` means the selection: those that begin with an underscore are meant only
-/// by patterns that do.
+/// Whether a rule may keep the selection without asking for it: Sigma ignores those whose names
+/// begin with an underscore, unless the condition names them.
+pub(super) fn is_set_aside(name: &str) -> bool {
+    name.starts_with('_')
+}
+
+/// Whether `of pattern` means the selection: those that are set aside are meant only by patterns
+/// that begin as they do.
 fn is_meant(pattern: &str, name: &str) -> bool {
-    if name.starts_with('_') && !pattern.starts_with('_') {
+    if is_set_aside(name) && !pattern.starts_with('_') {
         return false;
     }
     pattern == "them" || glob(pattern.as_bytes(), name.as_bytes())

@@ -65,7 +65,7 @@ mod truth;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
@@ -175,6 +175,13 @@ pub struct Rule {
     pub inactive: Option<String>,
 }
 
+impl RuleSet {
+    /// How many rules are in force: those whose placeholders are filled.
+    pub fn in_force(&self) -> usize {
+        self.rules.iter().filter(|rule| rule.inactive.is_none()).count()
+    }
+}
+
 /// Values for `%name%` in rules with the modifier `expand`.
 pub type Placeholders = BTreeMap<String, Vec<String>>;
 
@@ -183,6 +190,8 @@ pub type Placeholders = BTreeMap<String, Vec<String>>;
 pub struct RuleSet {
     /// In the order of the files.
     pub rules: Vec<Rule>,
+    /// Every placeholder that a rule has, filled or not: `masters` for `%masters%`.
+    pub placeholders: BTreeSet<String>,
     services: Vec<Service>,
     /// A hash of the rules' text and of the placeholders: the same for the same set.
     pub hash: String,
@@ -244,6 +253,7 @@ fn hash(sources: &[Source], placeholders: &Placeholders) -> String {
 struct Loader<'l> {
     surroundings: Surroundings<'l>,
     rules: Vec<Rule>,
+    placeholders: BTreeSet<String>,
     /// Where each identity and each signature was seen first.
     ids: HashMap<Uuid, String>,
     signatures: HashMap<u32, Uuid>,
@@ -256,6 +266,7 @@ impl<'l> Loader<'l> {
         Self {
             surroundings,
             rules: Vec::new(),
+            placeholders: BTreeSet::new(),
             ids: HashMap::new(),
             signatures: HashMap::new(),
             services: surroundings.services.iter().map(|_| Default::default()).collect(),
@@ -270,6 +281,7 @@ impl<'l> Loader<'l> {
         let schema = self.surroundings.services[place];
         let (predicates, conditions) = &mut self.services[place];
         let detection = &document.detection;
+        self.placeholders.extend(detection.placeholders().into_iter().map(str::to_owned));
         let outcome = compile::compile(detection, schema, self.surroundings, predicates, reporter);
         let index = self.rules.len();
         let inactive = match outcome {
@@ -314,7 +326,8 @@ impl<'l> Loader<'l> {
             .filter(|(_, (_, conditions))| !conditions.is_empty())
             .map(|(schema, (predicates, conditions))| Service::new(schema, &predicates, conditions))
             .collect();
-        RuleSet { rules: self.rules, services, hash: String::new() }
+        let (rules, placeholders) = (self.rules, self.placeholders);
+        RuleSet { rules, placeholders, services, hash: String::new() }
     }
 }
 

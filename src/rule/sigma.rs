@@ -8,7 +8,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
-use super::condition::Condition;
+use super::condition::{Condition, is_set_aside};
 use super::diagnostic::{Reporter, did_you_mean, nearest};
 use super::modifier::Modifiers;
 use super::yaml::{Content, Entry, Meaning, Node, Scalar, Span};
@@ -50,7 +50,7 @@ pub(super) struct Detection {
 
 impl Detection {
     /// Every `%name%` that is to be filled.
-    fn placeholders(&self) -> Vec<&str> {
+    pub(super) fn placeholders(&self) -> Vec<&str> {
         self.selections.iter().flat_map(Selection::placeholders).collect()
     }
 }
@@ -67,6 +67,9 @@ pub(super) enum Selection {
 }
 
 impl Selection {
+    /// What nobody asks for: it brings nothing into a rule, neither mistakes nor placeholders.
+    const NOTHING: Self = Self::Any(Vec::new());
+
     fn placeholders(&self) -> Vec<&str> {
         match self {
             Self::All(items) => items.iter().flat_map(Item::placeholders).collect(),
@@ -242,11 +245,27 @@ impl Reader<'_, '_> {
     }
 
     fn text(&mut self, entry: &Entry) -> Option<String> {
-        self.scalar(&entry.value, &entry.key).map(|scalar| scalar.text.trim().to_owned())
+        self.readable(&entry.value, &entry.key).map(|text| text.trim().to_owned())
+    }
+
+    /// Text that is shown to people, in lines.
+    fn readable<'n>(&mut self, node: &'n Node, name: &str) -> Option<&'n str> {
+        let text = self.scalar(node, name)?.text.as_str();
+        match text.chars().find(|&c| is_command(c) && !matches!(c, '\n' | '\t')) {
+            None => Some(text),
+            Some(found) => {
+                let code = u32::from(found);
+                let message = format!("`{name}` has the control character U+{code:04X} in it");
+                self.wrong(node.span, message)
+            }
+        }
     }
 
     fn title(&mut self, entry: &Entry) -> Option<String> {
         let title = self.text(entry)?;
+        if title.contains(['\n', '\t']) {
+            return self.wrong(entry.value.span, "the title is one line, without tabs");
+        }
         match title.chars().count() {
             0 => self.wrong(entry.key_span, "the title is empty"),
             1..=TITLE_LENGTH => Some(title),
@@ -300,8 +319,8 @@ impl Reader<'_, '_> {
     fn texts(&mut self, node: &Node) -> Vec<String> {
         let items = self.list(node).iter();
         items
-            .filter_map(|item| self.scalar(item, "an entry of this list"))
-            .map(|scalar| scalar.text.clone())
+            .filter_map(|item| self.readable(item, "an entry of this list"))
+            .map(str::to_owned)
             .collect()
     }
 
@@ -377,6 +396,13 @@ impl Reader<'_, '_> {
             return Some(Detection { selections, condition: None });
         };
         let condition = self.condition(condition, &names);
+        if let Some(condition) = &condition {
+            for (index, selection) in selections.iter_mut().enumerate() {
+                if is_set_aside(names[index].0) && !condition.value.uses(index) {
+                    *selection = Selection::NOTHING;
+                }
+            }
+        }
         Some(Detection { selections, condition })
     }
 
@@ -492,6 +518,11 @@ impl Reader<'_, '_> {
         }
         Some(filled)
     }
+}
+
+/// Whether a terminal may take it for a command: controls, and what turns the direction of text.
+fn is_command(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The parts of a key between its bars, each with its place.

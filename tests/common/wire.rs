@@ -71,8 +71,19 @@ impl Wire {
         self.acknowledge(Client);
     }
 
+    /// Opens the connection with data in SYN and in its answer (RFC 7413), of which each end takes
+    /// so many octets with it.
+    pub fn open_early(&mut self, octets: [&[u8]; 2], taken: [u32; 2]) {
+        self.frame(Client, octets[0], PacketBuilderStep::syn);
+        self.next[0] += 1 + taken[0];
+        let expected = self.next[0];
+        self.frame(Server, octets[1], |tcp| tcp.syn().ack(expected));
+        self.next[1] += 1 + taken[1];
+        self.acknowledge(Client);
+    }
+
     /// Opens a connection from the client to itself: both ends at once (RFC 9293, 3.5).
-    pub fn with_itself(&mut self) {
+    pub fn open_to_itself(&mut self) {
         self.frame(Client, &[], PacketBuilderStep::syn);
         let expected = self.next[0] + 1;
         self.frame(Client, &[], |tcp| tcp.syn().ack(expected));

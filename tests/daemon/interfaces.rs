@@ -44,6 +44,7 @@ fn deleted_and_found_again(threads: usize) {
         daemon.comes(what, || {
             busy.send_all(&(0..100).map(|number| numbered(number, 100)).collect::<Vec<_>>());
             other += 100;
+            captured(&daemon, "out2", other);
             is_there().then_some(())
         });
     };

@@ -134,6 +134,7 @@ impl Ring {
         let request =
             request(options).map_err(|reason| Error::new(interface, Cause::Options(reason)))?;
         let socket = Socket::open().map_err(failed("open a packet socket"))?;
+        socket.keep_times().map_err(failed("ask for times"))?;
         let inquiry = Inquiry::new(socket.as_fd());
         let index = inquiry.index(interface).map_err(failed("find the interface"))?;
         if !inquiry.is_up(interface).map_err(failed("ask for the interface's state"))? {

@@ -65,6 +65,12 @@ impl Socket {
         descriptor(libc::AF_PACKET, kind).map(Self)
     }
 
+    /// Frames come with the time at which the kernel got them from the interface: the same for all
+    /// who capture them. Otherwise it is that at which they came to this socket.
+    pub(super) fn keep_times(&self) -> io::Result<()> {
+        self.set_at(libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)
+    }
+
     /// Binds to an interface. With `receive` its frames come from now on.
     pub(super) fn bind(&self, index: c_int, receive: bool) -> io::Result<()> {
         // SAFETY: an address of zeros is a valid one.

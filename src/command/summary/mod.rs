@@ -14,9 +14,10 @@ use anstyle::{AnsiColor, Style};
 use self::alerts::Alerts;
 use super::words;
 use crate::capture::{Damage, Skipped};
-use crate::engine::Stats;
-use crate::event::Event;
+use crate::engine::{self, Stats};
+use crate::event::{Event, FlowReason};
 use crate::inventory::Inventory;
+use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::{Rule, RuleSet};
 use crate::time::Timestamp;
@@ -35,6 +36,10 @@ pub(super) struct Reading {
     pub(super) frames: u64,
     /// Time of the earliest and of the latest of them.
     pub(super) span: Option<(Timestamp, Timestamp)>,
+    /// Frames of which the captures have only the beginning.
+    pub(super) cut: u64,
+    /// The longest of these, in octets: what the capture was told to keep of a frame.
+    pub(super) cut_at: u64,
     /// How long it took.
     pub(super) elapsed: Duration,
     /// Where captures ended early.
@@ -46,8 +51,13 @@ pub(super) struct Reading {
 impl Reading {
     /// Takes note of a frame.
     #[inline]
-    pub(super) fn see(&mut self, time: Timestamp) {
+    pub(super) fn see(&mut self, frame: &Frame<'_>) {
+        let time = frame.timestamp;
         self.frames += 1;
+        if frame.is_cut() {
+            self.cut += 1;
+            self.cut_at = self.cut_at.max(frame.data.len() as u64);
+        }
         let (first, last) = self.span.unwrap_or((time, time));
         self.span = Some((first.min(time), last.max(time)));
     }
@@ -66,7 +76,7 @@ impl Summary {
         Self {
             alerts: Alerts::new(&rules.rules),
             inventory: Inventory::default(),
-            inactive: rules.rules.iter().filter(|rule| rule.inactive.is_some()).count(),
+            inactive: rules.rules.len() - rules.in_force(),
         }
     }
 
@@ -144,8 +154,18 @@ fn show_reading(
         let (gaps, missed) = (words::counted(stats.gaps, "gap"), words::octets(stats.bytes_missed));
         write!(out, ", {gaps} in their streams, {missed} missed")?;
     }
+    let evicted = stats.flows_ended.get(FlowReason::Evicted.name()).copied().unwrap_or_default();
+    if evicted > 0 {
+        write!(out, ", {} ended early: `limits.flows` was reached", words::count(evicted))?;
+    }
     writeln!(out)?;
     show_messages(stats, out)?;
+    show_unread(stats, out)?;
+    if reading.cut > 0 {
+        let (frames, at) = (words::counted(reading.cut, "frame"), words::count(reading.cut_at));
+        row("cut", &format!("{frames}: the capture has no more of them than {at} octets"), out)?;
+        writeln!(out)?;
+    }
     for skipped in &reading.skipped {
         row("skipped", &skipped.to_string(), out)?;
         writeln!(out)?;
@@ -167,6 +187,31 @@ fn show_messages(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     row("messages", &counts.join(", "), out)?;
+    writeln!(out)
+}
+
+/// Frames that nobody looked into: fragments, other protocols than IP, and what is damaged.
+fn show_unread(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
+    const REASONS: [(&str, [&str; 2]); 3] = [
+        (engine::FRAGMENT, ["IP fragment", "IP fragments"]),
+        (engine::NOT_IP, ["frame without IP", "frames without IP"]),
+        (engine::CUT, ["frame cut within its headers", "frames cut within their headers"]),
+    ];
+    let of = |reason| stats.decode_errors.get(reason).copied().unwrap_or_default();
+    let others = stats.decode_errors.iter();
+    let damaged = others.filter(|(reason, _)| REASONS.iter().all(|(known, _)| known != *reason));
+    let damaged = (["damaged frame", "damaged frames"], damaged.map(|(_, count)| count).sum());
+    let reasons = REASONS.map(|(reason, what)| (what, of(reason)));
+    let told = reasons.into_iter().chain([damaged]).filter(|(_, count)| *count > 0);
+    let told: Vec<_> = told
+        .map(|([one, several], count)| {
+            format!("{} {}", words::count(count), if count == 1 { one } else { several })
+        })
+        .collect();
+    if told.is_empty() {
+        return Ok(());
+    }
+    row("not read", &told.join(", "), out)?;
     writeln!(out)
 }
 

@@ -121,10 +121,13 @@ impl Cell {
         match self {
             Self::Number(number) => vec![format!("{:>width$}", words::count(*number))],
             Self::Text(text) => vec![text.clone()],
-            Self::List(items) => words::list(items, width, LINES)
-                .iter()
-                .map(|line| words::shortened(line, width))
-                .collect(),
+            Self::List(items) => {
+                // A comma may follow; one that is cut leaves the count of the others whole.
+                let room = width.saturating_sub(usize::from(items.len() > 1));
+                let items: Vec<_> = items.iter().map(|item| words::shortened(item, room)).collect();
+                let lines = words::list(&items, width, LINES);
+                lines.iter().map(|line| words::shortened(line, width)).collect()
+            }
         }
     }
 }
@@ -132,6 +135,20 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn however_long_a_member_is_the_count_of_the_others_is_whole() {
+        let items: Vec<_> = (0..300).map(|n| format!("{n:03}{}", "x".repeat(60))).collect();
+        for width in [NARROWEST, 20, 62, 63, 64] {
+            let lines = Cell::List(items.clone()).lines(width);
+            assert!(lines.len() > 1 && lines.len() <= LINES, "{lines:?}");
+            assert!(lines[0].starts_with("000xx"), "{lines:?}");
+            let more = lines.last().unwrap().rsplit_once('+').expect("a count").1;
+            assert!(more.parse::<usize>().unwrap() >= 297, "{lines:?}");
+            assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:?}");
+        }
+        assert_eq!(Cell::List(items[..1].to_vec()).lines(63), items[..1]);
+    }
 
     #[test]
     fn lists_give_way_until_the_table_fits() {

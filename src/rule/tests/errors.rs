@@ -192,6 +192,19 @@ fn mistakes_in_the_head() {
     for (from, to, message) in [
         ("title: Rule 1\n", "", "the rule has no `title`"),
         ("title: Rule 1", "title: ''", "the title is empty"),
+        (
+            "title: Rule 1",
+            r#"title: "\e]0;gone\a""#,
+            "`title` has the control character U+001B in it",
+        ),
+        ("title: Rule 1", "title: a\u{202E}b", "`title` has the control character U+202E in it"),
+        ("title: Rule 1", r#"title: "a\nb""#, "the title is one line, without tabs"),
+        (
+            "title: Rule 1",
+            r#"title: x
+falsepositives: [fine, "a\x9bb"]"#,
+            "`an entry of this list` has the control character U+009B in it",
+        ),
         ("title: Rule 1", "titel: Rule 1\ntitle: x", "there is no key `titel` in a Sigma rule"),
         ("title: Rule 1", "title: x\nstatus: stabel", "there is no status `stabel`"),
         ("title: Rule 1", "title: x\nlevel: severe", "there is no level `severe`"),

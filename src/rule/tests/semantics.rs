@@ -228,6 +228,24 @@ fn selections_are_maps_and_lists() {
     assert!(!holds("  a1: {thing.ca: 2}\n  a2: {thing.topic: X}\n  condition: all of them"));
 }
 
+/// Sigma: an identifier that begins with an underscore is ignored unless the condition names it.
+#[test]
+fn selections_may_be_set_aside() {
+    let detection = |condition: &str| {
+        format!(
+            "  s: {{thing.topic: grid}}\n  _later: {{thing.gone|expand: '%nobody%'}}\n  \
+             _other: {{thing.topic: other}}\n  condition: {condition}"
+        )
+    };
+    for condition in ["s", "1 of them", "all of them"] {
+        assert!(holds(&detection(condition), &topic("grid")), "{condition}");
+        assert!(!holds(&detection(condition), &topic("other")), "{condition}");
+    }
+    assert!(holds(&detection("s or _other"), &topic("other")));
+    let set = load(&[rule(1, &detection("s"))]).unwrap();
+    assert_eq!(set.rules[0].inactive, None);
+}
+
 #[test]
 fn keywords_are_in_any_text_of_the_record() {
     let thing = Thing { tags: vec![b"a needle here".to_vec()], ..topic("hay") };
