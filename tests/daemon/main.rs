@@ -18,6 +18,7 @@ mod life;
 mod manager;
 mod outputs;
 mod privileges;
+mod receiver;
 mod recording;
 mod replay;
 mod scrape;

@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::net::UnixListener;
-use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use nix::sys::signal::Signal::SIGHUP;
-use serde_json::Value;
 
 use super::daemon::{Host, Metrics, handled, records};
+use super::receiver::{Receiver, ids};
 use super::shapes::{Link, alarms, rule};
 use super::world::{self, Sender, again, cable, in_namespace, run};
 
@@ -26,11 +22,6 @@ fn host(outputs: &str) -> Host {
 
 const FILE: &str = "  - {type: file, path: DIR/eve.json}\n";
 const SOCKET: &str = "  - {type: unix_stream, path: DIR/eve.sock, types: [alert]}\n";
-
-fn ids(records: &[Value]) -> BTreeSet<String> {
-    let alerts = records.iter().filter(|record| record["event_type"] == "alert");
-    alerts.map(|alert| alert["alert"]["id"].as_str().unwrap().to_owned()).collect()
-}
 
 #[test]
 fn a_full_disk_is_felt_by_its_output_alone() {
@@ -78,23 +69,6 @@ fn a_full_disk_is_felt_by_its_output_alone() {
     });
 }
 
-/// A receiver's lines until so many different alerts came, or the daemon hangs up. Then it is gone.
-fn receive(path: &Path, alerts: usize) -> BTreeSet<String> {
-    let _ = fs::remove_file(path);
-    let listener = UnixListener::bind(path).unwrap();
-    let (stream, _) = listener.accept().unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let mut ids = BTreeSet::new();
-    for line in BufReader::new(stream).lines() {
-        let record: Value = serde_json::from_str(&line.unwrap()).unwrap();
-        ids.insert(record["alert"]["id"].as_str().unwrap().to_owned());
-        if ids.len() == alerts {
-            break;
-        }
-    }
-    ids
-}
-
 #[test]
 fn a_receiver_that_comes_back_gets_every_alert() {
     in_namespace("outputs::a_receiver_that_comes_back_gets_every_alert", || {
@@ -103,8 +77,8 @@ fn a_receiver_that_comes_back_gets_every_alert() {
         let path = host.path("eve.sock");
         let daemon = host.start();
         let mut sender = Sender::new("in");
-        let mut received = thread::scope(|scope| {
-            let first = scope.spawn(|| receive(&path, 20));
+        let received = thread::scope(|scope| {
+            let first = scope.spawn(|| Receiver::at(&path).alerts(BTreeSet::new(), 20));
             daemon.comes("a receiver", || path.exists().then_some(()));
             sender.send_all(&alarms(0, 50));
             first.join().unwrap()
@@ -113,18 +87,17 @@ fn a_receiver_that_comes_back_gets_every_alert() {
         sender.send_all(&alarms(50, 50));
         handled(&daemon, alarms(0, 100).len());
         daemon.reaches("gridtap_output_up{output=\"unix_stream\"}", 0.0);
-        thread::scope(|scope| {
-            // More than there are: it stays until the daemon ends.
-            let second = scope.spawn(|| receive(&path, 1000));
+        let received = thread::scope(|scope| {
+            let second = scope.spawn(|| Receiver::at(&path).alerts(received, 150));
             daemon.comes("a receiver", || path.exists().then_some(()));
             daemon.signal(SIGHUP);
             daemon.reaches("gridtap_output_up{output=\"unix_stream\"}", 1.0);
             sender.send_all(&alarms(100, 50));
             handled(&daemon, alarms(0, 150).len());
-            daemon.reaches("gridtap_output_spool_bytes{output=\"unix_stream\"}", 0.0);
-            daemon.end();
-            received.extend(second.join().unwrap());
+            second.join().unwrap()
         });
+        daemon.reaches("gridtap_output_spool_bytes{output=\"unix_stream\"}", 0.0);
+        daemon.end();
         let all = ids(&records(&host.read("eve.json")));
         assert_eq!(all.len(), 150);
         assert_eq!(received, all);
@@ -159,7 +132,7 @@ fn the_spool_outlives_a_kill() {
         }
         let daemon = host.start();
         let received = thread::scope(|scope| {
-            let receiver = scope.spawn(|| receive(&path, 300));
+            let receiver = scope.spawn(|| Receiver::at(&path).alerts(BTreeSet::new(), 300));
             daemon.comes("a receiver", || path.exists().then_some(()));
             daemon.signal(SIGHUP);
             receiver.join().unwrap()

@@ -1,9 +1,8 @@
 //! Started as root, it becomes a user that can do nothing else: and everything goes on.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::chown;
-use std::os::unix::net::UnixListener;
 use std::thread;
 
 use nix::sys::signal::Signal::SIGHUP;
@@ -11,6 +10,7 @@ use nix::unistd::User;
 use serde_json::Value;
 
 use super::daemon::{Host, Metrics, captured, get, handled, records};
+use super::receiver::Receiver;
 use super::shapes::{FRAMES_OF_ALARM, alarms, rule};
 use super::world::{Sender, cable, in_namespace, ip};
 
@@ -85,17 +85,13 @@ fn everything_goes_on_as_another_user() {
         assert_eq!(Metrics::now().value("gridtap_output_up{output=\"file\"}"), 1.0);
 
         // The receiver appears.
-        let listener = UnixListener::bind(host.path("own/eve.sock")).unwrap();
+        let receiver = Receiver::at(&host.path("own/eve.sock"));
         chown(host.path("own/eve.sock"), uid, gid).unwrap();
         daemon.signal(SIGHUP);
         thread::scope(|scope| {
-            let receiver = scope.spawn(move || {
-                let (stream, _) = listener.accept().unwrap();
-                BufReader::new(stream).lines().count()
-            });
-            daemon.reaches("gridtap_output_spool_bytes{output=\"unix_stream\"}", 0.0);
+            let received = scope.spawn(|| receiver.alerts(BTreeSet::new(), 300));
+            assert_eq!(received.join().unwrap().len(), 300);
             daemon.end();
-            assert_eq!(receiver.join().unwrap(), 300);
         });
         let files = ["own/eve.json.1", "own/eve.json.2", "own/eve.json"];
         let titles = files.map(|file| {
