@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::daemon::{ADDRESS, Host, Metrics, captured, handled, records};
 use super::manager::Manager;
 use super::shapes::{Link, alarms, rule};
-use super::world::{Sender, cable, capture, in_namespace};
+use super::world::{Sender, cable, capture, in_namespace, numbered};
 
 const CONFIG: &str = "interfaces: [{interface: out}]\n\
                       outputs: [{type: file, path: DIR/eve.json}]\n";
@@ -95,6 +95,29 @@ fn it_ends_in_time_under_load() {
             assert!(flows > 10, "flows that went on are told of at the end");
             fs::remove_file(host.path("eve.json")).unwrap();
         }
+    });
+}
+
+/// More records than an output's queue holds.
+#[test]
+fn every_flow_is_told_of_at_the_end() {
+    const FLOWS: usize = 40_000;
+    in_namespace("life::every_flow_is_told_of_at_the_end", || {
+        cable("in", "out");
+        let host = Host::new(CONFIG);
+        let daemon = host.start();
+        let mut sender = Sender::new("in");
+        let frames: Vec<_> = (0..FLOWS as u32).map(|number| numbered(number, 100)).collect();
+        for (round, part) in frames.chunks(4_000).enumerate() {
+            sender.send_all(part);
+            captured(&daemon, "out", (round + 1) * part.len());
+        }
+        handled(&daemon, FLOWS);
+        daemon.end();
+        assert!(!host.read("log").contains("were not written"), "{}", host.read("log"));
+        let records = records(&host.read("eve.json"));
+        let flows = records.iter().filter(|record| record["event_type"] == "flow").count();
+        assert_eq!(flows, FLOWS);
     });
 }
 
