@@ -159,6 +159,7 @@ fn of_daemon(error: &daemon::Error) -> Exit {
             Exit::Configuration
         }
         Error::Output { error, .. }
+        | Error::Evidence { error, .. }
         | Error::Listen { error, .. }
         | Error::Http(error)
         | Error::System(error) => or_permission(error, Exit::CannotCreate),

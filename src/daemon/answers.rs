@@ -16,6 +16,7 @@ use crate::capture::live::LinkState;
 use crate::config::Config;
 use crate::inventory::{Inventory, Known, Member, Servers};
 use crate::output::delivery::Delivery;
+use crate::output::evidence::Archive;
 use crate::protocol::{self, Protocol};
 
 /// What all threads show, and how to ask for more.
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) threads: Vec<CaptureThread>,
     /// With the limit of each one's queue.
     pub(super) outputs: Vec<(Arc<Delivery>, u64)>,
+    /// Writes packets around alerts, if they are wanted.
+    pub(super) archive: Option<Arc<Archive>>,
     pub(super) recent: Arc<Recent>,
     pub(super) latency: Histogram,
     pub(super) reloads: Mutex<Reloads>,
@@ -83,6 +86,7 @@ impl Shared {
             outputs: outputs
                 .map(|(output, limit)| (output.name().to_owned(), *limit, output.counters()))
                 .collect(),
+            archive: self.archive.as_ref().map(|archive| archive.counters()).unwrap_or_default(),
             latency: &self.latency,
             reloads: self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             started: self.started,

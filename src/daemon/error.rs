@@ -1,6 +1,7 @@
 //! Why the daemon does not run.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::http::{Endpoint, TokenError};
 use super::instance::InstanceError;
@@ -32,6 +33,14 @@ pub enum Error {
     Output {
         /// Its name.
         name: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Packets around alerts cannot be written.
+    #[error("evidence: {}: {error}", .directory.display())]
+    Evidence {
+        /// Where they were to be.
+        directory: PathBuf,
         /// What the system says.
         error: io::Error,
     },

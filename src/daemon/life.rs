@@ -14,6 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::answers::{Answers, Shared};
 use super::error::Error;
+use super::evidence;
 use super::honesty::Honesty;
 use super::http::{self, Endpoint, Listener, Token};
 use super::instance::Instance;
@@ -78,12 +79,14 @@ pub fn run(start: Start) -> Result<(), Error> {
     log::info(&report.to_string());
     // By now we are who they are to belong to.
     let outputs = outputs::start(outputs::open(config)?, is_on_network(config))?;
+    let evidence = evidence::start(config)?;
     let (threads, shared, reports) = threads::start(Work {
         config: config.clone(),
         rules: Arc::new(start.rules.clone()),
         interfaces: interfaces.names(),
         rings,
         outputs,
+        evidence,
     })?;
     let daemon = Daemon {
         start,
@@ -128,10 +131,11 @@ fn plan(start: &Start) -> Result<Plan, Error> {
         }
         Target::Syslog { .. } => None,
     });
+    let evidence = config.evidence.as_ref().map(|evidence| evidence.directory.clone());
     Ok(Plan {
         identity: config.user.as_deref().map(Identity::find).transpose()?,
         reads: rules.chain(start.file.clone()).chain(token).collect(),
-        writes: outputs.chain([config.state_directory.clone()]).collect(),
+        writes: outputs.chain(evidence).chain([config.state_directory.clone()]).collect(),
         network: is_on_network(config),
     })
 }
@@ -363,9 +367,13 @@ impl Daemon {
         }
         // Visitors have gone, so nobody else has it.
         let Some(shared) = Arc::into_inner(self.shared) else { return };
+        let lost = shared.snapshots().iter().map(|snapshot| snapshot.evidence.lost).sum();
         let outputs = shared.outputs.into_iter();
         let outputs = outputs.filter_map(|(output, _)| Arc::into_inner(output)).collect();
         finish(outputs, begun + FAREWELL);
+        if let Some(archive) = shared.archive.and_then(Arc::into_inner) {
+            evidence::finish(archive, lost, begun + FAREWELL);
+        }
         log::info("ended");
     }
 }

@@ -1,13 +1,17 @@
 //! What a capture thread finds, as lines on their way to the collector.
 
 use std::net::IpAddr;
-use std::ops::Add;
+use std::ops::{Add, Range};
 use std::time::Instant;
 
-use crate::engine::{Sink, Stats};
+use super::evidence::Evidence;
+use crate::engine::{Place, Sink, Stats};
 use crate::event::{Event, Schema};
+use crate::flow::Side;
 use crate::inventory::Inventory;
+use crate::output::evidence::KeeperCounters;
 use crate::output::{Formatter, LineKind, Types};
+use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::{Hits, Rule};
 use crate::time::Timestamp;
@@ -60,6 +64,8 @@ impl Add for Lost {
 #[derive(Debug)]
 pub(super) struct LineSink {
     formatter: Formatter,
+    /// Packets around alerts, if they are wanted.
+    evidence: Option<Evidence>,
     lines: Vec<Line>,
     /// Lines of one thread never go back in time, except when the clock does.
     latest: Timestamp,
@@ -70,8 +76,14 @@ pub(super) struct LineSink {
 }
 
 impl LineSink {
-    pub(super) fn new(types: Types, rules: &[Rule], sensor: Option<&str>) -> Self {
+    pub(super) fn new(
+        types: Types,
+        rules: &[Rule],
+        sensor: Option<&str>,
+        evidence: Option<Evidence>,
+    ) -> Self {
         Self {
+            evidence,
             formatter: Formatter::new(types, rules, sensor, USUAL),
             lines: Vec::new(),
             latest: Timestamp::ZERO,
@@ -88,6 +100,25 @@ impl LineSink {
     /// The clock was set back to `now`.
     pub(super) fn set_back(&mut self, now: Timestamp) {
         (self.latest, self.set_back) = (now, true);
+    }
+
+    /// No frame of before `now` will come.
+    pub(super) fn tick(&mut self, now: Timestamp) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.tick(now);
+        }
+    }
+
+    /// No frame will come: what is kept around alerts is handed over until `deadline`.
+    pub(super) fn finish(&mut self, deadline: Instant) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.finish(deadline);
+        }
+    }
+
+    /// What is counted of the packets around alerts.
+    pub(super) fn evidence(&self) -> KeeperCounters {
+        self.evidence.as_ref().map(Evidence::counters).unwrap_or_default()
     }
 
     /// Makes a line of the counters.
@@ -129,15 +160,19 @@ impl LineSink {
 
 impl Sink for LineSink {
     fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        // Even if the line is let go, the packets say what happened, and which rule it was.
+        let file = self.evidence.as_mut().and_then(|evidence| evidence.alert(event, fired));
         let waiting = self.formatter.lines().len();
         if waiting > MOST_WAITING && (fired.is_empty() || waiting > 2 * MOST_WAITING) {
-            self.lost.records += u64::from(self.wants(event.record.schema()));
+            let wanted = self.formatter.types().records(event.record.schema());
+            self.lost.records += u64::from(wanted);
             self.lost.alerts += fired.into_iter().count() as u64;
             return;
         }
         self.latest = self.latest.max(event.context.timestamp);
         let (time, lines) = (self.latest, &mut self.lines);
-        self.formatter.event(event, fired, |kind, end| lines.push(Line { time, kind, end }));
+        self.formatter
+            .event_in(event, fired, file, |kind, end| lines.push(Line { time, kind, end }));
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {
@@ -152,6 +187,22 @@ impl Sink for LineSink {
         fact: Fact<'_>,
     ) {
         self.inventory.add(server, protocol, name, fact);
+    }
+
+    fn keeps(&self) -> bool {
+        self.evidence.is_some()
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>, place: Place) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.packet(frame, &place);
+        }
+    }
+
+    fn secret(&mut self, flow: u64, sender: Side, octets: Range<u32>) {
+        if let Some(evidence) = &mut self.evidence {
+            evidence.secret(flow, sender, octets);
+        }
     }
 }
 
@@ -176,7 +227,7 @@ mod tests {
 
     #[test]
     fn lines_never_go_back_in_time_but_with_the_clock() {
-        let mut sink = LineSink::new(Types::default(), &[], None);
+        let mut sink = LineSink::new(Types::default(), &[], None, None);
         for time in [5, 3, 7] {
             tell(&mut sink, time);
         }
@@ -194,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_is_let_go_and_counted() {
-        let mut sink = LineSink::new(Types::default(), &[], None);
+        let mut sink = LineSink::new(Types::default(), &[], None, None);
         while sink.lost == Lost::default() {
             assert!(sink.lines.len() < MOST_WAITING / 50, "nothing is let go");
             tell(&mut sink, 1);

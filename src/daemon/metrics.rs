@@ -114,6 +114,34 @@ pub const METRICS: &[Metric] = metrics! {
     Gauge "gridtap_output_spool_bytes" ["output"]
         "Octets of alerts that wait on disk.";
 
+    // Packets around alerts; all 0 where they are not wanted
+    Counter "gridtap_evidence_cases_total" []
+        "Files that alerts name.";
+    Counter "gridtap_evidence_files_written_total" []
+        "Files written.";
+    Counter "gridtap_evidence_written_bytes_total" []
+        "Octets of the files written.";
+    Counter "gridtap_evidence_write_errors_total" []
+        "Files that could not be written.";
+    Counter "gridtap_evidence_files_deleted_total" []
+        "Files deleted to make room for others.";
+    Counter "gridtap_evidence_lost_cases_total" []
+        "Files never written, as too many waited.";
+    Counter "gridtap_evidence_cut_short_cases_total" []
+        "Files without their last packets, to make room in memory.";
+    Counter "gridtap_evidence_alerts_without_file_total" []
+        "Alerts that name no file, as nothing of their flow was kept.";
+    Counter "gridtap_evidence_unkept_packets_total" []
+        "Packets that there was no memory for, at all or as long as configured.";
+    Gauge "gridtap_evidence_disk_bytes" []
+        "Octets of disk that the files take.";
+    Gauge "gridtap_evidence_disk_limit_bytes" []
+        "Octets of disk that the files may take.";
+    Gauge "gridtap_evidence_memory_bytes" []
+        "Octets of packets that are kept in memory.";
+    Gauge "gridtap_evidence_queue_bytes" []
+        "Octets of files that wait to be written.";
+
     // The process, by the names that all processes use
     Gauge "process_resident_memory_bytes" []
         "Memory that the process takes.";

@@ -6,8 +6,8 @@
 //! 2. [`instance::Instance`] claims the state directory.
 //! 3. Rings and the [`http::Listener`] are opened.
 //! 4. [`sandbox::enter`] closes the sandbox: capabilities, user, files, system calls.
-//! 5. Outputs are opened, by the user that they belong to. Threads start; each begins with
-//!    [`sandbox::enter_thread`].
+//! 5. Outputs and the folder of evidence are opened, by the user that they belong to. Threads
+//!    start; each begins with [`sandbox::enter_thread`].
 //! 6. The runtime starts: [`http::Server`], signals, the [`notify::Watchdog`];
 //!    [`notify::Notifier::ready`] says so.
 //!
@@ -19,6 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 mod answers;
 mod collect;
 mod error;
+mod evidence;
 mod honesty;
 pub mod http;
 pub mod instance;

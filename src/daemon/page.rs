@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::engine::Stats;
 use crate::metrics;
 use crate::output::delivery::DeliveryCounters;
+use crate::output::evidence::{ArchiveCounters, KeeperCounters};
 
 /// The metric whose observations the collector makes.
 const LATENCY: &str = "gridtap_alert_latency_seconds";
@@ -40,6 +41,8 @@ pub(super) struct Facts<'f> {
     /// By thread.
     pub(super) snapshots: Vec<Snapshot>,
     pub(super) outputs: Vec<(String, u64, DeliveryCounters)>,
+    /// Zeros where packets around alerts are not wanted.
+    pub(super) archive: ArchiveCounters,
     pub(super) latency: &'f Histogram,
     pub(super) reloads: Reloads,
     /// When the process started, in seconds since 1970.
@@ -126,6 +129,7 @@ fn rows(facts: &Facts<'_>) -> Rows {
     for output in &facts.outputs {
         of_output(output, &mut rows);
     }
+    of_evidence(facts, &mut rows);
     of_process(facts.started, &mut rows);
     rows
 }
@@ -220,6 +224,30 @@ fn of_output((name, limit, counters): &(String, u64, DeliveryCounters), rows: &m
     }
 }
 
+fn of_evidence(facts: &Facts<'_>, rows: &mut Rows) {
+    let mut kept = KeeperCounters::default();
+    facts.snapshots.iter().for_each(|snapshot| kept += snapshot.evidence);
+    let written = &facts.archive;
+    let limit = facts.config.evidence.as_ref().map_or(0, |evidence| evidence.size.0);
+    for (metric, value) in [
+        ("gridtap_evidence_files_written_total", written.written_files),
+        ("gridtap_evidence_written_bytes_total", written.written_octets),
+        ("gridtap_evidence_write_errors_total", written.errors),
+        ("gridtap_evidence_files_deleted_total", written.deleted),
+        ("gridtap_evidence_disk_bytes", written.octets),
+        ("gridtap_evidence_disk_limit_bytes", limit),
+        ("gridtap_evidence_cases_total", kept.cases),
+        ("gridtap_evidence_lost_cases_total", kept.lost + written.dropped),
+        ("gridtap_evidence_cut_short_cases_total", kept.cut_short),
+        ("gridtap_evidence_alerts_without_file_total", kept.without),
+        ("gridtap_evidence_unkept_packets_total", kept.not_kept + kept.pushed_out),
+        ("gridtap_evidence_memory_bytes", kept.octets),
+        ("gridtap_evidence_queue_bytes", written.waiting),
+    ] {
+        add(rows, metric, None, value as f64);
+    }
+}
+
 fn of_process(started: f64, rows: &mut Rows) {
     let processor = clock_gettime(ClockId::ProcessCPUTime);
     let processor = processor.tv_sec as f64 + processor.tv_nsec as f64 / 1e9;
@@ -260,7 +288,9 @@ mod tests {
         };
         let stats = Stats { packets: 4, alerts: vec![1; rules.rules.len()], ..Stats::default() };
         let former = HashMap::from([(rules.rules[0].id, 10)]);
-        let one = Snapshot { stats, rules, former, links: vec![link], ..Snapshot::default() };
+        let evidence = KeeperCounters { lost: 1, ..KeeperCounters::default() };
+        let links = vec![link];
+        let one = Snapshot { stats, rules, former, links, evidence, ..Snapshot::default() };
         vec![one.clone(), one]
     }
 
@@ -272,6 +302,7 @@ mod tests {
             interfaces: &["eth1".to_owned()],
             snapshots: snapshots(),
             outputs: vec![("eve".to_owned(), 16, DeliveryCounters::default())],
+            archive: ArchiveCounters { dropped: 5, ..ArchiveCounters::default() },
             latency: &latency,
             reloads: Reloads { hash: "0011223344556677".to_owned(), ..Reloads::default() },
             started: 1.0,
@@ -300,6 +331,7 @@ mod tests {
             "gridtap_capture_reopened_total{interface=\"eth1\"} 3".to_owned(),
             "gridtap_capture_interface_up{interface=\"eth1\"} 1".to_owned(),
             "gridtap_alert_latency_seconds_count 1".to_owned(),
+            "gridtap_evidence_lost_cases_total 7".to_owned(),
         ] {
             assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }

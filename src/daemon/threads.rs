@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::answers::{CaptureThread, Shared};
 use super::collect::{Collector, Recent};
 use super::error::Error;
+use super::evidence::Files;
 use super::lines::LineSink;
 use super::outputs::Running;
 use super::page::{self, Reloads};
@@ -45,13 +46,14 @@ pub(super) struct Work {
     /// By thread.
     pub(super) rings: Vec<Vec<Ring>>,
     pub(super) outputs: Vec<Running>,
+    pub(super) evidence: Option<Files>,
 }
 
 /// Starts all. When this returns, each has given up its rights and shows its counters.
 pub(super) fn start(
     work: Work,
 ) -> Result<(Threads, Arc<Shared>, UnboundedReceiver<Report>), Error> {
-    let Work { config, rules, interfaces, rings, outputs } = work;
+    let Work { config, rules, interfaces, rings, outputs, evidence } = work;
     let count = rings.len();
     let types = outputs.iter().map(|output| &output.types);
     let types = types.fold(Types::none(), |sum, types| sum.union(types));
@@ -61,7 +63,8 @@ pub(super) fn start(
     for (thread, rings) in rings.into_iter().enumerate() {
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
-        let sink = LineSink::new(types.clone(), &rules.rules, config.host.as_deref());
+        let kept = evidence.as_ref().map(|files| files.keep(count));
+        let sink = LineSink::new(types.clone(), &rules.rules, config.host.as_deref(), kept);
         let limits = config.limits.engine(config.threads);
         let watch = Watch::new(Parts {
             thread,
@@ -96,6 +99,7 @@ pub(super) fn start(
         interfaces,
         threads,
         outputs: outputs.into_iter().map(|output| (output.delivery, output.queue)).collect(),
+        archive: evidence.map(|files| files.archive),
         recent,
         latency,
         reloads: Mutex::new(reloads),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,10 +16,13 @@ use uuid::Uuid;
 
 use super::lines::{Batch, LineSink, Lost};
 use crate::capture::live::{self, Duplicates, LinkState, Live, Ring, Statistics};
-use crate::engine::{Engine, Sink, Stats};
+use crate::engine::{Engine, Place, Sink, Stats};
 use crate::event::{Context, Event, Schema, SensorRecord};
+use crate::flow::Side;
 use crate::inventory::Inventory;
+use crate::output::evidence::KeeperCounters;
 use crate::output::{Formatter, Types};
+use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::{Hits, RuleSet};
 use crate::time::Timestamp;
@@ -87,6 +91,7 @@ pub(super) struct Snapshot {
     pub(super) former: HashMap<Uuid, u64>,
     pub(super) links: Vec<Link>,
     pub(super) lost: Lost,
+    pub(super) evidence: KeeperCounters,
     /// Processor time of the thread.
     pub(super) busy: Duration,
     /// TCP connections of which one direction is seen only.
@@ -222,6 +227,7 @@ impl Watch {
         let mut last = LastLines { sink, batches, thread: *thread, deadline };
         engine.finish(&mut last);
         last.hand_over();
+        sink.finish(deadline);
         self.publish();
         Ok(())
     }
@@ -248,6 +254,7 @@ impl Watch {
         if turn.frames == 0 {
             self.parts.engine.tick(turn.watermark, &mut self.parts.sink);
         }
+        self.parts.sink.tick(turn.watermark);
         self.hand_over();
         for ring in std::mem::take(&mut self.waiting) {
             self.put(ring);
@@ -347,6 +354,7 @@ impl Watch {
             former: self.former.clone(),
             links,
             lost: self.parts.sink.lost,
+            evidence: self.parts.sink.evidence(),
             busy: processor_time(),
             one_sided: self.one_sided,
         });
@@ -404,6 +412,18 @@ impl Sink for LastLines<'_> {
         fact: Fact<'_>,
     ) {
         self.sink.fact(server, protocol, name, fact);
+    }
+
+    fn keeps(&self) -> bool {
+        self.sink.keeps()
+    }
+
+    fn packet(&mut self, frame: &Frame<'_>, place: Place) {
+        self.sink.packet(frame, place);
+    }
+
+    fn secret(&mut self, flow: u64, sender: Side, octets: Range<u32>) {
+        self.sink.secret(flow, sender, octets);
     }
 }
 

@@ -85,12 +85,18 @@ impl Host {
 
     /// What replaying a capture says, all records.
     pub fn replay(&self, capture: &Path) -> Vec<Value> {
+        self.replay_with(capture, &[])
+    }
+
+    /// The same, with more arguments.
+    pub fn replay_with(&self, capture: &Path, more: &[&str]) -> Vec<Value> {
         let eve = self.path("replay.json");
         let status = Command::new(PROGRAM)
             .arg("replay")
             .arg(capture)
             .arg("--eve")
             .arg(&eve)
+            .args(more)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()

@@ -67,7 +67,8 @@ fn it_ends_in_time_under_load() {
         cable("in", "out");
         let host = Host::new(CONFIG);
         for (signal, threads) in [(SIGTERM, 1), (SIGINT, 4)] {
-            host.configure(&format!("{CONFIG}threads: {threads}\n"));
+            let evidence = "evidence: {directory: DIR/evidence}\n";
+            host.configure(&format!("{CONFIG}threads: {threads}\n{evidence}"));
             let mut daemon = host.start();
             // A visitor that stays does not hold it up.
             let mut visitor = TcpStream::connect(ADDRESS).unwrap();

@@ -13,6 +13,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod daemon;
+mod evidence;
 mod interfaces;
 mod life;
 mod manager;

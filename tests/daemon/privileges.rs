@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::thread;
 
 use nix::sys::signal::Signal::SIGHUP;
@@ -18,8 +18,13 @@ use super::world::{Sender, cable, in_namespace, ip};
 const USER: &str = "nobody";
 
 /// Threads by the beginnings of their names, and whether they may open interfaces again.
-const THREADS: &[(&str, bool)] =
-    &[("gridtap", true), ("capture-", false), ("collector", false), ("out-", false)];
+const THREADS: &[(&str, bool)] = &[
+    ("gridtap", true),
+    ("capture-", false),
+    ("collector", false),
+    ("out-", false),
+    ("evidence", false),
+];
 
 /// The bit of CAP_NET_RAW.
 const NET_RAW: u64 = 1 << 13;
@@ -34,6 +39,7 @@ fn everything_goes_on_as_another_user() {
              threads: 2\n\
              rules: [DIR/rules]\n\
              state_directory: DIR/own/state\n\
+             evidence: {{directory: DIR/own/evidence}}\n\
              outputs:\n  \
              - {{type: file, path: DIR/own/eve.json}}\n  \
              - {{type: unix_stream, path: DIR/own/eve.sock, types: [alert]}}\n"
@@ -108,6 +114,11 @@ fn everything_goes_on_as_another_user() {
         assert_eq!(
             titles,
             ["First", "Second", "Third"].map(|title| (vec![Value::from(title)], 100))
+        );
+        let evidence = fs::read_dir(host.path("own/evidence")).unwrap();
+        assert_eq!(
+            evidence.map(|file| file.unwrap().metadata().unwrap().uid()).collect::<Vec<_>>(),
+            [user.uid.as_raw(); 300]
         );
         // And once more, with what it left.
         host.start().end();

@@ -113,6 +113,8 @@ pub struct Keeper {
     due: Timestamp,
     ready: VecDeque<Case>,
     ready_memory: usize,
+    /// No frame will come: open cases end when they are taken.
+    finished: bool,
     counters: KeeperCounters,
 }
 
@@ -140,6 +142,7 @@ impl Keeper {
             due: Timestamp::NEVER,
             ready: VecDeque::new(),
             ready_memory: 0,
+            finished: false,
             counters: KeeperCounters::default(),
         }
     }
@@ -152,6 +155,10 @@ impl Keeper {
 
     /// The next case that is finished.
     pub fn take(&mut self) -> Option<Case> {
+        while self.finished && self.ready.is_empty() {
+            let slot = self.open.pop_front()?;
+            self.release(slot);
+        }
         let case = self.ready.pop_front()?;
         self.ready_memory -= case.memory();
         Some(case)
@@ -268,11 +275,10 @@ impl Keeper {
         self.due = due.map_or(Timestamp::NEVER, |due| due.max(now + PAUSE));
     }
 
-    /// Ends all cases.
+    /// No frame will come. Ends all cases, each when it is [taken](Self::take): there may be more of
+    /// them than can wait.
     pub fn finish(&mut self) {
-        while let Some(slot) = self.open.pop_front() {
-            self.release(slot);
-        }
+        self.finished = true;
         self.due = Timestamp::NEVER;
     }
 

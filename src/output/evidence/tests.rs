@@ -1,10 +1,12 @@
 //! Frames through an engine into cases, and cases into files.
 
 use std::fs;
+use std::io;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use etherparse::{PacketBuilder, PacketBuilderStep, TcpHeader};
@@ -406,6 +408,23 @@ fn cases_that_nobody_takes_are_let_go() {
     assert!(cases.iter().map(Case::memory).sum::<usize>() <= options().limits(1).ready);
 }
 
+#[test]
+fn at_the_end_no_case_is_let_go() {
+    let mut scene = Scene::new(&rules(), &options());
+    let limits = options().limits(1);
+    let most = u16::try_from(limits.alerts).unwrap();
+    for client in 10_000..10_000 + most {
+        scene.open(client);
+        scene.send(client, 1, &[HELLO, PING].concat());
+    }
+    let cases = scene.finish();
+    let octets: usize = cases.iter().map(Case::memory).sum();
+    assert!(octets > limits.ready, "they would not all have had room: {octets}");
+    let counters = scene.sink.keeper.counters();
+    assert_eq!((counters.lost, counters.cases), (0, cases.len() as u64));
+    assert!(cases.len() >= usize::from(most));
+}
+
 /// Cases with names in order, about a block each.
 fn cases(count: u16) -> Vec<Case> {
     let mut scene = Scene::new(&rules(), &Options { packets: 1, memory: 64 << 20, ..options() });
@@ -500,7 +519,8 @@ fn an_archive_writes_what_it_is_offered() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { directory: folder.path().to_owned(), ..options() };
     let writer = Writer::open(folder.path(), options.size).unwrap();
-    let archive = Archive::start(&options, writer, || {}, |error| panic!("{error}")).unwrap();
+    let archive =
+        Archive::start(&options, writer, || Ok(()), |change| panic!("{change:?}")).unwrap();
     let cases = cases(20);
     for case in &cases {
         archive.offer(case.clone());
@@ -511,18 +531,31 @@ fn an_archive_writes_what_it_is_offered() {
     assert_eq!(names(folder.path()).len(), 20);
 }
 
+/// An archive that hangs when its first case cannot be written, until the sender goes; and its folder.
+fn hanging(folder: &Path) -> (Archive, Options, Sender<()>) {
+    let directory = folder.join("evidence");
+    let options = Options { directory: directory.clone(), ..options() };
+    let (go, wait) = channel::<()>();
+    let hang = move |_: Result<(), &io::Error>| {
+        let _ = wait.recv();
+    };
+    let writer = Writer::open(&directory, options.size).unwrap();
+    fs::remove_dir(&directory).unwrap();
+    fs::write(&directory, b"in the way").unwrap();
+    let archive = Archive::start(&options, writer, || Ok(()), hang).unwrap();
+    archive.offer(cases(1).remove(0));
+    while archive.counters().errors == 0 {
+        std::thread::yield_now();
+    }
+    fs::remove_file(&directory).unwrap();
+    (archive, options, go)
+}
+
 #[test]
 fn an_archive_that_hangs_drops_what_it_has_no_room_for() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options { directory: folder.path().to_owned(), ..options() };
-    let (go, wait) = std::sync::mpsc::channel::<()>();
-    let begin = move || {
-        let _ = wait.recv();
-    };
-    let writer = Writer::open(folder.path(), options.size).unwrap();
-    let archive = Archive::start(&options, writer, begin, |error| panic!("{error}")).unwrap();
-    let cases = cases(1000);
-    for case in &cases {
+    let (archive, options, go) = hanging(folder.path());
+    for case in &cases(1000) {
         archive.offer(case.clone());
     }
     let counters = archive.counters();
@@ -531,4 +564,41 @@ fn an_archive_that_hangs_drops_what_it_has_no_room_for() {
     let (in_time, counters) = archive.finish(Instant::now() + Duration::from_secs(60));
     assert!(in_time);
     assert_eq!(counters.written_files + counters.dropped, 1000);
+}
+
+#[test]
+fn at_the_end_an_archive_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, _, go) = hanging(folder.path());
+    let cases = cases(1000);
+    for case in &cases {
+        archive.offer_by(case.clone(), Instant::now());
+    }
+    let dropped = archive.counters().dropped;
+    assert!(dropped > 100, "not for ever");
+    drop(go);
+    for case in &cases {
+        archive.offer_by(case.clone(), Instant::now() + Duration::from_secs(60));
+    }
+    let (in_time, counters) = archive.finish(Instant::now() + Duration::from_secs(60));
+    assert!(in_time);
+    assert_eq!((counters.written_files, counters.dropped), (2000 - dropped, dropped));
+}
+
+#[test]
+fn an_archive_that_hangs_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, _, go) = hanging(folder.path());
+    let (in_time, counters) = archive.finish(Instant::now());
+    assert!(!in_time && counters.errors == 1);
+    drop(go);
+}
+
+#[test]
+fn an_archive_that_cannot_begin_does_not_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::open(folder.path(), 1 << 20).unwrap();
+    let first = || Err(io::Error::other("no"));
+    let error = Archive::start(&options(), writer, first, |_| {}).unwrap_err();
+    assert_eq!(error.to_string(), "no");
 }
