@@ -35,7 +35,8 @@ const TOGETHER: Duration = Duration::from_millis(2);
 /// The threads that run.
 #[derive(Debug)]
 pub(super) struct Threads {
-    handles: Vec<JoinHandle<()>>,
+    capture: Vec<JoinHandle<()>>,
+    collector: JoinHandle<()>,
 }
 
 /// What the threads are to work with.
@@ -59,7 +60,7 @@ pub(super) fn start(
     let types = types.fold(Types::none(), |sum, types| sum.union(types));
     let (batches, collected) = sync_channel(BATCHES * count);
     let (reports, heard) = unbounded_channel();
-    let (mut threads, mut handles) = (Vec::new(), Vec::new());
+    let (mut threads, mut capture) = (Vec::new(), Vec::new());
     for (thread, rings) in rings.into_iter().enumerate() {
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
@@ -80,13 +81,13 @@ pub(super) fn start(
             reports: reports.clone(),
             published: Arc::clone(&published),
         });
-        handles.push(spawn(format!("capture-{thread}"), move || watch.run())?);
+        capture.push(spawn(format!("capture-{thread}"), move || watch.run())?);
         threads.push(CaptureThread::new(published, asking));
     }
     let (recent, latency) = (Arc::new(Recent::default()), page::latency());
     let routes = outputs.iter().map(|output| (output.types.clone(), Arc::clone(&output.delivery)));
     let collector = Collector::new(routes.collect(), count, Arc::clone(&recent), latency.clone());
-    handles.push(spawn("collector".to_owned(), move || collector.run(&collected))?);
+    let collector = spawn("collector".to_owned(), move || collector.run(&collected))?;
     let started = seconds_since_1970();
     let reloads = Reloads {
         last_took: true,
@@ -105,7 +106,7 @@ pub(super) fn start(
         reloads: Mutex::new(reloads),
         started,
     });
-    Ok((Threads { handles }, shared, heard))
+    Ok((Threads { capture, collector }, shared, heard))
 }
 
 /// Starts a thread, and waits until it has given up its rights.
@@ -126,17 +127,19 @@ fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandl
 impl Threads {
     /// A thread that ended without a word has a fault; its name.
     pub(super) fn ended(&self) -> Option<&str> {
-        let ended = self.handles.iter().find(|handle| handle.is_finished())?;
+        let mut all = self.capture.iter().chain([&self.collector]);
+        let ended = all.find(|handle| handle.is_finished())?;
         Some(ended.thread().name().unwrap_or_default())
     }
 
-    /// Ends capture, then what comes after it, in the order of the data's way; whether all ended by
-    /// the deadline. Until `outputs` the collector waits for outputs.
+    /// Ends capture, and waits until the collector has all that it found; whether that was by the
+    /// deadline. Until `outputs` the collector waits for outputs.
     pub(super) fn end(self, shared: &Shared, outputs: Instant, deadline: Instant) -> bool {
         for thread in &shared.threads {
             thread.ask(Request::Stop(outputs));
         }
-        self.handles.iter().all(|handle| ends_by(handle, deadline))
+        // It ends when the last capture thread has given it its last lines.
+        ends_by(&self.collector, deadline)
     }
 }
 

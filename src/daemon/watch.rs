@@ -199,6 +199,10 @@ impl Watch {
             let report = Report::Failed { thread: self.parts.thread, reason: error.to_string() };
             let _ = self.parts.reports.send(report); // nobody is left to tell
         }
+        // Whoever waits for lines and packets need not wait for the kernel to take its rings back.
+        let Parts { sink, batches, live, .. } = self.parts;
+        drop((sink, batches));
+        drop(live);
     }
 
     fn watch(&mut self) -> Result<(), live::Error> {
