@@ -91,15 +91,18 @@ fn what_the_host_lacks_is_said_before_the_daemon_starts() {
     assert!(said.contains("everybody can read this token") && said.contains(":1:"), "{said}");
 
     let config = format!(
-        "http: {{token_file: {}}}\noutputs: [{{type: file, path: {}}}]\n",
+        "http: {{token_file: {}}}\noutputs: [{{type: file, path: {}}}]\nevidence: {{directory: {}}}\n",
         at("later"),
-        at("log/eve.json")
+        at("log/eve.json"),
+        at("far/evidence")
     );
     fs::write(at("gridtap.yaml"), config).unwrap();
     let output = run(&["check", "--config", &at("gridtap.yaml")]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert!(said.contains("log is not there, and nobody makes it"), "{said}");
+    for folder in ["log", "far"] {
+        assert!(said.contains(&format!("{folder} is not there, and nobody makes it")), "{said}");
+    }
     assert!(said.contains("later: cannot be read"), "{said}");
 }
 

@@ -82,13 +82,19 @@ fn look_at_host(examined: &mut Examined) {
             examined.mistakes.push(origins.mistake("http.token_file", &error.to_string()));
         }
     }
-    for (index, output) in config.outputs.iter().enumerate() {
-        let Target::File { path, .. } = &output.target else { continue };
+    // Their folders are not made.
+    let outputs =
+        config.outputs.iter().enumerate().filter_map(|(index, output)| match &output.target {
+            Target::File { path, .. } => Some((format!("outputs.{index}.path"), path)),
+            _ => None,
+        });
+    let evidence = config.evidence.iter();
+    let evidence = evidence.map(|evidence| ("evidence.directory".to_owned(), &evidence.directory));
+    for (key, path) in outputs.chain(evidence) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
             let message = format!("{} is not there, and nobody makes it", folder.display());
-            let place = format!("outputs.{index}.path");
-            examined.warnings.push(origins.warning(&place, &message));
+            examined.warnings.push(origins.warning(&key, &message));
         }
     }
 }
