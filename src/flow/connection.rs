@@ -181,7 +181,8 @@ impl Connection {
     pub fn flush(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
             reader.turn_to(side);
-            self.with_stream(side, |stream| stream.flush(reader));
+            let acknowledged = self.acknowledged[side.opposite().index()];
+            self.with_stream(side, |stream| stream.flush(acknowledged, reader));
         }
     }
 

@@ -127,9 +127,22 @@ type Kept = Box<Vec<u8>>;
 struct Rare {
     /// What came with SYN, while nobody knows whether its receiver took it.
     early: Box<[u8]>,
+    /// What came behind a copy of the first segment that differs from it, while nobody knows
+    /// whether it goes on there.
+    doubtful: Box<[u8]>,
     /// What came ahead of its turn.
     pending: Pending,
     counters: StreamCounters,
+}
+
+impl Rare {
+    fn memory(&self) -> usize {
+        self.early.len() + self.doubtful.len() + self.pending.memory()
+    }
+
+    fn is_holed(&self) -> bool {
+        !self.pending.is_empty() || !self.doubtful.is_empty()
+    }
 }
 
 impl Stream {
@@ -215,7 +228,7 @@ impl Stream {
     #[inline]
     pub fn memory(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.capacity())
-            + self.rare.as_ref().map_or(0, |rare| rare.early.len() + rare.pending.memory())
+            + self.rare.as_ref().map_or(0, |rare| rare.memory())
     }
 
     /// Takes a segment.
@@ -247,7 +260,10 @@ impl Stream {
     /// Gives up the holes that are due at `now`. `acknowledged` is the number that the receiver
     /// said it expects, if it said anything.
     pub fn expire(&mut self, now: Timestamp, acknowledged: Option<u32>, reader: &mut impl Reader) {
-        while let Some(rare) = self.rare.as_mut().filter(|_| self.holed) {
+        if let Some(number) = acknowledged {
+            self.trust(number, reader);
+        }
+        while let Some(rare) = self.rare.as_mut().filter(|rare| !rare.pending.is_empty()) {
             let beyond = acknowledged.map(|number| distance(number, self.next) > 0);
             if !rare.pending.is_due(now, beyond, AFTER_ACKNOWLEDGED, AFTER_SEEN) {
                 return;
@@ -256,8 +272,12 @@ impl Stream {
         }
     }
 
-    /// Gives up every hole.
-    pub fn flush(&mut self, reader: &mut impl Reader) {
+    /// Gives up every hole. `acknowledged` as in [`Self::expire`].
+    pub fn flush(&mut self, acknowledged: Option<u32>, reader: &mut impl Reader) {
+        if let Some(number) = acknowledged {
+            self.trust(number, reader);
+        }
+        self.thaw(reader);
         while self.holed {
             self.give_up_hole(reader);
         }
@@ -290,6 +310,7 @@ impl Stream {
 
     #[cold]
     fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        self.trust(tcp.sequence, reader);
         let ahead = self.ahead(tcp.sequence);
         if ahead > 0 {
             return self.keep_pending(now, ahead as u64, tcp.payload, reader);
@@ -323,13 +344,32 @@ impl Stream {
         ahead
     }
 
-    /// The stream goes on after all: what copies there were of its first octets was forged or
-    /// mangled.
+    /// The stream goes on behind its first segment after all, or ends: what copies there were of its
+    /// first octets was forged or mangled.
     fn thaw(&mut self, reader: &mut impl Reader) {
         if (1..FROZEN).contains(&self.frozen) {
             self.frozen = 0;
             reader.incident(Incident::OverlapDiffers { offset: 0 });
         }
+        if let Some(rare) = &mut self.rare {
+            rare.doubtful = Box::default();
+            self.holed = rare.is_holed();
+        }
+    }
+
+    /// The receiver expects the octet with this number, or the sender goes on with it: what came
+    /// before, behind a copy of the first segment, is a part of the stream.
+    fn trust(&mut self, number: u32, reader: &mut impl Reader) {
+        let taken = usize::try_from(distance(number, self.next)).unwrap_or(0);
+        let Some(rare) = self.rare.as_mut().filter(|rare| taken > 0 && !rare.doubtful.is_empty())
+        else {
+            return;
+        };
+        let doubtful = std::mem::take(&mut rare.doubtful);
+        self.thaw(reader);
+        (self.segments, self.last_length) = (2, 0);
+        self.deliver(doubtful.get(..taken).unwrap_or(&doubtful), reader);
+        self.deliver_pending(reader);
     }
 
     /// Compares a second copy of the last segment with the first, and says whether none of it is
@@ -359,6 +399,11 @@ impl Stream {
             reader.incident(Incident::SequenceFrozen);
         }
         self.count_retransmission();
+        let rest = tcp.payload.get(length..).unwrap_or_default();
+        if !rest.is_empty() && self.rare().doubtful.is_empty() {
+            self.rare().doubtful = rest.into();
+            self.holed = true;
+        }
         true
     }
 
@@ -468,7 +513,7 @@ impl Stream {
         while self.holed && self.rare().pending.is_full() {
             if self.rare().pending.is_awaited() {
                 self.rare().pending.drop_last();
-                self.holed = !self.rare().pending.is_empty();
+                self.holed = self.rare().is_holed();
             } else {
                 self.give_up_hole(reader);
             }
@@ -477,7 +522,7 @@ impl Stream {
 
     /// Gives up what is held: every hole, and a message that is not whole.
     pub fn give_up(&mut self, reader: &mut impl Reader) {
-        self.flush(reader);
+        self.flush(None, reader);
         if let Some(rare) = &mut self.rare {
             rare.early = Box::default();
         }
@@ -504,8 +549,10 @@ impl Stream {
                         self.deliver(new, reader);
                     }
                 }
-                None if pending.is_empty() => self.holed = false,
-                None => return,
+                None => {
+                    self.holed = self.rare().is_holed();
+                    return;
+                }
             }
         }
     }

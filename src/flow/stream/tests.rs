@@ -186,6 +186,41 @@ fn a_sequence_number_that_never_advances_is_one_message_and_one_incident() {
     assert_eq!(stream.counters().retransmissions, 9);
 }
 
+/// A message, and a segment under the same number with another one and more behind it.
+const DISGUISED: &[(u32, &[u8])] = &[(0, b"\x01a"), (0, b"\x01X\x01c")];
+
+#[test]
+fn what_hides_behind_another_first_segment_is_read_once_it_is_acknowledged() {
+    let mut stream = started(0);
+    let mut messages = feed(&mut stream, 0, DISGUISED);
+    assert!(stream.has_hole());
+    stream.expire(NOW, Some(2), &mut messages);
+    assert_eq!(messages.read, [b"a".to_vec()], "its receiver has the first alone");
+    stream.expire(NOW, Some(4), &mut messages);
+    assert_eq!(messages.read, [b"a".to_vec(), b"c".to_vec()]);
+    assert_eq!(messages.incidents, [Incident::OverlapDiffers { offset: 0 }]);
+    assert!(!stream.has_hole());
+}
+
+#[test]
+fn what_hides_behind_another_first_segment_is_read_when_the_sender_goes_on_there() {
+    let mut stream = started(0);
+    let segments = [DISGUISED, &[(4, b"\x01d")]].concat();
+    let messages = feed(&mut stream, 0, &segments);
+    assert_eq!(messages.read, [b"a".to_vec(), b"c".to_vec(), b"d".to_vec()]);
+    assert_eq!(messages.incidents, [Incident::OverlapDiffers { offset: 0 }]);
+}
+
+#[test]
+fn what_nobody_takes_of_another_first_segment_is_told_at_the_end() {
+    let mut stream = started(0);
+    let mut messages = feed(&mut stream, 0, DISGUISED);
+    stream.flush(None, &mut messages);
+    assert_eq!(messages.read, [b"a".to_vec()]);
+    assert_eq!(messages.incidents, [Incident::OverlapDiffers { offset: 0 }]);
+    assert_eq!((stream.has_hole(), stream.memory()), (false, 0));
+}
+
 #[test]
 fn a_hole_becomes_a_gap_100_ms_after_the_receiver_had_it() {
     let mut stream = started(0);
@@ -225,7 +260,7 @@ fn a_hole_in_what_nobody_wants_is_no_gap_for_the_reader() {
     let bytes = encode(&[message, b"z".to_vec()]);
     let mut stream = started(0);
     let mut messages = feed(&mut stream, 0, &[(0, &bytes[..50]), (150, &bytes[150..])]);
-    stream.flush(&mut messages);
+    stream.flush(None, &mut messages);
     assert!(messages.gaps.is_empty());
     assert_eq!(messages.read, [vec![0x55; 10], b"z".to_vec()]);
     assert_eq!(stream.counters().missed, 100);
@@ -311,7 +346,7 @@ proptest! {
             stream.segment(now, &segment(*sequence, payload), &mut read);
             stream.expire(now, Some(*acknowledgment), &mut read);
         }
-        stream.flush(&mut read);
+        stream.flush(None, &mut read);
         prop_assert!(!stream.has_hole());
     }
 }
