@@ -107,6 +107,24 @@ fn what_the_host_lacks_is_said_before_the_daemon_starts() {
 }
 
 #[test]
+fn what_the_daemon_could_not_start_with_is_a_mistake() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gridtap.yaml");
+    for (config, said) in [
+        ("user: nobody-of-that-name\n", "nobody-of-that-name"),
+        ("outputs: [{type: file, path: DIR}]\n", "is a folder"),
+        ("outputs: [{type: file, path: DIR/gridtap.yaml}]\n", "it would be lost"),
+        ("evidence: {directory: DIR/gridtap.yaml}\n", "is no folder"),
+        ("state_directory: DIR/gridtap.yaml\n", "is no folder"),
+    ] {
+        fs::write(&path, config.replace("DIR", folder.path().to_str().unwrap())).unwrap();
+        let (exit, message) = check(&path);
+        assert_eq!(exit, Some(78), "{config}: {message}");
+        assert!(message.contains(said) && message.contains("gridtap.yaml:1:"), "{message}");
+    }
+}
+
+#[test]
 fn hostile_files_are_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..20 {

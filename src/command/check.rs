@@ -1,14 +1,14 @@
 //! `gridtap check`: loads everything, runs nothing.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::configuration::{Configuration, show};
 use super::rule_files::{self, RuleFiles};
-use super::{Exit, Failure, words};
-use crate::config::{Config, Examined, Target};
-use crate::daemon::http::{Token, TokenError};
+use super::{Exit, Failure, host, words};
+use crate::config::{Config, Examined};
 use crate::document::Diagnostic;
 use crate::rule::RuleSet;
 
@@ -25,7 +25,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut mistakes, mut warnings) = (0, 0);
     if let Some(examined) = &mut examined {
         if examined.mistakes.is_empty() {
-            look_at_host(examined);
+            let mut read = arguments.rules.paths(examined.despite_mistakes())?;
+            read.extend(arguments.configuration.file().map(PathBuf::from));
+            host::look(examined, &read);
         }
         show(&examined.warnings)?;
         show(&examined.mistakes)?;
@@ -65,38 +67,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     writeln!(out)?;
     Ok(Exit::Done)
-}
-
-/// What the daemon will ask of this host, and otherwise only shows when it starts.
-fn look_at_host(examined: &mut Examined) {
-    let config = examined.despite_mistakes().clone();
-    let origins = &examined.origins;
-    let token = config.http.as_ref().and_then(|http| http.token_file.as_deref());
-    match token.map(Token::load) {
-        None | Some(Ok(_)) => {}
-        // It may be there, or ours to read, only while the service runs.
-        Some(Err(error @ TokenError::Unreadable { .. })) => {
-            examined.warnings.push(origins.warning("http.token_file", &error.to_string()));
-        }
-        Some(Err(error)) => {
-            examined.mistakes.push(origins.mistake("http.token_file", &error.to_string()));
-        }
-    }
-    // Their folders are not made.
-    let outputs =
-        config.outputs.iter().enumerate().filter_map(|(index, output)| match &output.target {
-            Target::File { path, .. } => Some((format!("outputs.{index}.path"), path)),
-            _ => None,
-        });
-    let evidence = config.evidence.iter();
-    let evidence = evidence.map(|evidence| ("evidence.directory".to_owned(), &evidence.directory));
-    for (key, path) in outputs.chain(evidence) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            let message = format!("{} is not there, and nobody makes it", folder.display());
-            examined.warnings.push(origins.warning(&key, &message));
-        }
-    }
 }
 
 /// What is given and nobody asks for: most likely a slip, and the rule that was meant is not in

@@ -161,6 +161,7 @@ fn of_daemon(error: &daemon::Error) -> Exit {
         Error::Output { error, .. }
         | Error::Evidence { error, .. }
         | Error::Listen { error, .. }
+        | Error::State { error, .. }
         | Error::Http(error)
         | Error::System(error) => or_permission(error, Exit::CannotCreate),
         Error::Instance(_) | Error::Capture(_) => Exit::CannotCreate,

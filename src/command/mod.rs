@@ -4,6 +4,7 @@ mod check;
 mod configuration;
 mod exit;
 mod fields;
+mod host;
 mod interfaces;
 mod overwrite;
 mod progress;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::configuration::Configuration;
+use super::overwrite;
 use super::rule_files::{self, RuleFiles};
 use super::{Exit, Failure};
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::daemon::{self, Start};
 use crate::rule::RuleSet;
 
@@ -31,8 +32,21 @@ impl Arguments {
     }
 }
 
+/// Refuses to write where this reads.
+fn refuse_overwriting(arguments: &Arguments, config: &Config) -> Result<(), Failure> {
+    let outputs = config.outputs.iter().filter_map(|output| match &output.target {
+        Target::File { path, .. } => Some(path.as_path()),
+        _ => None,
+    });
+    let outputs: Vec<_> = outputs.collect();
+    let rules = arguments.rules.paths(config)?;
+    let inputs = rules.iter().map(PathBuf::as_path).chain(arguments.configuration.file());
+    overwrite::refuse(&outputs, inputs)
+}
+
 pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let (config, rules) = arguments.load()?;
+    refuse_overwriting(&arguments, &config)?;
     rule_files::warn_if_none(&rules)?;
     let file = arguments.configuration.file().map(PathBuf::from);
     let reload = Box::new(move || arguments.load().map_err(|failure| failure.to_string()));

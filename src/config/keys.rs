@@ -267,7 +267,7 @@ section! {
         /// Which records.
         types: Types = "[alert, anomaly, flow, sensor, stats, iec104, mqtt]";
         /// The most that waits in memory. Beyond it, records that are no alerts are dropped and
-        /// counted; alerts go to the spool.
+        /// counted; alerts go to the spool as fast as its disk takes them.
         queue: Octets = "16MiB", from "64KiB" to "4GiB";
         /// The most alerts that wait on disk, below `state_directory`, until they are written.
         spool: Option<Octets> = "256MiB", from "1MiB" to "1TiB";

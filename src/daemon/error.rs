@@ -28,6 +28,14 @@ pub enum Error {
     /// Another one runs, or the state directory is not there.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// There is no state directory, and none can be made.
+    #[error("state directory {}: {error}", directory.display())]
+    State {
+        /// Which.
+        directory: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
     /// An output cannot be opened.
     #[error("output {name}: {error}")]
     Output {

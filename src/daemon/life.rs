@@ -1,6 +1,8 @@
 //! The life of the daemon: it opens, closes the sandbox, starts its threads, and heeds what comes.
 
+use std::fs;
 use std::io;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::Ordering;
@@ -68,7 +70,7 @@ pub fn run(start: Start) -> Result<(), Error> {
     let mut passed = PassedSockets::from_environment()?;
     let notifier = Notifier::from_environment()?;
     let config = &start.config;
-    std::fs::create_dir_all(&config.state_directory)?;
+    make_state_directory(config)?;
     let _instance = Instance::claim(&config.state_directory)?;
     let (interfaces, rings) = Interfaces::open(config)?;
     let listener = listener(config, &mut passed)?;
@@ -99,6 +101,21 @@ pub fn run(start: Start) -> Result<(), Error> {
         counted: Instant::now(),
     };
     daemon.live(threads, listener, token)
+}
+
+/// Makes it for the user that it is to belong to.
+fn make_state_directory(config: &Config) -> Result<(), Error> {
+    let directory = &config.state_directory;
+    let failed = |error| Error::State { directory: directory.clone(), error };
+    if directory.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(directory).map_err(failed)?;
+    if let Some(user) = &config.user {
+        let (user, group) = Identity::find(user)?.numbers();
+        chown(directory, Some(user), Some(group)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// Where visitors come in: what systemd opened for us, or a socket of our own.

@@ -104,7 +104,7 @@ pub const METRICS: &[Metric] = metrics! {
     Counter "gridtap_output_dropped_records_total" ["output"]
         "Records other than alerts that were dropped, as the queue was full.";
     Counter "gridtap_output_lost_alerts_total" ["output"]
-        "Alerts for which there was no room in the queue nor in the spool.";
+        "Alerts that came faster than target and spool took them, and were let go.";
     Counter "gridtap_output_errors_total" ["output"]
         "Attempts to write, connect or rotate that failed.";
     Gauge "gridtap_output_queue_bytes" ["output"]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::thread;
 
@@ -10,7 +11,7 @@ use nix::unistd::User;
 use serde_json::Value;
 
 use super::daemon::{Host, Metrics, captured, get, handled, records};
-use super::receiver::Receiver;
+use super::receiver::{Receiver, ids};
 use super::shapes::{FRAMES_OF_ALARM, alarms, rule};
 use super::world::{Sender, cable, in_namespace, ip};
 
@@ -122,6 +123,31 @@ fn everything_goes_on_as_another_user() {
         );
         // And once more, with what it left.
         host.start().end();
+    });
+}
+
+/// As somebody tries it for the first time, with a pipe behind it that belongs to root.
+#[test]
+fn another_user_writes_to_our_standard_output() {
+    in_namespace("privileges::another_user_writes_to_our_standard_output", || {
+        cable("in", "out");
+        let host = Host::new(&format!(
+            "interfaces: [{{interface: out}}]\nuser: {USER}\nrules: [DIR/one.yml]\n"
+        ));
+        let user = User::from_name(USER).unwrap().unwrap();
+        chown(host.path("."), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+        fs::write(host.path("one.yml"), rule("Shown")).unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let daemon = host.spawn(host.command().stdout(writer));
+        daemon.becomes_ready();
+        let owner = fs::metadata(host.path("state")).unwrap().uid();
+        assert_eq!(owner, user.uid.as_raw(), "the state directory was made for it");
+        Sender::new("in").send_all(&alarms(0, 20));
+        handled(&daemon, 20 * FRAMES_OF_ALARM);
+        daemon.end();
+        let mut shown = String::new();
+        reader.read_to_string(&mut shown).unwrap();
+        assert_eq!(ids(&records(&shown)).len(), 20);
     });
 }
 

@@ -29,6 +29,8 @@ pub enum ChangeKind {
     SpoolEmptied(u64),
     /// Lines are dropped from now on, as the queue is full.
     Dropping,
+    /// Alerts are lost too: they come faster than the spool takes them.
+    Losing,
     /// No line is dropped any more.
     DroppingEnded,
     /// Something beside the writing went wrong, such as a rotation.
@@ -58,7 +60,10 @@ impl fmt::Display for Change {
                 write!(f, "its spool is empty again; {lost} alerts were let go since the start")
             }
             ChangeKind::Dropping => write!(f, "is too slow, lines that are no alerts are dropped"),
-            ChangeKind::DroppingEnded => write!(f, "keeps up again, no line is dropped"),
+            ChangeKind::Losing => {
+                write!(f, "alerts are lost: they come faster than file and spool take them")
+            }
+            ChangeKind::DroppingEnded => write!(f, "keeps up again, nothing is dropped any more"),
             ChangeKind::Trouble(reason) => write!(f, "{reason}"),
         }
     }

@@ -31,6 +31,8 @@ struct Inner {
     offers: u64,
     /// Lines were dropped since the thread asked last.
     overflowed: bool,
+    /// Alerts were among them.
+    lost: bool,
     reopen: bool,
     /// Until when to finish.
     finish: Option<Instant>,
@@ -44,6 +46,7 @@ pub(super) struct Seen {
     /// The queue is more than half full, or was full.
     pub(super) pressed: bool,
     pub(super) overflowed: bool,
+    pub(super) lost: bool,
     pub(super) reopen: bool,
     pub(super) finish: Option<Instant>,
 }
@@ -88,6 +91,7 @@ impl Queue {
         if inner.octets + chunk.len() <= self.limits.octets + self.limits.reserve {
             inner.push(chunk.into());
         } else {
+            inner.lost = true;
             add(&self.counters.lost_alerts, alerts);
         }
     }
@@ -132,6 +136,7 @@ impl Queue {
             offers: inner.offers,
             pressed: overflowed || inner.octets > self.limits.octets / 2,
             overflowed,
+            lost: std::mem::take(&mut inner.lost),
             reopen: std::mem::take(&mut inner.reopen),
             finish: inner.finish,
         }

@@ -39,6 +39,8 @@ pub(super) struct Worker {
     spool_backoff: Backoff,
     /// When lines were dropped last, until that is over.
     dropping: Option<Instant>,
+    /// Alerts among them were told.
+    losing: bool,
 }
 
 struct Current {
@@ -80,6 +82,7 @@ impl Worker {
             spool_full: false,
             spool_backoff: Backoff::default(),
             dropping: None,
+            losing: false,
         }
     }
 
@@ -117,7 +120,7 @@ impl Worker {
     }
 
     fn step(&mut self, seen: &Seen) {
-        self.tell_of_drops(seen.overflowed);
+        self.tell_of_drops(seen);
         let in_need = self.health == Health::Failed || self.busy_since.is_some() || seen.pressed;
         if in_need && self.spool_waits_at(Instant::now()).is_none() {
             self.shelter();
@@ -346,9 +349,12 @@ impl Worker {
         }
     }
 
-    fn tell_of_drops(&mut self, overflowed: bool) {
-        if overflowed && self.dropping.replace(Instant::now()).is_none() {
+    fn tell_of_drops(&mut self, seen: &Seen) {
+        if seen.overflowed && self.dropping.replace(Instant::now()).is_none() {
             self.tell(ChangeKind::Dropping);
+        }
+        if seen.lost && !std::mem::replace(&mut self.losing, true) {
+            self.tell(ChangeKind::Losing);
         }
     }
 
@@ -370,6 +376,7 @@ impl Worker {
         let is_over = self.dropping.is_some() && self.calm_at(Instant::now()).is_none();
         if is_over && self.queue.is_empty() {
             self.dropping = None;
+            self.losing = false;
             self.tell(ChangeKind::DroppingEnded);
         }
     }

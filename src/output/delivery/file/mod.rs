@@ -4,6 +4,7 @@ mod rotation;
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -11,6 +12,9 @@ use std::time::SystemTime;
 pub use rotation::{Names, Rotation};
 
 use super::{Failure, Lines, Target};
+
+/// Stands for what is open already.
+const STANDARD_OUTPUT: &str = "/dev/stdout";
 
 /// Where lines go and who may read them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +192,11 @@ struct Opened {
 
 impl Opened {
     fn new(options: &FileOptions, clock: fn() -> SystemTime) -> io::Result<Self> {
+        if options.path == Path::new(STANDARD_OUTPUT) {
+            // What is behind it may not be ours to open again: a pipe to another user's program.
+            let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+            return Ok(Self { file, length: None, since: clock(), trouble: None });
+        }
         let with_path = |error: io::Error| {
             io::Error::new(error.kind(), format!("{}: {error}", options.path.display()))
         };
