@@ -131,7 +131,8 @@ fn records_are_valid_for_suricata_but_for_what_we_add() {
             *types.entry(line["event_type"].as_str().unwrap().to_owned()).or_default() += 1;
         }
     }
-    for name in Types::names() {
+    // Of itself a sensor tells live only.
+    for name in Types::names().filter(|name| *name != "sensor") {
         assert!(types.contains_key(name), "no {name} record was seen");
     }
 }
