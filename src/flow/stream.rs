@@ -541,18 +541,14 @@ impl Stream {
             let offset = self.offset;
             let pending = &mut self.rare().pending;
             pending.progress();
-            match pending.take(offset) {
-                Some(run) => {
-                    let old = (offset - run.at) as usize;
-                    if let Some(new) = run.bytes.get(old..) {
-                        self.last_length = 0;
-                        self.deliver(new, reader);
-                    }
-                }
-                None => {
-                    self.holed = self.rare().is_holed();
-                    return;
-                }
+            let Some(run) = pending.take(offset) else {
+                self.holed = self.rare().is_holed();
+                return;
+            };
+            let old = (offset - run.at) as usize;
+            if let Some(new) = run.bytes.get(old..) {
+                self.last_length = 0;
+                self.deliver(new, reader);
             }
         }
     }
