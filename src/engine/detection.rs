@@ -10,6 +10,11 @@
 //! ─────────────┴─────────┴─────────┴───────────────────────────
 //!              place: evidence + evidence … enough?
 //! ```
+//!
+//! What an octet costs is bounded, whatever it is made to look like. Most places are ruled out by
+//! their octet, and nearly all others at a glance. The work that is spent on the rest is a debt,
+//! which the octets passed over pay off, one unit each; where it exceeds [`work::LENT`], places are
+//! passed over unseen until it is paid. Which are seen follows from the octets alone.
 
 use crate::flow::Side;
 use crate::protocol::{Likeness, Protocol, REGISTRY, Role};
@@ -21,8 +26,8 @@ pub(super) const MAX_KEPT: usize = 4096;
 /// So many messages are looked at in one run: those that prove something are enough by then.
 const MAX_RUN: u32 = 8;
 
-/// Places of a flow seen from its start that are searched in each direction, and messages found in
-/// vain: room for the handshake of a proxy in front.
+/// Octets of a flow seen from its start that are searched in each direction: room for the handshake
+/// of a proxy in front.
 const FROM_THE_START: u32 = 1024;
 /// The same of a flow that had begun, or whose port promises something: a place between two
 /// messages comes, though perhaps not before the end of a long one.
@@ -41,6 +46,36 @@ mod enough {
     pub(super) const ANYWHERE: u32 = 64;
 }
 
+/// What looks cost, in units that an octet passed over pays off.
+mod work {
+    use crate::protocol::{Likeness, Protocol};
+
+    /// What a direction may owe, so that one which offers much at first is not passed over unseen
+    /// at once.
+    pub(super) const LENT: u32 = 1024;
+    /// Of a look.
+    const LOOK: u32 = 16;
+    /// Of each octet that is looked at.
+    const OCTET: u32 = 2;
+
+    /// No look costs more: the longest is of 512 octets, read in steps of which each is four times
+    /// the last.
+    #[cfg(test)]
+    pub(super) const MOST: u32 = LOOK + OCTET * 1024;
+
+    /// Of a look that had this result. It does not depend on how many octets there were.
+    pub(super) fn of(likeness: Likeness, protocol: &Protocol) -> u32 {
+        let (least, most) = (*protocol.look.start(), *protocol.look.end());
+        let octets = match likeness {
+            Likeness::No => return 0,
+            Likeness::More(_) => least,
+            Likeness::Refuted(octets) => octets,
+            Likeness::Message { length, .. } | Likeness::Flawed { length, .. } => length,
+        };
+        LOOK + OCTET * octets.clamp(least, most) as u32
+    }
+}
+
 /// What is known of a flow besides its octets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terms {
@@ -53,10 +88,10 @@ pub(super) struct Terms {
 /// The search in one direction.
 #[derive(Debug, Clone, Copy, Default)]
 struct Search {
-    /// Places where no message begins, and messages in vain behind them: what the search costs.
-    spent: u32,
-    /// Places where no message begins, up to 2.
-    passed: u8,
+    /// Octets passed over.
+    passed: u32,
+    /// Work that they have not paid off.
+    debt: u32,
     /// Whether octets were lost.
     lost: bool,
 }
@@ -93,7 +128,7 @@ enum Place {
     Found(Found),
     /// Not to be told before so many octets are there.
     Open(usize),
-    /// Nothing; it took so many looks to tell.
+    /// Nothing; to tell took so much work.
     Nothing(u32),
 }
 
@@ -102,6 +137,7 @@ enum Place {
 struct Run {
     messages: u32,
     evidence: u32,
+    work: u32,
     sender: Option<Role>,
     end: Option<End>,
 }
@@ -120,20 +156,23 @@ impl Detection {
     pub(super) fn look(&mut self, side: Side, bytes: &[u8], terms: Terms) -> Look {
         let search = &mut self.searches[side.index()];
         let mut at = 0;
-        while let Some(rest @ [_, ..]) = bytes.get(at..) {
+        while let Some(place) = search.next(bytes.get(at..).unwrap_or_default()) {
+            search.pass(place);
+            at += place;
             if search.is_over(terms) {
                 break;
             }
-            match search.place(rest, terms) {
+            match search.place(bytes.get(at..).unwrap_or_default(), terms) {
                 Place::Found(found) => return Look::Found(at, found),
                 Place::Open(wanted) => return Look::Open(at, wanted),
-                Place::Nothing(looks) => {
-                    search.passed = (search.passed + 1).min(2);
-                    search.spent = search.spent.saturating_add(looks);
+                Place::Nothing(work) => {
+                    search.pass(1);
+                    search.debt += work;
                     at += 1;
                 }
             }
         }
+        search.pass(bytes.len() - at);
         Look::Open(bytes.len(), 0)
     }
 
@@ -158,7 +197,7 @@ impl Detection {
         let promised = terms.promised.filter(|_| !self.broken)?;
         let search = &self.searches[side.index()];
         let most = FROM_THE_MIDDLE.max(promised.max_kept as u32);
-        self.broken = search.spent > if terms.joined || search.lost { most } else { 0 };
+        self.broken = search.passed >= if terms.joined || search.lost { most } else { 1 };
         self.broken.then_some(promised)
     }
 
@@ -196,8 +235,8 @@ impl Search {
     fn is_over(self, terms: Terms) -> bool {
         match (terms.joined, terms.promised) {
             (true, Some(_)) => false,
-            (false, None) => self.spent >= FROM_THE_START,
-            _ => self.spent >= FROM_THE_MIDDLE,
+            (false, None) => self.passed >= FROM_THE_START,
+            _ => self.passed >= FROM_THE_MIDDLE,
         }
     }
 
@@ -210,7 +249,7 @@ impl Search {
     /// How much evidence it takes at the next place, and whether flawed messages are any.
     fn enough(self, protocol: &Protocol, terms: Terms) -> (u32, bool) {
         let promised = terms.promises(protocol);
-        match (self.begins(terms), promised && self.spent < FROM_THE_MIDDLE) {
+        match (self.begins(terms), promised && self.passed < FROM_THE_MIDDLE) {
             (true, true) => (enough::AT_THE_START_WITH_PORT, true),
             (true, false) => (enough::AT_THE_START, false),
             (false, true) => (enough::WITH_PORT, false),
@@ -218,34 +257,78 @@ impl Search {
         }
     }
 
+    /// How many octets to pass over to the next place that is worth a look.
+    fn next(self, bytes: &[u8]) -> Option<usize> {
+        let unseen = self.debt.saturating_sub(work::LENT) as usize;
+        let mut rest = bytes.get(unseen..)?;
+        loop {
+            let (first, behind) = rest.split_first()?;
+            let may_begin = |protocol: &&Protocol| (protocol.may_begin)(rest);
+            if BEGINS[usize::from(*first)] && REGISTRY.iter().any(may_begin) {
+                return Some(bytes.len() - rest.len());
+            }
+            rest = behind;
+        }
+    }
+
+    fn pass(&mut self, octets: usize) {
+        let octets = u32::try_from(octets).unwrap_or(u32::MAX);
+        self.passed = self.passed.saturating_add(octets);
+        self.debt = self.debt.saturating_sub(octets);
+    }
+
     fn place(self, bytes: &[u8], terms: Terms) -> Place {
         let bytes = bytes.get(..MAX_KEPT).unwrap_or(bytes);
-        let (mut wanted, mut looks) = (usize::MAX, 1);
+        let (mut wanted, mut work) = (usize::MAX, 0);
         for protocol in REGISTRY {
             let (enough, lenient) = self.enough(protocol, terms);
             let run = Run::of(protocol, bytes, enough, lenient);
             match run.end {
                 None => return Place::Found(Found { protocol, sender: run.sender }),
                 Some(End::Open(more)) if more <= MAX_KEPT => wanted = wanted.min(more),
-                Some(End::Open(_) | End::Broken) => looks += run.messages,
+                Some(End::Open(_) | End::Broken) => work += run.work,
             }
         }
-        if wanted < usize::MAX { Place::Open(wanted) } else { Place::Nothing(looks) }
+        if wanted < usize::MAX { Place::Open(wanted) } else { Place::Nothing(work) }
     }
 
     /// What there is of `protocol` in the last octets of the direction.
-    fn last_run(self, kept: &[u8], protocol: &Protocol, terms: Terms) -> Option<Run> {
-        (0..kept.len()).find_map(|at| {
-            let search = Self { passed: (at + usize::from(self.passed)).min(2) as u8, ..self };
-            let (enough, lenient) = search.enough(protocol, terms);
+    fn last_run(mut self, kept: &[u8], protocol: &Protocol, terms: Terms) -> Option<Run> {
+        let mut at = 0;
+        loop {
+            let place = self.next(kept.get(at..)?)?;
+            self.pass(place);
+            at += place;
+            let (enough, lenient) = self.enough(protocol, terms);
             let run = Run::of(protocol, kept.get(at..)?, enough, lenient);
-            let is_open = search.begins(terms) && !matches!(run.end, Some(End::Broken));
+            let is_open = self.begins(terms) && !matches!(run.end, Some(End::Broken));
             // The start of what may be a first message does not speak against the port.
             let proves = run.evidence > 0 || !terms.joined && terms.promises(protocol);
-            (run.end.is_none() || is_open && proves).then_some(run)
-        })
+            if run.end.is_none() || is_open && proves {
+                return Some(run);
+            }
+            self.pass(1);
+            self.debt += run.work;
+            at += 1;
+        }
     }
 }
+
+/// Octets that some message begins with.
+static BEGINS: [bool; 256] = {
+    let mut begins = [false; 256];
+    let mut protocol = 0;
+    while protocol < REGISTRY.len() {
+        let octets = REGISTRY[protocol].first_octets;
+        let mut index = 0;
+        while index < octets.len() {
+            begins[octets[index] as usize] = true;
+            index += 1;
+        }
+        protocol += 1;
+    }
+    begins
+};
 
 impl Terms {
     fn promises(&self, protocol: &Protocol) -> bool {
@@ -260,8 +343,10 @@ impl Run {
         let mut run = Self::default();
         let mut at = 0;
         while run.messages < MAX_RUN {
-            match (protocol.recognise)(bytes.get(at..).unwrap_or_default()) {
-                Likeness::No => return run.ends(End::Broken),
+            let likeness = (protocol.recognise)(bytes.get(at..).unwrap_or_default());
+            run.work += work::of(likeness, protocol);
+            match likeness {
+                Likeness::No | Likeness::Refuted(_) => return run.ends(End::Broken),
                 Likeness::More(wanted) => return run.ends(End::Open(at + wanted)),
                 Likeness::Flawed { .. } if run.messages == 0 && !lenient => {
                     return run.ends(End::Broken);
@@ -286,5 +371,96 @@ impl Run {
 
     fn ends(self, end: End) -> Self {
         Self { end: Some(end), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOINED: Terms = Terms { joined: true, promised: None };
+
+    /// Searches octets in segments of this length, and says how much work that took and how many
+    /// octets were passed over unseen.
+    fn search(octets: &[u8], segment: usize) -> (u64, u64) {
+        let (mut search, mut at, mut end) = (Search::default(), 0, 0);
+        let (mut work, mut unseen) = (0, 0);
+        while end < octets.len() {
+            end = octets.len().min(end + segment);
+            while let Some(place) = search.next(&octets[at..end]) {
+                search.pass(place);
+                at += place;
+                let Place::Nothing(spent) = search.place(&octets[at..end], JOINED) else { break };
+                search.pass(1);
+                search.debt += spent;
+                work += u64::from(spent);
+                unseen += u64::from(search.debt.saturating_sub(work::LENT));
+                at += 1;
+            }
+        }
+        (work, unseen)
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let next = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..length).map(next).collect()
+    }
+
+    /// What is made to look like messages that are none.
+    fn hostile() -> Vec<Vec<u8>> {
+        [
+            &b"\x30"[..],
+            b"\x68",
+            b"\x68\x04",
+            b"\x32\x05\0\x01",
+            b"\xc0\0\x30",
+            b"\x82\xff\x1e\0\x01\0\x04aaaa\x01",
+            b"\x30\xff\x1e\0\x01a",
+            b"\x31\x7e\0\x11",
+        ]
+        .map(|pattern| pattern.repeat(60_000 / pattern.len()))
+        .into_iter()
+        .chain([noise(60_000)])
+        .collect()
+    }
+
+    /// No place costs more than a run of the longest looks at it, for each protocol.
+    #[test]
+    fn work_is_bounded_by_the_octets_passed_whatever_they_are() {
+        let most = work::LENT + MAX_RUN * REGISTRY.len() as u32 * work::MOST;
+        for octets in hostile() {
+            let (work, _) = search(&octets, 1400);
+            assert!(work <= octets.len() as u64 + u64::from(most), "{:02x?}", &octets[..12]);
+        }
+    }
+
+    #[test]
+    fn work_does_not_depend_on_segments() {
+        for octets in hostile() {
+            let whole = search(&octets, octets.len());
+            for segment in [1, 7, 1400] {
+                assert_eq!(search(&octets, segment), whole, "{segment} {:02x?}", &octets[..12]);
+            }
+        }
+    }
+
+    /// Text and numbers are looked at place by place, and of random octets a good part.
+    #[test]
+    fn nothing_of_ordinary_data_is_passed_over_unseen() {
+        let noise = noise(20_000);
+        let hex = noise.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().concat();
+        let json = noise
+            .iter()
+            .map(|octet| format!("{{\"power\":{octet}.05,\"at\":\"2026-11-23T10:00:{octet}\"}}"));
+        let json = json.collect::<Vec<_>>().concat();
+        let prose = include_str!("../../README.md");
+        for octets in [&hex[..], &json, prose] {
+            assert_eq!(search(octets.as_bytes(), octets.len()).1, 0, "{}", &octets[..20]);
+        }
+        assert!(search(&noise, noise.len()).1 < noise.len() as u64 * 2 / 3);
     }
 }

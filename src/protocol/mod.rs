@@ -7,6 +7,8 @@
 pub mod iec104;
 pub mod mqtt;
 
+use std::ops::RangeInclusive;
+
 use crate::event::{Records, Schema, Value};
 use crate::flow::{Direction, Progress};
 use crate::packet::Defect;
@@ -31,8 +33,15 @@ pub struct Protocol {
     /// Whether its messages may hold what is to be [hidden](crate::event::Records::secret). Its
     /// parser tells of it before it has read beyond it, and of what it never got to read.
     pub secrets: bool,
-    /// Looks at some place in a stream.
+    /// Every octet that a message can begin with.
+    pub first_octets: &'static [u8],
+    /// Whether a message may begin at some place in a stream, by so few octets that every place can
+    /// be asked. Where it may not, [`recognise`](Self::recognise) says [`Likeness::No`].
+    pub may_begin: fn(&[u8]) -> bool,
+    /// Looks at such a place.
     pub recognise: fn(&[u8]) -> Likeness,
+    /// What a look at a message costs, as octets that are read: the least and the most.
+    pub look: RangeInclusive<usize>,
     /// A parser for a new flow.
     pub start: fn(Start) -> Box<dyn Parser>,
     /// What people call its servers, in the plural: the title of their table in a summary.
@@ -57,8 +66,10 @@ pub struct Start {
 /// for one to look like this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Likeness {
-    /// No message of this protocol begins here.
+    /// No message of this protocol begins here, as the first few octets tell.
     No,
+    /// Nor here, but to tell cost as much as to read so many octets.
+    Refuted(usize),
     /// It takes so many octets in all to go on: more than there are.
     More(usize),
     /// A message begins here.

@@ -21,6 +21,17 @@ const I_IMPOSSIBLE: u32 = 8;
 /// The length of the formats S and U, but not their control field.
 const SHORT: u32 = 14;
 
+/// The APCI and the header of an ASDU.
+pub(super) const TRIED: usize = APCI + Widths::STANDARD.header();
+
+/// Whether the first two octets may be those of an APDU.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    match *bytes {
+        [start, length, ..] => start == apci::START && LENGTHS.contains(&length),
+        _ => true,
+    }
+}
+
 /// Looks for an APDU.
 pub(super) fn recognise(bytes: &[u8]) -> Likeness {
     let (control, length) = match plausible_apci(bytes) {

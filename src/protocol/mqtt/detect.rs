@@ -1,7 +1,7 @@
 //! Recognises MQTT packets among any octets.
 
 use super::guess::{self, Look};
-use super::header::{Header, PacketType, Start};
+use super::header::{Header, PacketType, Start, VariableInteger, variable_integer};
 use crate::protocol::{Likeness, Role};
 
 /// What every CONNECT begins with, behind its fixed header (clause 3.1.2.1).
@@ -23,15 +23,46 @@ const OCTET: u32 = 2;
 /// No packet but CONNECT says more: text alone is no proof.
 const MOST: u32 = 40;
 
+/// What packets begin with: type and flags, of PUBLISH without the impossible (clauses 2.1 and
+/// 3.3.1.2), of PUBREL, SUBSCRIBE and UNSUBSCRIBE with the DUP of MQTT 3.1.
+#[rustfmt::skip]
+pub(super) const FIRST_OCTETS: &[u8] = &[
+    0x10, 0x20,
+    0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3a, 0x3b, 0x3c, 0x3d,
+    0x40, 0x50, 0x62, 0x6a, 0x70,
+    0x82, 0x8a, 0x90, 0xa2, 0xaa, 0xb0,
+    0xc0, 0xd0, 0xe0, 0xf0,
+];
+
+/// The same by octet.
+const IS_FIRST: [bool; 256] = {
+    let mut is_first = [false; 256];
+    let mut index = 0;
+    while index < FIRST_OCTETS.len() {
+        is_first[FIRST_OCTETS[index] as usize] = true;
+        index += 1;
+    }
+    is_first
+};
+
 /// So many octets of a packet are looked at: more would cost, and prove little.
-const TRIED: usize = 512;
+pub(super) const TRIED: usize = 512;
+
+/// Whether the first octets may be those of a packet.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    match bytes.first() {
+        Some(0x10) | None => true,
+        Some(&first) => IS_FIRST[usize::from(first)] && fits(bytes) != Ok(false),
+    }
+}
 
 /// Looks for a packet.
 pub(super) fn recognise(bytes: &[u8]) -> Likeness {
     match bytes.first() {
         None => Likeness::More(2),
         Some(0x10) => connect(bytes),
-        Some(_) => others(bytes),
+        Some(&first) if IS_FIRST[usize::from(first)] => others(bytes),
+        Some(_) => Likeness::No,
     }
 }
 
@@ -62,8 +93,13 @@ fn connect(bytes: &[u8]) -> Likeness {
 
 /// A packet in the middle of a connection.
 fn others(bytes: &[u8]) -> Likeness {
+    match fits(bytes) {
+        Ok(true) => {}
+        Ok(false) => return Likeness::No,
+        Err(wanted) => return Likeness::More(wanted),
+    }
     match guess::packet_by(TRIED, bytes, None) {
-        Look::Nothing => Likeness::No,
+        Look::Nothing(tried) => Likeness::Refuted(tried),
         Look::More(wanted) => Likeness::More(wanted),
         Look::Packet { kind, total, checked, is_whole } => {
             let header = if kind == PacketType::Connack { CONNACK_HEADER } else { HEADER };
@@ -73,6 +109,63 @@ fn others(bytes: &[u8]) -> Likeness {
             let evidence = (header + body).min(MOST);
             Likeness::Message { length: total, evidence, sender: role_of(kind) }
         }
+    }
+}
+
+/// Whether the lengths in the first octets agree, or how many octets it takes to tell. Nearly all
+/// places in other data fail, at a small part of what reading a packet costs.
+#[inline]
+fn fits(bytes: &[u8]) -> Result<bool, usize> {
+    let header = match Header::read(bytes) {
+        Start::Header(header) => header,
+        Start::More(wanted) => return Err(wanted),
+        Start::Endless => return Ok(false),
+    };
+    let (length, remaining) = (usize::from(header.length), header.remaining);
+    let wanted = |octets| length + octets;
+    let body = bytes.get(length..).unwrap_or_default();
+    match (header.kind, remaining) {
+        (PacketType::Pingreq | PacketType::Pingresp, _) => Ok(remaining == 0),
+        (PacketType::Publish, 2..) => {
+            let topic = *body.first_chunk().ok_or(wanted(2))?;
+            let topic = 2 + u32::from(u16::from_be_bytes(topic));
+            let id = if header.qos() > 0 { 2 } else { 0 };
+            // What is longer than what is looked at is no proof.
+            Ok(topic + id <= remaining && wanted(topic as usize) <= TRIED)
+        }
+        // Flags, of which there is one.
+        (PacketType::Connack, 2..) => Ok(*body.first().ok_or(wanted(1))? <= 1),
+        (PacketType::Disconnect | PacketType::Auth, 0..=1) => Ok(true),
+        // Of level 5: a reason, and properties to the end; behind an identifier in the others.
+        (PacketType::Disconnect | PacketType::Auth, _) => {
+            Ok(properties(bytes, wanted(1), header)? == remaining - 1)
+        }
+        (
+            PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp,
+            4..,
+        ) => Ok(properties(bytes, wanted(3), header)? == remaining - 3),
+        // Behind the identifier a filter or codes, at level 5 properties first.
+        (kind, 4..) => {
+            let &[_, _, third, fourth] = body.first_chunk().ok_or(wanted(4))?;
+            let begins = match kind {
+                PacketType::Suback => matches!(third, 0..=2 | 0x80),
+                PacketType::Unsuback => false,
+                _ => 4 + u32::from(u16::from_be_bytes([third, fourth])) <= remaining,
+            };
+            Ok(begins || properties(bytes, wanted(2), header)? <= remaining - 2)
+        }
+        (_, remaining) => Ok(remaining >= 2),
+    }
+}
+
+/// How many octets the properties take of which the length stands `at` this octet of a packet, or
+/// how many octets it takes to tell.
+fn properties(bytes: &[u8], at: usize, header: Header) -> Result<u32, usize> {
+    let packet = bytes.get(..header.total()).unwrap_or(bytes);
+    match variable_integer(packet.get(at..).unwrap_or_default()) {
+        VariableInteger::Value { value, length } => Ok(value + u32::from(length)),
+        VariableInteger::Short if packet.len() < header.total() => Err(packet.len().max(at) + 1),
+        VariableInteger::Short | VariableInteger::Endless => Ok(u32::MAX),
     }
 }
 
@@ -120,6 +213,24 @@ mod tests {
         assert_eq!(recognise(b"\x10\x03\0\x04MQTT\x04"), flawed(5));
     }
 
+    /// What is refused at a glance is nothing at a second look.
+    #[test]
+    fn the_first_octets_rule_out_no_packet() {
+        for first in 0..=u8::MAX {
+            for seed in 0..2000_u32 {
+                let noise =
+                    u128::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+                let noise = noise.to_be_bytes().map(|octet| octet >> (seed % 8)); // also small numbers
+                let octets = [&[first], &noise[..], &[0; TRIED]].concat();
+                if !may_begin(&octets) {
+                    assert_eq!(recognise(&octets), Likeness::No);
+                    let look = guess::packet_by(TRIED, &octets, None);
+                    assert!(matches!(look, Look::Nothing(_)), "{octets:02x?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn a_connack_needs_its_exact_shape() {
         assert_eq!(recognise(b"\x20\x02\0"), Likeness::More(4));
@@ -132,7 +243,7 @@ mod tests {
             "level 5"
         );
         for other in [b"\x20\x02\0\x06".as_slice(), b"\x20\x02\x02\0", b"\x20\x05\0\0\0\0\0"] {
-            assert_eq!(recognise(other), Likeness::No, "{other:?}");
+            assert!(matches!(recognise(other), Likeness::No | Likeness::Refuted(_)), "{other:?}");
         }
     }
 

@@ -19,6 +19,9 @@ const TRIED: usize = 1024;
 /// depend on that.
 const FIRST_TRIED: usize = 8;
 
+/// Reading a packet at all, at two levels, costs as much as so many octets.
+pub(super) const LEAST: usize = 32;
+
 /// So many octets that hold what the standard demands of them are no accident: a fixed header, a
 /// length and six readable characters happen to random octets once in 2³⁰ times.
 const TELLING: usize = 10;
@@ -26,8 +29,8 @@ const TELLING: usize = 10;
 /// What some octets look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// No packet begins here.
-    Nothing,
+    /// No packet begins here; to tell cost as much as to read so many octets.
+    Nothing(usize),
     /// So many octets are needed to tell.
     More(usize),
     /// A packet.
@@ -53,11 +56,11 @@ pub(super) fn packet_by(limit: usize, bytes: &[u8], dialect: Option<Dialect>) ->
     let header = match Header::read(bytes) {
         Start::Header(header) => header,
         Start::More(needed) => return Look::More(needed),
-        Start::Endless => return Look::Nothing,
+        Start::Endless => return Look::Nothing(bytes.len().min(5)),
     };
     let minimal = header.length == 1 + encoded_length(header.remaining);
     if header.kind == PacketType::Reserved || !minimal {
-        return Look::Nothing;
+        return Look::Nothing(usize::from(header.length));
     }
     let levels = match dialect {
         Some(dialect) => [Some(dialect), None],
@@ -65,15 +68,18 @@ pub(super) fn packet_by(limit: usize, bytes: &[u8], dialect: Option<Dialect>) ->
     };
     let total = header.total();
     let most = total.min(limit);
-    let mut tried = usize::from(header.length);
+    let (mut tried, mut looked) = (usize::from(header.length), 0);
     loop {
         let Some(shown) = bytes.get(..tried) else { return Look::More(tried) };
-        let read = levels.into_iter().flatten();
-        let read = read.filter_map(|level| flawless(header, shown, level));
+        let read = levels.map(|level| level.and_then(|level| flawless(header, shown, level)));
+        let checked = read.iter().flatten().map(|read| read.checked).max();
+        looked += checked.unwrap_or(tried).max(LEAST);
         // A field that is longer than what is tried proves nothing.
-        let telling = read.filter(|read| read.is_whole || tried < limit || read.checked >= TELLING);
+        let telling = read.into_iter().flatten();
+        let telling =
+            telling.filter(|read| read.is_whole || tried < limit || read.checked >= TELLING);
         match telling.max() {
-            None => return Look::Nothing,
+            None => return Look::Nothing(looked),
             Some(Sound { checked, is_whole }) if tried == most => {
                 return Look::Packet { kind: header.kind, total, checked, is_whole };
             }
@@ -117,13 +123,13 @@ pub(super) enum Boundary {
 /// Whether a packet begins at the start of `bytes`, where one is expected or not.
 pub(super) fn boundary(bytes: &[u8], dialect: Option<Dialect>, expected: bool) -> Boundary {
     match packet(bytes, dialect) {
-        Look::Nothing => Boundary::No,
+        Look::Nothing(_) => Boundary::No,
         Look::More(needed) => Boundary::More(needed),
         Look::Packet { checked, .. } if expected || checked >= TELLING => Boundary::Yes,
         Look::Packet { total, .. } if total > TRIED => Boundary::No,
         Look::Packet { total, .. } => {
             match packet(bytes.get(total..).unwrap_or_default(), dialect) {
-                Look::Nothing => Boundary::No,
+                Look::Nothing(_) => Boundary::No,
                 Look::More(needed) => Boundary::More(total + needed),
                 Look::Packet { .. } => Boundary::Yes,
             }
