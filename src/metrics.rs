@@ -112,7 +112,7 @@ impl Page {
             &["protocol", "type"],
             messages,
         )?;
-        let never = REGISTRY.iter().flat_map(|protocol| protocol.anomalies.iter().copied());
+        let never = REGISTRY.iter().flat_map(|protocol| protocol.anomalies.concat());
         let never = never.filter(|name| !stats.anomalies.contains_key(name));
         self.counters(
             "gridtap_anomalies_total",

@@ -1,9 +1,11 @@
 //! Drives the parser of a protocol as the flow layer does: octets in order, the tail of an
 //! unfinished message kept, what the parser does not want to see skipped.
 
+use std::time::Duration;
+
 use gridtap::event::{Record, Records, Schema};
-use gridtap::flow::{Direction, Progress};
-use gridtap::protocol::{self, Input, Parser, Protocol, Start};
+use gridtap::flow::{Acknowledged, Direction, FlowKey, Progress, Side};
+use gridtap::protocol::{self, Input, Parser, Protocol, Shared, Start};
 use gridtap::time::Timestamp;
 
 use super::walk;
@@ -15,14 +17,17 @@ use super::walk;
 ///    1       1
 /// ```
 ///
-/// where `what` has the direction in bit 0, makes the length count 16 octets each in bit 1, and is
-/// a gap of that length, without octets, when bits 2 to 4 are all set.
+/// where `what` has the direction in bit 0, makes the length count 16 octets each in bit 1, is a
+/// gap of that length, without octets, when bits 2 to 4 are all set, and says in bits 5 and 6 what
+/// its sender has acknowledged. Bit 7 lets a minute pass before it, else it is a second.
 ///
 /// Shown octet by octet, the conversation must give the same records.
 pub(crate) fn drive(protocol: &str, octets: &[u8]) {
     let protocol = protocol::by_name(protocol).expect("a registered protocol");
     let Some((first, script)) = octets.split_first() else { return };
-    let start = Start { joined: first & 1 != 0 };
+    let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), 2404)];
+    let key = FlowKey::new(ends, [0, 0], 6);
+    let start = Start { key: &key, client: Side::Lower, joined: first & 1 != 0 };
     let _ = (protocol.recognise)(script);
     let whole = Conversation::new(protocol, start).play(script, usize::MAX);
     let single = Conversation::new(protocol, start).play(script, 1);
@@ -32,6 +37,8 @@ pub(crate) fn drive(protocol: &str, octets: &[u8]) {
 struct Conversation {
     protocol: &'static Protocol,
     parser: Box<dyn Parser>,
+    shared: Box<Shared>,
+    time: Timestamp,
     directions: [Kept; 2],
     transcript: Transcript,
 }
@@ -60,10 +67,12 @@ impl Records for Transcript {
 }
 
 impl Conversation {
-    fn new(protocol: &'static Protocol, start: Start) -> Self {
+    fn new(protocol: &'static Protocol, start: Start<'_>) -> Self {
         Self {
             protocol,
             parser: (protocol.start)(start),
+            shared: (protocol.shared)(),
+            time: Timestamp::from_nanos(1_000_000_000_000_000_000),
             directions: Default::default(),
             transcript: Transcript::default(),
         }
@@ -80,24 +89,32 @@ impl Conversation {
                 continue;
             }
             let (octets, next) = rest.split_at(length.min(rest.len()));
-            octets.chunks(cut).for_each(|octets| self.hear(direction, octets));
+            self.time = self.time + Duration::from_secs(if what & 0x80 == 0 { 1 } else { 60 });
+            let acknowledged = match what >> 5 & 3 {
+                0 | 1 => Acknowledged::All,
+                2 => Acknowledged::Part,
+                _ => Acknowledged::Beyond,
+            };
+            octets.chunks(cut).for_each(|octets| self.hear(direction, acknowledged, octets));
             script = next;
         }
         let left = self.directions.each_ref().map(|kept| &kept.octets[..]);
-        self.parser.end(left, &mut self.transcript);
+        self.parser.end(left, &mut *self.shared, &mut self.transcript);
         self.parser.facts(&mut |name, _| assert!(!name.is_empty()));
         self.transcript.0
     }
 
-    fn hear(&mut self, direction: Direction, octets: &[u8]) {
+    fn hear(&mut self, direction: Direction, acknowledged: Acknowledged, octets: &[u8]) {
         let kept = &mut self.directions[direction as usize];
         let skipped = kept.skip.min(octets.len());
         kept.skip -= skipped;
         kept.octets.extend_from_slice(&octets[skipped..]);
         while !kept.octets.is_empty() && kept.octets.len() >= kept.wanted {
             let shown = kept.octets.len();
-            let input = Input { direction, time: Timestamp::ZERO, bytes: &kept.octets };
-            let Progress { consumed, wanted } = self.parser.data(input, &mut self.transcript);
+            let (time, bytes) = (self.time, &kept.octets[..]);
+            let input = Input { direction, time, clock_trusted: true, acknowledged, bytes };
+            let Progress { consumed, wanted } =
+                self.parser.data(input, &mut *self.shared, &mut self.transcript);
             kept.octets.drain(..consumed.min(shown));
             kept.skip = consumed.saturating_sub(shown);
             kept.wanted = if kept.octets.is_empty() { 0 } else { wanted };

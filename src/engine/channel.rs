@@ -5,9 +5,10 @@ use super::detection::{self, Detection, Found, Look, Terms};
 use super::emit::{Emitter, Outlet};
 use crate::event::{Anomaly, Context, FlowContext, Records, Value};
 use crate::flow::{
-    CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader, Side, Why,
+    Acknowledged, CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader,
+    Side, Why,
 };
-use crate::protocol::{Input, Parser, Protocol, REGISTRY, Role, Start};
+use crate::protocol::{Input, Parser, Protocol, REGISTRY, Role, Shared, Start};
 
 /// A flow that holds no more than this is not worth being made to give it up.
 const HELD: usize = 8192;
@@ -84,6 +85,23 @@ impl AppState {
     }
 }
 
+/// What the flows of each protocol share, in the order of [`REGISTRY`].
+pub(super) struct SharedStates(Vec<Box<Shared>>);
+
+impl Default for SharedStates {
+    fn default() -> Self {
+        Self(REGISTRY.iter().map(|protocol| (protocol.shared)()).collect())
+    }
+}
+
+impl SharedStates {
+    #[inline]
+    fn of(&mut self, protocol: &'static Protocol) -> &mut Shared {
+        let index = REGISTRY.iter().position(|known| std::ptr::eq(*known, protocol));
+        &mut *self.0[index.expect("flows speak what is registered")]
+    }
+}
+
 /// Reads the streams of one flow while one frame, or a timer, is handled.
 pub(super) struct Channel<'e> {
     app: &'e mut App,
@@ -93,10 +111,13 @@ pub(super) struct Channel<'e> {
     client: &'e mut Side,
     key: &'e FlowKey,
     sender: Side,
+    shared: &'e mut SharedStates,
     emitter: Emitter<'e>,
     started: bool,
     /// Sequence number of the octet behind what is read.
     reached: u32,
+    /// How much its sender has taken of the other direction.
+    acknowledged: Acknowledged,
 }
 
 impl<'e> Channel<'e> {
@@ -106,6 +127,7 @@ impl<'e> Channel<'e> {
         flow: &'e mut Flow<AppState>,
         context: Context<'e>,
         sender: Side,
+        shared: &'e mut SharedStates,
         outlet: &'e mut Outlet,
         sink: &'e mut dyn Sink,
     ) -> (&'e mut Connection, Self) {
@@ -124,7 +146,20 @@ impl<'e> Channel<'e> {
         let emitter = Emitter { outlet, sink, context, alerted, first: 0 };
         let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let channel = Self { app, joined, told, client, key, sender, emitter, started, reached: 0 };
+        let (reached, acknowledged) = (0, Acknowledged::Beyond);
+        let channel = Self {
+            app,
+            joined,
+            told,
+            client,
+            key,
+            sender,
+            shared,
+            emitter,
+            started,
+            reached,
+            acknowledged,
+        };
         (&mut flow.connection, channel)
     }
 
@@ -161,7 +196,7 @@ impl<'e> Channel<'e> {
         let App::Known { mut parser, .. } = std::mem::replace(self.app, over) else {
             return;
         };
-        parser.end(left, &mut self.emitter);
+        parser.end(left, self.shared.of(protocol), &mut self.emitter);
         let server = self.key.address(self.client.opposite());
         parser.facts(&mut |name, fact| self.emitter.sink.fact(server, protocol, name, fact));
     }
@@ -214,7 +249,8 @@ impl<'e> Channel<'e> {
             self.emitter.emit(&Anomaly::in_stream("data_after_close"));
         }
         if let App::Over { protocol, .. } = *self.app {
-            let parser = (protocol.start)(Start { joined: true });
+            let (key, client) = (self.key, *self.client);
+            let parser = (protocol.start)(Start { key, client, joined: true });
             *self.app = App::Known { protocol, parser };
         }
     }
@@ -235,7 +271,8 @@ impl<'e> Channel<'e> {
             _ => {}
         }
         let passed = matches!(&*self.app, App::Detecting(detection) if detection.has_passed_any());
-        let parser = (protocol.start)(Start { joined: self.joined || passed });
+        let (key, client, joined) = (self.key, *self.client, self.joined || passed);
+        let parser = (protocol.start)(Start { key, client, joined });
         *self.app = App::Known { protocol, parser };
         self.started = true;
         if let Some(flow) = &mut self.emitter.context.flow {
@@ -247,7 +284,8 @@ impl<'e> Channel<'e> {
 
 impl Reader for Channel<'_> {
     #[inline]
-    fn turn_to(&mut self, sender: Side) {
+    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged) {
+        self.acknowledged = acknowledged;
         if self.sender != sender {
             self.sender = sender;
             if let Some(flow) = &mut self.emitter.context.flow {
@@ -265,10 +303,16 @@ impl Reader for Channel<'_> {
     fn data(&mut self, bytes: &[u8]) -> Progress {
         let direction = self.direction();
         match &mut *self.app {
-            App::Known { parser, .. } => {
+            App::Known { protocol, parser } => {
                 self.emitter.first = self.reached.wrapping_sub(bytes.len() as u32);
-                let input = Input { direction, time: self.emitter.context.timestamp, bytes };
-                parser.data(input, &mut self.emitter)
+                let input = Input {
+                    direction,
+                    time: self.emitter.context.timestamp,
+                    clock_trusted: self.emitter.outlet.clock_trusted,
+                    acknowledged: self.acknowledged,
+                    bytes,
+                };
+                parser.data(input, self.shared.of(protocol), &mut self.emitter)
             }
             App::Detecting(_) => self.detect(bytes),
             // It is kept in case the flow goes on; nothing is asked to be kept beyond the limit.

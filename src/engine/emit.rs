@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::{Sink, Stats};
-use crate::event::{ANOMALY, Context, Event, Record, Records, Schema, Value};
+use crate::event::{ANOMALY, Context, Event, FlowContext, Record, Records, Schema, Value};
+use crate::flow::Direction;
 use crate::protocol;
 use crate::rule::{Hits, Matcher, RuleSet, ServiceId};
 
@@ -23,6 +24,8 @@ pub(super) struct Outlet {
     anomaly_event: usize,
     /// Whether the sink keeps packets.
     pub(super) keeps: bool,
+    /// Whether packet times can be compared with those of others.
+    pub(super) clock_trusted: bool,
     pub(super) stats: Stats,
 }
 
@@ -48,7 +51,7 @@ impl Outlet {
         };
         let anomaly_event =
             ANOMALY.resolve("anomaly.event").map_or(usize::MAX, |path| path.field.into());
-        Self { matcher, readers, anomaly_event, keeps: sink.keeps(), stats }
+        Self { matcher, readers, anomaly_event, keeps: sink.keeps(), clock_trusted: true, stats }
     }
 
     pub(super) fn rules(&self) -> &RuleSet {
@@ -138,6 +141,19 @@ pub(super) struct Emitter<'e> {
 impl Records for Emitter<'_> {
     fn emit(&mut self, record: &dyn Record) {
         *self.alerted |= self.outlet.emit(&self.context, record, self.sink);
+    }
+
+    fn emit_about(&mut self, direction: Direction, record: &dyn Record) {
+        let flow = self.context.flow.map(|flow| {
+            let client = flow.client;
+            let sender = match direction {
+                Direction::ToServer => client,
+                Direction::ToClient => client.opposite(),
+            };
+            FlowContext { sender, ..flow }
+        });
+        let context = Context { flow, ..self.context };
+        *self.alerted |= self.outlet.emit(&context, record, self.sink);
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {

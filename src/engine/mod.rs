@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{AppState, Channel, flow_context};
+use channel::{AppState, Channel, SharedStates, flow_context};
 use clock::{Clock, Say};
 use emit::Outlet;
 pub use show::{Place, Reading};
@@ -92,6 +92,7 @@ const ONE_SIDED: u64 = 64;
 /// The whole way of the data for one thread.
 pub struct Engine {
     outlet: Outlet,
+    shared: SharedStates,
     flows: FlowTable<AppState>,
     limits: Limits,
     /// Flows that may have a hole or hold much: the tick looks after them.
@@ -111,6 +112,7 @@ impl Engine {
     pub fn new(rules: Arc<RuleSet>, limits: Limits, sink: &dyn Sink) -> Self {
         Self {
             outlet: Outlet::new(rules, sink),
+            shared: SharedStates::default(),
             flows: FlowTable::new(limits.flows, limits.timeouts),
             limits,
             holed: Vec::new(),
@@ -284,7 +286,8 @@ impl Engine {
             return Outcome::Taken;
         }
         let context = frame_context(frame, packet.vlan.ids());
-        let (connection, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
+        let (connection, mut channel) =
+            Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
         let outcome = connection.segment(self.clock.now(), from, tcp, &mut channel);
         match outcome {
             Outcome::Taken => {}
@@ -317,7 +320,8 @@ impl Engine {
     fn tell_one_sided(&mut self, index: u32, from: Side, frame: &Frame<'_>, sink: &mut dyn Sink) {
         let Some(flow) = self.flows.get_mut(index) else { return };
         let context = frame_context(frame, &[]);
-        let (_, mut channel) = Channel::open(flow, context, from, &mut self.outlet, sink);
+        let (_, mut channel) =
+            Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
         channel.one_sided();
     }
 
@@ -375,7 +379,7 @@ impl Engine {
         let vlan = flow.key.vlan();
         let context = timer_context(now, &vlan);
         let (connection, mut channel) =
-            Channel::open(flow, context, Side::Lower, &mut self.outlet, sink);
+            Channel::open(flow, context, Side::Lower, &mut self.shared, &mut self.outlet, sink);
         act(now, connection, &mut channel);
         flow.app.holed = flow.app.book(&flow.connection, &mut self.memory);
         flow.app.holed
@@ -399,7 +403,7 @@ impl Engine {
         let context = timer_context(self.end_of(&flow, reason), &vlan);
         let client = flow.client;
         let (connection, mut channel) =
-            Channel::open(&mut flow, context, client, &mut self.outlet, sink);
+            Channel::open(&mut flow, context, client, &mut self.shared, &mut self.outlet, sink);
         channel.close(connection);
         let record = flow_record(&flow, Some(reason));
         let Flow { key, id, community_id, app, .. } = &flow;

@@ -13,6 +13,8 @@ mod value;
 
 use std::ops::Range;
 
+use crate::flow::Direction;
+
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
@@ -33,6 +35,11 @@ pub struct Event<'a> {
 pub trait Records {
     /// Takes one record; it is matched against the rules and written before this returns.
     fn emit(&mut self, record: &dyn Record);
+
+    /// Takes a record about a message that went this way, wherever the one at hand goes.
+    fn emit_about(&mut self, _direction: Direction, record: &dyn Record) {
+        self.emit(record);
+    }
 
     /// Whether anybody reads records of this type; those that nobody reads need not be built.
     fn wants(&self, schema: &'static Schema) -> bool;

@@ -1,6 +1,6 @@
 //! A TCP connection: two streams, and where in its life it is.
 
-use super::stream::{Incident, distance};
+use super::stream::{Acknowledged, Incident, distance};
 use super::{Reader, Side, Stream};
 use crate::packet::{Checksum, Tcp, TcpFlags};
 use crate::time::Timestamp;
@@ -144,8 +144,9 @@ impl Connection {
         if tcp.flags.any(TcpFlags::ACK) {
             self.acknowledge(from, tcp.acknowledgment);
         }
+        let acknowledged = self.acknowledged_by(from);
         let stream = &mut self.streams[from.index()];
-        reader.turn_to(from);
+        reader.turn_to(from, acknowledged);
         stream.segment(now, tcp, reader);
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
@@ -168,10 +169,24 @@ impl Connection {
         }
     }
 
+    /// How much `side` has acknowledged of what the other sent.
+    #[inline]
+    fn acknowledged_by(&self, side: Side) -> Acknowledged {
+        let other = &self.streams[side.opposite().index()];
+        match self.acknowledged[side.index()] {
+            Some(number) if other.is_started() => match distance(number, other.next()) {
+                ..0 => Acknowledged::Part,
+                0 => Acknowledged::All,
+                1.. => Acknowledged::Beyond,
+            },
+            _ => Acknowledged::Beyond,
+        }
+    }
+
     /// Gives up the holes that are due at `now`.
     pub fn expire(&mut self, now: Timestamp, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
-            reader.turn_to(side);
+            reader.turn_to(side, self.acknowledged_by(side));
             let acknowledged = self.acknowledged[side.opposite().index()];
             self.with_stream(side, |stream| stream.expire(now, acknowledged, reader));
         }
@@ -180,7 +195,7 @@ impl Connection {
     /// Gives up every hole: nothing more will come.
     pub fn flush(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
-            reader.turn_to(side);
+            reader.turn_to(side, self.acknowledged_by(side));
             let acknowledged = self.acknowledged[side.opposite().index()];
             self.with_stream(side, |stream| stream.flush(acknowledged, reader));
         }
@@ -189,14 +204,14 @@ impl Connection {
     /// Gives up all that is held.
     pub fn give_up(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
-            reader.turn_to(side);
+            reader.turn_to(side, self.acknowledged_by(side));
             self.with_stream(side, |stream| stream.give_up(reader));
         }
     }
 
     /// Shows the reader what is kept of the stream that `side` sends: somebody else reads now.
     pub fn read_kept(&mut self, side: Side, reader: &mut impl Reader) {
-        reader.turn_to(side);
+        reader.turn_to(side, self.acknowledged_by(side));
         self.with_stream(side, |stream| stream.read_kept(reader));
     }
 
@@ -262,7 +277,7 @@ impl Connection {
     }
 
     fn take_early(&mut self, of: Side, acknowledged: u32, reader: &mut impl Reader) {
-        reader.turn_to(of);
+        reader.turn_to(of, self.acknowledged_by(of));
         self.with_stream(of, |stream| stream.take_early(acknowledged, reader));
     }
 

@@ -141,6 +141,12 @@ impl FlowKey {
         (Self { addresses, ports, vlan, protocol: packet.protocol, version }, side)
     }
 
+    /// The two hosts, whatever ports they use.
+    #[must_use]
+    pub const fn pair(&self) -> Self {
+        Self { ports: [0; 2], ..*self }
+    }
+
     /// The address of one end.
     #[inline]
     pub fn address(&self, side: Side) -> IpAddr {

@@ -10,7 +10,7 @@ mod table;
 pub use community_id::{CommunityId, community_id};
 pub use connection::{Connection, Outcome, Phase};
 pub use key::{Direction, FlowKey, Side};
-pub use stream::{Incident, Reader, Stream, StreamCounters, Why};
+pub use stream::{Acknowledged, Incident, Reader, Stream, StreamCounters, Why};
 pub use table::{Flow, FlowTable, Found, Lifetime, Timeouts};
 
 /// How far a parser came in the bytes that it was shown.

@@ -21,8 +21,8 @@ use crate::time::Timestamp;
 
 /// Takes what a stream delivers.
 pub trait Reader {
-    /// What follows was sent by this end.
-    fn turn_to(&mut self, sender: Side);
+    /// What follows was sent by this end, which has acknowledged so much of the other's stream.
+    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged);
 
     /// What comes with the next call, data or a gap, ends before the octet with this sequence
     /// number.
@@ -39,6 +39,19 @@ pub trait Reader {
 
     /// The most octets to keep for an unfinished message.
     fn max_kept(&self) -> usize;
+}
+
+/// How much of the other direction the sender of a message has taken, as its acknowledgments say: the
+/// order in which a capture has the two directions is not the order in which either end saw them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// Not all that was delivered.
+    Part,
+    /// Exactly all that was delivered.
+    All,
+    /// Octets that were not delivered yet, or are missed; or nobody knows.
+    #[default]
+    Beyond,
 }
 
 /// Why octets are missing.

@@ -7,10 +7,11 @@
 pub mod iec104;
 pub mod mqtt;
 
+use std::any::Any;
 use std::ops::RangeInclusive;
 
 use crate::event::{Records, Schema, Value};
-use crate::flow::{Direction, Progress};
+use crate::flow::{Acknowledged, Direction, FlowKey, Progress, Side};
 use crate::packet::Defect;
 use crate::time::Timestamp;
 
@@ -26,8 +27,8 @@ pub struct Protocol {
     pub ports: &'static [u16],
     /// The record types that its parser emits.
     pub schemas: &'static [&'static Schema],
-    /// Every `anomaly.event` that its parser raises.
-    pub anomalies: &'static [&'static str],
+    /// Every `anomaly.event` that its parser raises, by what raises it.
+    pub anomalies: &'static [&'static [&'static str]],
     /// The most octets that its parser asks to be kept for one unfinished message.
     pub max_kept: usize,
     /// Whether its messages may hold what is to be [hidden](crate::event::Records::secret). Its
@@ -43,7 +44,9 @@ pub struct Protocol {
     /// What a look at a message costs, as octets that are read: the least and the most.
     pub look: RangeInclusive<usize>,
     /// A parser for a new flow.
-    pub start: fn(Start) -> Box<dyn Parser>,
+    pub start: fn(Start<'_>) -> Box<dyn Parser>,
+    /// What its flows share, before there is any. A parser is given what this made.
+    pub shared: fn() -> Box<Shared>,
     /// What people call its servers, in the plural: the title of their table in a summary.
     pub servers: &'static str,
     /// The names of the facts that its parsers tell of a server: the columns of that table, in
@@ -51,9 +54,18 @@ pub struct Protocol {
     pub facts: &'static [&'static str],
 }
 
+/// What the flows of a protocol share on one engine: the memory of a station that outlives its
+/// connections. All flows between two hosts are handled by one engine. Only the protocol that made
+/// it knows what it is.
+pub type Shared = dyn Any + Send;
+
 /// How a parser meets its flow.
 #[derive(Debug, Clone, Copy)]
-pub struct Start {
+pub struct Start<'a> {
+    /// The two ends.
+    pub key: &'a FlowKey,
+    /// Which of them opened the flow, as far as is known.
+    pub client: Side,
     /// Whether something went before what we see: the first octets of a direction may be the middle
     /// of a message, or one stale octet of a TCP keep-alive, and state may be missing.
     pub joined: bool,
@@ -106,6 +118,10 @@ pub struct Input<'a> {
     pub direction: Direction,
     /// The packet time of the last of them.
     pub time: Timestamp,
+    /// Whether somebody keeps the clock in step that packet times come from.
+    pub clock_trusted: bool,
+    /// How much their sender has taken of the other direction.
+    pub acknowledged: Acknowledged,
     /// The octets, from the first that is not consumed.
     pub bytes: &'a [u8],
 }
@@ -113,14 +129,14 @@ pub struct Input<'a> {
 /// The state of one flow of a protocol. Owns no copy of the stream.
 pub trait Parser: Send {
     /// Reads as many messages as there are.
-    fn data(&mut self, input: Input<'_>, out: &mut dyn Records) -> Progress;
+    fn data(&mut self, input: Input<'_>, shared: &mut Shared, out: &mut dyn Records) -> Progress;
 
     /// `missing` octets of a direction will never come; those kept for an unfinished message are
     /// gone with them. The next data of this direction begins somewhere in a message.
     fn gap(&mut self, direction: Direction, missing: u64, out: &mut dyn Records);
 
     /// The flow is over. By direction, what was kept for a message that never ended.
-    fn end(&mut self, left: [&[u8]; 2], out: &mut dyn Records);
+    fn end(&mut self, left: [&[u8]; 2], shared: &mut Shared, out: &mut dyn Records);
 
     /// Tells what a person wants to know of the flow's server, each under a name of
     /// [`Protocol::facts`]. Called once, when the flow is over.
@@ -164,5 +180,5 @@ pub fn anomalies() -> impl Iterator<Item = &'static str> {
         .iter()
         .map(|defect| defect.name())
         .chain(BELOW.iter().copied())
-        .chain(REGISTRY.iter().flat_map(|protocol| protocol.anomalies.iter().copied()))
+        .chain(REGISTRY.iter().flat_map(|protocol| protocol.anomalies.concat()))
 }

@@ -22,6 +22,8 @@ pub const DEACTIVATION_CONFIRMATION: u8 = 9;
 pub const ACTIVATION_TERMINATION: u8 = 10;
 /// The common address is unknown to who answers.
 pub const UNKNOWN_COMMON_ADDRESS: u8 = 46;
+/// All counters, or with 1 to 4 added those of a group.
+pub const COUNTERS_REQUESTED: u8 = 37;
 
 /// Names by code, as the standard words them; `""` where the code is reserved or private.
 pub static NAMES: &[&str; 64] = &[

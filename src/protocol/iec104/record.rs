@@ -1,11 +1,15 @@
 //! The field tables: what rules, records and documentation see of an APDU.
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use super::apci::{Apdu, Control, Function};
 use super::asdu::Asdu;
+use super::command::{Life, Outcome, Step};
 use super::elements::{File, FileStatus, InformationObject, State, protection, quality};
 use super::time::{Cp24Time2a, Cp56Time2a, TimeTag};
 use super::{cause, types};
-use crate::event::{Kind, Value};
+use crate::event::{Field, Kind, Record, Schema, Value};
 use crate::record;
 
 /// Declares the header's fields and an object's fields once each, for the three tables that are
@@ -14,21 +18,45 @@ macro_rules! tables {
     (
         header { $($header:literal: $header_kind:expr, $header_about:literal
             => |$apdu:ident| $header_get:expr;)* }
+        command { $($told:literal: $told_kind:expr, $told_about:literal
+            => |$command:ident| $told_get:expr;)* }
         object { $($member:literal: $member_kind:expr, $member_about:literal
             => |$object:ident| $member_get:expr;)* }
     ) => {
         record! {
-            /// One APDU of IEC 60870-5-104.
+            /// One APDU of IEC 60870-5-104, or the life of one command: then `iec104.command` is
+            /// there, and of the APDU only what the command and its answers have in common.
             pub static IEC104: Apdu<'a> = "iec104";
             message_types(MESSAGE_TYPES, |apdu| message_type(apdu));
             fields {
                 $($header: $header_kind, $header_about => |$apdu| $header_get;)*
+                $("iec104." $told: $told_kind, $told_about => |_apdu| Value::Absent;)*
             }
             lists {
                 "iec104.objects": OBJECT, "Information objects."
                     => |apdu, visit| for object in apdu.asdu.iter().flat_map(Asdu::objects) {
                         visit(&object);
                     };
+                "iec104.command.steps": STEP, "What was seen of it, in its order."
+                    => |_apdu, _visit| {};
+                "iec104.command.points": RUN, "The addresses that answered an interrogation, in runs."
+                    => |_apdu, _visit| {};
+            }
+        }
+
+        record! {
+            /// What the life of a command has of the fields above.
+            static COMMAND: CommandRecord<'a> = "command";
+            fields {
+                "iec104.type_id": Kind::Range(0, 255), "Type identification."
+                    => |c| Value::Integer(c.life.known.id.into());
+                "iec104.type": Kind::Name(types::NAMES), "Name of the type."
+                    => |c| Value::Code(c.life.known.id);
+                "iec104.originator": Kind::Range(0, 255), "Originator address."
+                    => |c| Value::maybe(c.life.originator, |originator| Value::Integer(originator.into()));
+                "iec104.ca": Kind::Range(0, 65_535), "Common address of the station."
+                    => |c| Value::Integer(c.life.key.common_address.into());
+                $("iec104." $told: $told_kind, $told_about => |$command| $told_get;)*
             }
         }
 
@@ -107,6 +135,27 @@ tables! {
             => |a| Value::maybe(a.asdu, |asdu| Value::Integer(asdu.count.into()));
         "iec104.length": Kind::Range(4, 253), "Length of the APDU as it says: octets after the length octet."
             => |a| Value::Integer(a.length.into());
+    }
+    command {
+        "command.ioa": Kind::Range(0, 16_777_215), "Address of the information object that is commanded."
+            => |c| Value::Integer(c.life.key.object.into());
+        "command.value": Kind::Number, "Value of the command, or of the object that a read asked for."
+            => |c| c.life.value;
+        "command.state": Kind::Name(State::NAMES), "Name of a value that is a state or a command."
+            => |c| Value::maybe(c.life.state, |state| Value::Code(state as u8));
+        "command.select_ms": Kind::Number, "Milliseconds from the selection to its confirmation."
+            => |c| milliseconds(c.life.select_time);
+        "command.confirm_ms": Kind::Number, "Milliseconds from the execution to its confirmation."
+            => |c| milliseconds(c.life.confirm_time);
+        "command.terminate_ms": Kind::Number, "Milliseconds from the execution to its termination."
+            => |c| milliseconds(c.life.terminate_time);
+        "command.answered": Kind::Integer, "Objects that answered an interrogation or a read."
+            => |c| match c.life.answered {
+                0 => Value::Absent,
+                answered => Value::Integer(answered.into()),
+            };
+        "command.outcome": Kind::Name(Outcome::NAMES), "How it ended."
+            => |c| Value::Code(c.outcome as u8);
     }
     object {
         "ioa": Kind::Range(0, 16_777_215), "Address of the information object."
@@ -218,6 +267,87 @@ tables! {
         "file.to": Kind::Time, "Last moment of the events that are asked for."
             => |o| moment(o.file.range.map(|[_, to]| to));
     }
+}
+
+/// The life of one command, once it is over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CommandRecord<'a> {
+    pub(super) life: &'a Life,
+    pub(super) outcome: Outcome,
+}
+
+/// Where each field of [`COMMAND`] stands in [`IEC104`], whose records these are.
+static PLACES: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let place = |field: &Field| IEC104.fields.iter().position(|other| other.name == field.name);
+    COMMAND.fields.iter().filter_map(place).collect()
+});
+
+/// Lists of [`IEC104`].
+const STEPS: usize = 1;
+const POINTS: usize = 2;
+
+/// A [`CommandRecord`] as what it is written and matched as.
+pub(super) struct OfCommand<'a>(pub(super) CommandRecord<'a>);
+
+impl Record for OfCommand<'_> {
+    fn schema(&self) -> &'static Schema {
+        &IEC104
+    }
+
+    fn value(&self, index: usize) -> Value<'_> {
+        match PLACES.binary_search(&index) {
+            Ok(place) => self.0.value(place),
+            Err(_) => Value::Absent,
+        }
+    }
+
+    fn present(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
+        self.0.present(&mut |place, value| {
+            if let Some(index) = PLACES.get(place) {
+                visit(*index, value);
+            }
+        });
+    }
+
+    fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record)) {
+        match index {
+            STEPS => self.0.life.steps().iter().for_each(|step| visit(step)),
+            POINTS => self.0.life.points.runs().iter().for_each(|run| visit(run)),
+            _ => {}
+        }
+    }
+
+    /// It is no message.
+    fn message_type(&self) -> u8 {
+        u8::MAX
+    }
+}
+
+record! {
+    /// What was seen of a command.
+    static STEP: Step = "step";
+    fields {
+        "": Kind::Name(Step::NAMES), "What was seen."
+            => |s| Value::Code(*s as u8);
+    }
+}
+
+type Run = std::ops::RangeInclusive<u32>;
+
+record! {
+    /// Addresses that follow one another.
+    static RUN: Run = "run";
+    fields {
+        "first": Kind::Range(0, 16_777_215), "The first."
+            => |r| Value::Integer((*r.start()).into());
+        "last": Kind::Range(0, 16_777_215), "The last."
+            => |r| Value::Integer((*r.end()).into());
+    }
+}
+
+fn milliseconds(time: Option<Duration>) -> Value<'static> {
+    // To the microsecond, as most captures have it.
+    Value::maybe(time, |time| Value::Double(time.as_micros() as f64 / 1_000.0))
 }
 
 fn flag(flag: Option<bool>) -> Value<'static> {

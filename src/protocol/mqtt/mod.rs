@@ -42,7 +42,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "mqtt",
     ports: &[1883],
     schemas: &[&MQTT],
-    anomalies: violation::Violation::NAMES,
+    anomalies: &[violation::Violation::NAMES],
     max_kept: packet::KEPT,
     secrets: true,
     first_octets: detect::FIRST_OCTETS,
@@ -50,10 +50,11 @@ pub static PROTOCOL: Protocol = Protocol {
     recognise: detect::recognise,
     look: guess::LEAST..=detect::TRIED,
     start,
+    shared: || Box::new(()),
     servers: "MQTT brokers",
     facts: session::FACTS,
 };
 
-fn start(start: Start) -> Box<dyn Parser> {
+fn start(start: Start<'_>) -> Box<dyn Parser> {
     Box::new(stream::Flow::new(start))
 }

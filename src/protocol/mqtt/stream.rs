@@ -10,7 +10,7 @@ use super::session::Session;
 use super::violation::{Emit, Report, Violation};
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, Progress};
-use crate::protocol::{Fact, Input, Parser, Start};
+use crate::protocol::{Fact, Input, Parser, Shared, Start};
 
 /// One flow.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ enum Step {
 
 impl Flow {
     /// A flow without a packet yet.
-    pub(super) fn new(start: Start) -> Self {
+    pub(super) fn new(start: Start<'_>) -> Self {
         let lost = start.joined.then_some(Lost::JOINED);
         Self { session: Session::new(start.joined), lost: [lost; 2], unguarded: [0; 2] }
     }
@@ -171,7 +171,7 @@ impl Flow {
 }
 
 impl Parser for Flow {
-    fn data(&mut self, input: Input<'_>, out: &mut dyn Records) -> Progress {
+    fn data(&mut self, input: Input<'_>, _: &mut Shared, out: &mut dyn Records) -> Progress {
         let mut done = 0;
         loop {
             let Some(rest @ [_, ..]) = input.bytes.get(done..) else {
@@ -206,7 +206,7 @@ impl Parser for Flow {
         self.lost[direction.index()] = Some(Lost { expected: Some(0), ..lost });
     }
 
-    fn end(&mut self, left: [&[u8]; 2], out: &mut dyn Records) {
+    fn end(&mut self, left: [&[u8]; 2], _: &mut Shared, out: &mut dyn Records) {
         for (lost, left) in self.lost.iter().zip(left) {
             let left = left.len() as u64;
             let anomaly = match lost {

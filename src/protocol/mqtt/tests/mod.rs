@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::{MQTT, PROTOCOL};
 use crate::event::{ANOMALY, Kind, Record, Records, Schema, Value};
-use crate::flow::Direction;
+use crate::flow::{Acknowledged, Direction, FlowKey, Side};
 use crate::protocol::{Input, Parser, Start};
 use crate::time::Timestamp;
 
@@ -110,6 +110,12 @@ fn show(schema: &'static Schema, record: &dyn Record, index: usize) -> Option<St
     })
 }
 
+fn parser(joined: bool) -> Box<dyn Parser> {
+    let ends = [([10, 40, 12, 11].into(), 40_000), ([10, 20, 0, 20].into(), 1883)];
+    let key = FlowKey::new(ends, [0, 0], 6);
+    (PROTOCOL.start)(Start { key: &key, client: Side::Lower, joined })
+}
+
 /// Stands in for the flow layer: keeps what a parser asks to be kept, skips what it skips.
 struct Stream {
     parser: Box<dyn Parser>,
@@ -123,7 +129,7 @@ struct Stream {
 impl Stream {
     fn new(joined: bool) -> Self {
         Self {
-            parser: (PROTOCOL.start)(Start { joined }),
+            parser: parser(joined),
             direction: Direction::ToServer,
             kept: Vec::new(),
             wanted: 0,
@@ -140,8 +146,14 @@ impl Stream {
         if self.kept.is_empty() || self.kept.len() < self.wanted {
             return;
         }
-        let input = Input { direction: self.direction, time: Timestamp::ZERO, bytes: &self.kept };
-        let progress = self.parser.data(input, &mut self.lines);
+        let input = Input {
+            direction: self.direction,
+            time: Timestamp::ZERO,
+            clock_trusted: true,
+            acknowledged: Acknowledged::All,
+            bytes: &self.kept,
+        };
+        let progress = self.parser.data(input, &mut (), &mut self.lines);
         let consumed = progress.consumed.min(self.kept.len());
         self.skip = progress.consumed - consumed;
         self.kept.drain(..consumed);
@@ -161,7 +173,7 @@ impl Stream {
     fn end(mut self) -> Vec<String> {
         let mut left = [&[][..]; 2];
         left[self.direction.index()] = &self.kept;
-        self.parser.end(left, &mut self.lines);
+        self.parser.end(left, &mut (), &mut self.lines);
         self.lines.0
     }
 }

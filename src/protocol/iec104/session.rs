@@ -1,0 +1,259 @@
+//! One connection: what each APDU means after all that went before it.
+
+use super::NAME;
+use super::apci::{Apdu, PREFIX};
+use super::asdu::Asdu;
+use super::cause;
+use super::check;
+use super::clock;
+use super::detect::role;
+use super::facts::Facts;
+use super::link::{Link, Place, Seen, Violation};
+use super::record::{IEC104_OBJECT, ObjectRecord};
+use super::settings::Settings;
+use super::stations::{Met, PairIndex, Stations};
+use super::types::{Purpose, Type};
+use crate::event::{Anomaly, Records, Value};
+use crate::flow::{Acknowledged, Direction, FlowKey};
+use crate::protocol::{Input, Role, Start};
+use crate::time::Timestamp;
+
+/// So many APDUs more must say who controls than say the contrary, until it is believed of a link
+/// whose start was not seen.
+const CONVINCING: i8 = 3;
+
+/// The way to what is known of the two hosts, beyond this connection.
+#[derive(Debug, Clone, Copy)]
+enum Hosts {
+    /// Nothing was said yet that had to be remembered.
+    Unasked,
+    Known(PairIndex),
+    /// There is no room to remember them.
+    Unknown,
+}
+
+/// The state of one connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) facts: Facts,
+    key: FlowKey,
+    hosts: Hosts,
+    settings: Settings,
+    link: Link,
+    /// How many APDUs more said that the client controls than said that the server does.
+    client_controls: i8,
+    /// By direction: since when nothing was missed, once something came.
+    whole_since: [Option<Timestamp>; 2],
+    /// Octets were missed since the last APDU.
+    missed: bool,
+    /// When the last APDU came.
+    last: Timestamp,
+}
+
+impl Session {
+    pub(super) fn new(start: Start<'_>) -> Self {
+        let whole_since = if start.joined { None } else { Some(Timestamp::ZERO) };
+        Self {
+            facts: Facts::default(),
+            key: start.key.pair(),
+            hosts: Hosts::Unasked,
+            settings: Settings::default(),
+            link: Link::new(start.joined),
+            client_controls: 0,
+            whole_since: [whole_since; 2],
+            missed: false,
+            last: Timestamp::ZERO,
+        }
+    }
+
+    /// Octets of a direction were missed, or could not be read.
+    pub(super) fn miss(&mut self, direction: Direction) {
+        self.link.miss(direction);
+        self.whole_since[direction.index()] = None;
+        self.missed = true;
+    }
+
+    /// Takes the APDU that `input` has the octets of.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        input: &Input<'_>,
+        apdu: &Apdu<'_>,
+        stations: &mut Stations,
+        out: &mut dyn Records,
+    ) {
+        let direction = input.direction;
+        self.last = input.time;
+        self.whole_since[direction.index()].get_or_insert(input.time);
+        self.look_after_commands(input.time, stations, out);
+
+        self.facts.note(direction, apdu);
+        out.emit(apdu);
+        if let Some(asdu) = &apdu.asdu
+            && out.wants(&IEC104_OBJECT)
+        {
+            for object in asdu.objects() {
+                out.emit(&ObjectRecord { apdu, object });
+            }
+        }
+        check::apdu(apdu, out);
+
+        self.learn_who_controls(direction, apdu);
+        let seen = Seen {
+            direction,
+            time: input.time,
+            acknowledged: input.acknowledged,
+            apdu,
+            octets: input.bytes,
+        };
+        let tell = &mut |violation| raise(violation, out);
+        let is_next = self.link.take(&seen, &self.settings, tell);
+        if let Some(asdu) = &apdu.asdu
+            && let Some(known) = asdu.known
+            && is_next
+        {
+            self.asdu(asdu, known, input, stations, out);
+        }
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&mut self, stations: &mut Stations, out: &mut dyn Records) {
+        let control = self.control();
+        if let Hosts::Known(hosts) = std::mem::replace(&mut self.hosts, Hosts::Unknown) {
+            stations.disconnect(hosts, control, out);
+        }
+    }
+
+    /// For octets that nobody delivers any more, but which were kept.
+    pub(super) fn last_input<'a>(&self, direction: Direction, bytes: &'a [u8]) -> Input<'a> {
+        let (time, acknowledged) = (self.last, Acknowledged::Beyond);
+        Input { direction, time, clock_trusted: false, acknowledged, bytes }
+    }
+
+    #[inline]
+    fn look_after_commands(
+        &mut self,
+        now: Timestamp,
+        stations: &mut Stations,
+        out: &mut dyn Records,
+    ) {
+        let missed = std::mem::take(&mut self.missed);
+        let Hosts::Known(hosts) = self.hosts else { return };
+        if missed {
+            stations.doubt(hosts);
+        }
+        stations.expire(hosts, now, self.control(), out);
+    }
+
+    /// Which way commands go, as far as is known.
+    fn control(&self) -> Direction {
+        match self.link.starter() {
+            Some(starter) => starter,
+            None if self.client_controls >= 0 => Direction::ToServer,
+            None => Direction::ToClient,
+        }
+    }
+
+    /// Which way commands go, if that is sure.
+    fn sure_control(&self) -> Option<Direction> {
+        let sure = self.link.starter().is_some() || self.client_controls.abs() >= CONVINCING;
+        sure.then(|| self.control())
+    }
+
+    /// STARTDT act tells it; else what is said does.
+    #[inline]
+    fn learn_who_controls(&mut self, direction: Direction, apdu: &Apdu<'_>) {
+        if self.link.starter().is_some() {
+            return;
+        }
+        let Some(role) = role(apdu.control, apdu.asdu.as_ref()) else { return };
+        let client = (direction == Direction::ToServer) == (role == Role::Client);
+        let step = if client { 1 } else { -1 };
+        self.client_controls = self.client_controls.saturating_add(step);
+    }
+
+    #[inline]
+    fn asdu(
+        &mut self,
+        asdu: &Asdu<'_>,
+        known: &'static Type,
+        input: &Input<'_>,
+        stations: &mut Stations,
+        out: &mut dyn Records,
+    ) {
+        if let Some(skew) = clock::skew(asdu, known, input, &self.settings) {
+            let at = Anomaly::in_message(NAME, clock::TIME_SKEW);
+            out.emit(&at.at("iec104.objects.time", Value::Double(skew.seconds), skew.offset));
+        }
+        match known.purpose {
+            Purpose::Process if matches!(asdu.cause, cause::REQUEST | 20..=41) => {
+                if let Hosts::Known(hosts) = self.hosts {
+                    stations.objects(hosts, asdu, &mut self.met(input, out));
+                }
+            }
+            Purpose::Command | Purpose::System | Purpose::Parameter => {
+                self.command(asdu, known, input, stations, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn command(
+        &mut self,
+        asdu: &Asdu<'_>,
+        known: &'static Type,
+        input: &Input<'_>,
+        stations: &mut Stations,
+        out: &mut dyn Records,
+    ) {
+        let asks = match asdu.cause {
+            cause::ACTIVATION | cause::DEACTIVATION => true,
+            // A read is answered by the object, and by nothing else.
+            cause::REQUEST if !known.confirmed => true,
+            7 | 9 | 10 if known.confirmed => false,
+            44..=47 => false,
+            _ => return,
+        };
+        let wrong_way = |control| (input.direction == control) != asks;
+        if self.sure_control().is_some_and(wrong_way) && !self.settings.reverse {
+            return;
+        }
+        if let Hosts::Unasked = self.hosts {
+            self.hosts = stations.connect(self.key).map_or(Hosts::Unknown, Hosts::Known);
+        }
+        let Hosts::Known(hosts) = self.hosts else { return };
+        let control = if asks { input.direction } else { input.direction.opposite() };
+        stations.take(hosts, asdu, &mut Met { control, ..self.met(input, out) });
+    }
+
+    fn met<'m>(&'m self, input: &Input<'_>, out: &'m mut dyn Records) -> Met<'m> {
+        let control = self.control();
+        let since = self.whole_since[control.index()];
+        // What was asked before then is over by now.
+        let memory = self.settings.confirm_time.max(self.settings.terminate_time);
+        let whole = since.is_some_and(|since| input.time.since(since) > memory);
+        let certain = whole && input.acknowledged != Acknowledged::Beyond;
+        Met { time: input.time, control, settings: &self.settings, certain, out }
+    }
+}
+
+/// Raises an anomaly of the link.
+#[cold]
+fn raise(violation: Violation, out: &mut dyn Records) {
+    let Violation { event, place, value, detail } = violation;
+    let value = Value::Integer(value as i64);
+    let (field, offset) = match place {
+        Place::Send => ("iec104.ns", Some(PREFIX)),
+        Place::Receive => ("iec104.nr", Some(PREFIX + 2)),
+        Place::Function => ("iec104.function", Some(PREFIX)),
+        Place::Time => ("", None),
+    };
+    let offset = offset.map(|offset| offset as u64);
+    out.emit(&Anomaly { field, value, offset, detail, ..Anomaly::in_message(NAME, event) });
+}
+
+const _: () = assert!(size_of::<Session>() <= 1024, "the state of an idle link has a limit");
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,532 @@
+//! What is known of stations beyond a connection: the commands that are under way, and how a
+//! station goes about them.
+//!
+//! A station is known by the two hosts that talk, whatever connections they have and however often
+//! they open them anew; a redundant control centre is another pair. All is bounded: pairs, commands
+//! of a pair, and the points that are remembered as selected.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+
+use super::NAME;
+use super::asdu::{Asdu, Widths};
+use super::cause;
+use super::command::{Command, Key, Life, Outcome, Points, Stage, answers_interrogation};
+use super::record::{CommandRecord, OfCommand};
+use super::settings::Settings;
+use super::types::{Purpose, Terminated, Type};
+use crate::event::{Anomaly, Records, Value};
+use crate::flow::{Direction, FlowKey};
+use crate::time::Timestamp;
+
+/// An execution of what is always selected first.
+pub(super) const EXECUTE_WITHOUT_SELECT: &str = "execute_without_select";
+/// An execution that wants something else than its selection did. The value is what it wants.
+pub(super) const EXECUTE_DIFFERS_FROM_SELECT: &str = "execute_differs_from_select";
+/// No answer came to a command.
+pub(super) const UNCONFIRMED: &str = "unconfirmed";
+/// A station that tells of the end of a command did not.
+pub(super) const NOT_TERMINATED: &str = "not_terminated";
+/// An answer to what nobody asked.
+pub(super) const CONFIRMATION_WITHOUT_COMMAND: &str = "confirmation_without_command";
+/// An answer that repeats something else than what was asked. The value is what it says.
+pub(super) const CONFIRMATION_DIFFERS: &str = "confirmation_differs";
+
+/// Every name above.
+pub(super) const NAMES: [&str; 6] = [
+    EXECUTE_WITHOUT_SELECT,
+    EXECUTE_DIFFERS_FROM_SELECT,
+    UNCONFIRMED,
+    NOT_TERMINATED,
+    CONFIRMATION_WITHOUT_COMMAND,
+    CONFIRMATION_DIFFERS,
+];
+
+/// Pairs of hosts that anything is remembered of.
+const PAIRS: usize = 16_384;
+/// Commands of a pair that are under way: a control centre has a few.
+const LIVES: usize = 256;
+/// Commands of a pair that are remembered when they are over: stations have more to say of some.
+const OVER: usize = 8;
+/// Points that are remembered as selected, of all pairs.
+const SELECTED: usize = 262_144;
+
+/// What the links of an engine share.
+#[derive(Debug, Default)]
+pub(super) struct Stations {
+    by_hosts: HashMap<FlowKey, u32>,
+    pairs: Vec<Pair>,
+    /// Pairs without a connection, the longest first.
+    idle: VecDeque<u32>,
+    /// Points that are remembered as selected, of all pairs.
+    selected: usize,
+    scratch: Scratch,
+}
+
+/// What is used again and again.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// Room for the points of interrogations.
+    points: Vec<Points>,
+    detail: String,
+}
+
+impl Scratch {
+    /// Rooms that are kept.
+    const ROOMS: usize = 64;
+
+    fn room(&mut self) -> Points {
+        self.points.pop().unwrap_or_default()
+    }
+
+    fn give_back(&mut self, points: Points) {
+        if self.points.len() < Self::ROOMS {
+            self.points.push(points.emptied());
+        }
+    }
+}
+
+/// A command that is over.
+#[derive(Debug, Clone, Copy)]
+struct Over {
+    key: Key,
+    was_selected: bool,
+    outcome: Outcome,
+}
+
+/// Two hosts.
+#[derive(Debug)]
+struct Pair {
+    hosts: FlowKey,
+    connections: u32,
+    lives: Vec<Life>,
+    /// When the first of them is due.
+    due: Timestamp,
+    /// The last commands that were over.
+    over: [Option<Over>; OVER],
+    /// Whether the station tells of the end of commands, once known: of direct ones, and of those
+    /// that were selected first.
+    terminates: [Option<bool>; 2],
+    /// Points that were ever selected, in order.
+    selected: Vec<(u16, u32)>,
+}
+
+/// A connection's way to what is known of its hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PairIndex(u32);
+
+/// Where a command or an answer was met.
+pub(super) struct Met<'m> {
+    pub(super) time: Timestamp,
+    /// Which way commands go.
+    pub(super) control: Direction,
+    pub(super) settings: &'m Settings,
+    /// Whether what went before would have been seen.
+    pub(super) certain: bool,
+    pub(super) out: &'m mut dyn Records,
+}
+
+impl Stations {
+    /// What is known of these hosts, from now on with one connection more. `None` where nothing
+    /// more can be remembered.
+    pub(super) fn connect(&mut self, hosts: FlowKey) -> Option<PairIndex> {
+        if let Some(index) = self.by_hosts.get(&hosts) {
+            let pair = self.pairs.get_mut(*index as usize)?;
+            pair.connections += 1;
+            return Some(PairIndex(*index));
+        }
+        let index = self.free_place(hosts)?;
+        self.by_hosts.insert(hosts, index);
+        Some(PairIndex(index))
+    }
+
+    /// A place for two hosts: a new one, or that of the pair that has been without a connection
+    /// for longest.
+    fn free_place(&mut self, hosts: FlowKey) -> Option<u32> {
+        if self.pairs.len() < PAIRS {
+            self.pairs.push(Pair::new(hosts));
+            return Some(self.pairs.len() as u32 - 1);
+        }
+        while let Some(index) = self.idle.pop_front() {
+            let pair = self.pairs.get_mut(index as usize)?;
+            if pair.connections == 0 {
+                self.selected -= pair.selected.len();
+                self.by_hosts.remove(&pair.hosts);
+                *pair = Pair::new(hosts);
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// A connection is over. With the last one, what is under way is told as it stands: nobody
+    /// knows whether another will come.
+    pub(super) fn disconnect(
+        &mut self,
+        index: PairIndex,
+        control: Direction,
+        out: &mut dyn Records,
+    ) {
+        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        pair.connections -= 1;
+        if pair.connections > 0 {
+            return;
+        }
+        for life in pair.lives.iter_mut().filter(|life| !life.is_told && !life.answered_to_all) {
+            life.is_told = true;
+            let outcome = match life.expire(pair.terminates[usize::from(life.was_selected())]) {
+                Outcome::Completed => Outcome::Completed,
+                _ => Outcome::Open,
+            };
+            out.emit_about(control, &OfCommand(CommandRecord { life, outcome }));
+        }
+        // Each stands in the queue once, or nearly so: those that came and went are skipped.
+        if self.idle.len() < 2 * PAIRS {
+            self.idle.push_back(index.0);
+        }
+    }
+
+    /// Octets of a connection were missed: they may have held any answer.
+    pub(super) fn doubt(&mut self, index: PairIndex) {
+        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        pair.lives.iter_mut().for_each(|life| life.doubtful = true);
+    }
+
+    /// Tells of what is due.
+    #[inline]
+    pub(super) fn expire(
+        &mut self,
+        index: PairIndex,
+        now: Timestamp,
+        control: Direction,
+        out: &mut dyn Records,
+    ) {
+        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        if pair.due < now {
+            pair.expire(now, control, &mut self.scratch, out);
+        }
+    }
+
+    /// A command from the controlling station, or what answers one: `known` is such a type.
+    pub(super) fn take(&mut self, index: PairIndex, asdu: &Asdu<'_>, met: &mut Met<'_>) {
+        let Some(known) = asdu.known else { return };
+        let Some(command) = Command::of(asdu, known) else { return };
+        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        let scratch = &mut self.scratch;
+        match asdu.cause {
+            cause::ACTIVATION => {
+                let room = self.selected < SELECTED;
+                let before = pair.selected.len();
+                pair.activate(&command, room, scratch, met);
+                self.selected += pair.selected.len() - before;
+            }
+            cause::REQUEST => pair.activate(&command, false, scratch, met),
+            cause::DEACTIVATION => pair.deactivate(&command, scratch, met),
+            _ => pair.answer(&command, asdu.cause, asdu.widths, scratch, met),
+        }
+        pair.look_when_due();
+    }
+
+    /// Objects that answer an interrogation or a read.
+    pub(super) fn objects(&mut self, index: PairIndex, asdu: &Asdu<'_>, met: &mut Met<'_>) {
+        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        if asdu.cause == cause::REQUEST {
+            pair.answer_read(asdu, &mut self.scratch, met);
+            return pair.look_when_due();
+        }
+        let asks = |life: &&mut Life| {
+            life.key.common_address == asdu.common_address
+                && answers_interrogation(life, asdu.cause)
+        };
+        if let Some(life) = pair.lives.iter_mut().find(asks) {
+            asdu.objects().for_each(|object| life.answer(object.address));
+        }
+    }
+}
+
+impl Pair {
+    fn new(hosts: FlowKey) -> Self {
+        Self {
+            hosts,
+            connections: 1,
+            lives: Vec::new(),
+            due: Timestamp::NEVER,
+            over: [None; OVER],
+            terminates: [None; 2],
+            selected: Vec::new(),
+        }
+    }
+
+    fn look_when_due(&mut self) {
+        let due = self.lives.iter().map(|life| life.deadline).min();
+        self.due = due.unwrap_or(Timestamp::NEVER);
+    }
+
+    fn find(&self, command: &Command) -> Option<usize> {
+        let same = |life: &Life| life.key == command.key;
+        // Two interrogations of different groups are two, and differ in what they ask for.
+        let exact = self.lives.iter().position(|life| same(life) && life.is_repeated_by(command));
+        exact.or_else(|| self.lives.iter().position(same))
+    }
+
+    fn activate(
+        &mut self,
+        command: &Command,
+        room: bool,
+        scratch: &mut Scratch,
+        met: &mut Met<'_>,
+    ) {
+        if command.selects() {
+            self.replace(command, scratch, met);
+            self.remember_selected(command.key, room);
+            let mut life = Life::new(command, scratch.room());
+            life.select(met.time, met.settings);
+            return self.begin(life, scratch, met);
+        }
+        let selected = self.lives.iter().position(|life| {
+            life.key == command.key && matches!(life.stage, Stage::Selecting | Stage::Selected)
+        });
+        if let Some(life) = selected.and_then(|index| self.lives.get_mut(index)) {
+            if !life.agrees(command) {
+                met.raise(EXECUTE_DIFFERS_FROM_SELECT, command);
+            }
+            return life.execute(command, met.time, met.settings);
+        }
+        if met.certain && self.is_always_selected(command.key) {
+            met.raise(EXECUTE_WITHOUT_SELECT, command);
+        }
+        self.replace(command, scratch, met);
+        let mut life = Life::new(command, scratch.room());
+        life.execute(command, met.time, met.settings);
+        self.begin(life, scratch, met);
+    }
+
+    fn deactivate(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
+        if let Some(life) = self.find(command).and_then(|index| self.lives.get_mut(index)) {
+            return life.deactivate(met.time, met.settings);
+        }
+        let mut life = Life::new(command, scratch.room());
+        life.deactivate(met.time, met.settings);
+        self.begin(life, scratch, met);
+    }
+
+    fn answer(
+        &mut self,
+        answer: &Command,
+        cause: u8,
+        widths: Widths,
+        scratch: &mut Scratch,
+        met: &mut Met<'_>,
+    ) {
+        let found = self.find(answer).or_else(|| self.of_one_station(answer, widths, scratch, met));
+        let Some(index) = found else {
+            return self.answer_without_command(answer, cause, met);
+        };
+        let terminates = self.expects_termination(index);
+        let life = &mut self.lives[index];
+        // A termination may repeat the selection instead, as lib60870 does.
+        if cause != cause::ACTIVATION_TERMINATION && !life.is_repeated_by(answer) {
+            met.raise(CONFIRMATION_DIFFERS, answer);
+        }
+        let (now, negative) = (met.time, answer.negative);
+        let outcome = match cause {
+            cause::ACTIVATION_CONFIRMATION => life.confirm(negative, now, terminates, met.settings),
+            cause::DEACTIVATION_CONFIRMATION => {
+                life.confirm_deactivation(negative, now, met.settings)
+            }
+            cause::ACTIVATION_TERMINATION => {
+                let (known, was_selected) = (life.known, life.was_selected());
+                let outcome = life.terminate(negative, now);
+                self.learn_termination(known, was_selected);
+                Some(outcome)
+            }
+            44..=47 => Some(life.refuse()),
+            _ => None,
+        };
+        if let Some(outcome) = outcome {
+            self.finish(index, outcome, scratch, met.control, met.out);
+        }
+    }
+
+    /// What was sent to all stations has a life for each that answers (7.2.4).
+    fn of_one_station(
+        &mut self,
+        answer: &Command,
+        widths: Widths,
+        scratch: &mut Scratch,
+        met: &mut Met<'_>,
+    ) -> Option<usize> {
+        let key = Key { common_address: widths.broadcast(), ..answer.key };
+        let to_all = self.lives.iter_mut().find(|life| life.key == key)?;
+        to_all.answered_to_all = true;
+        let life = to_all.of_station(answer.key.common_address, scratch.room());
+        self.begin(life, scratch, met);
+        self.lives.len().checked_sub(1)
+    }
+
+    fn answer_without_command(&mut self, answer: &Command, cause: u8, met: &mut Met<'_>) {
+        let is_more = matches!(cause, cause::ACTIVATION_TERMINATION | 44..=47);
+        let over = self
+            .over
+            .iter_mut()
+            .find(|over| is_more && over.is_some_and(|over| over.key == answer.key));
+        if let Some(Over { was_selected, outcome, .. }) = over.and_then(Option::take) {
+            // Some refuse twice, or tell of the end of what they refused.
+            if outcome == Outcome::Completed && cause == cause::ACTIVATION_TERMINATION {
+                self.learn_termination(answer.known, was_selected);
+            }
+            return;
+        }
+        if met.certain {
+            met.raise(CONFIRMATION_WITHOUT_COMMAND, answer);
+        }
+    }
+
+    fn answer_read(&mut self, asdu: &Asdu<'_>, scratch: &mut Scratch, met: &mut Met<'_>) {
+        const READ: u8 = 102;
+        for object in asdu.objects() {
+            let (type_id, common_address) = (READ, asdu.common_address);
+            let key = Key { type_id, common_address, object: object.address };
+            let Some(index) = self.lives.iter().position(|life| life.key == key) else { continue };
+            let outcome = self.lives[index].answer_read(&object, met.time);
+            self.finish(index, outcome, scratch, met.control, met.out);
+        }
+    }
+
+    fn expects_termination(&self, index: usize) -> bool {
+        let life = &self.lives[index];
+        match life.known.terminated {
+            Terminated::Yes => true,
+            Terminated::No => false,
+            // Until it is known we wait whether it comes.
+            Terminated::WhereTheStationDoes => self.terminates(life) != Some(false),
+        }
+    }
+
+    fn terminates(&self, life: &Life) -> Option<bool> {
+        self.terminates[usize::from(life.was_selected())]
+    }
+
+    fn learn_termination(&mut self, known: &Type, was_selected: bool) {
+        if known.terminated == Terminated::WhereTheStationDoes {
+            self.terminates[usize::from(was_selected)] = Some(true);
+        }
+    }
+
+    fn begin(&mut self, life: Life, scratch: &mut Scratch, met: &mut Met<'_>) {
+        if self.lives.len() >= LIVES {
+            self.finish(0, Outcome::Open, scratch, met.control, met.out);
+        }
+        self.lives.push(life);
+    }
+
+    /// The same command was under way.
+    fn replace(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
+        let same = |life: &Life| life.key == command.key && life.agrees(command);
+        let commands =
+            |life: &Life| life.key == command.key && command.known.purpose == Purpose::Command;
+        let old = self.lives.iter().position(|life| same(life) || commands(life));
+        if let Some(index) = old {
+            let life = &self.lives[index];
+            let outcome = match life.expire(self.terminates(life)) {
+                Outcome::Completed => Outcome::Completed,
+                _ => Outcome::Replaced,
+            };
+            self.finish(index, outcome, scratch, met.control, met.out);
+        }
+    }
+
+    fn is_always_selected(&self, key: Key) -> bool {
+        self.selected.binary_search(&(key.common_address, key.object)).is_ok()
+    }
+
+    fn remember_selected(&mut self, key: Key, room: bool) {
+        let point = (key.common_address, key.object);
+        if let Err(place) = self.selected.binary_search(&point)
+            && room
+        {
+            self.selected.insert(place, point);
+        }
+    }
+
+    #[cold]
+    fn expire(
+        &mut self,
+        now: Timestamp,
+        control: Direction,
+        scratch: &mut Scratch,
+        out: &mut dyn Records,
+    ) {
+        while let Some(index) = self.lives.iter().position(|life| life.deadline < now) {
+            let life = &self.lives[index];
+            let outcome = life.expire(self.terminates(life));
+            self.tell_expired(index, outcome, control, scratch, out);
+            let life = &self.lives[index];
+            if outcome == Outcome::Completed && !life.doubtful {
+                self.terminates[usize::from(life.was_selected())].get_or_insert(false);
+            }
+            self.finish(index, outcome, scratch, control, out);
+        }
+        self.look_when_due();
+    }
+
+    fn tell_expired(
+        &self,
+        index: usize,
+        outcome: Outcome,
+        control: Direction,
+        scratch: &mut Scratch,
+        out: &mut dyn Records,
+    ) {
+        let life = &self.lives[index];
+        let event = match outcome {
+            Outcome::Unconfirmed => UNCONFIRMED,
+            Outcome::NotTerminated => NOT_TERMINATED,
+            _ => return,
+        };
+        if life.doubtful || life.answered_to_all || life.is_told {
+            return;
+        }
+        let Key { common_address, object, .. } = life.key;
+        scratch.detail.clear();
+        // Writing to a string does not fail.
+        let _ = write!(
+            scratch.detail,
+            "{} to station {common_address}, object {object}",
+            life.known.name
+        );
+        let anomaly = Anomaly::in_message(NAME, event);
+        let (field, value) = ("iec104.command.ioa", Value::Integer(object.into()));
+        out.emit_about(control, &Anomaly { field, value, detail: &scratch.detail, ..anomaly });
+    }
+
+    /// Tells of a life that is over.
+    fn finish(
+        &mut self,
+        index: usize,
+        outcome: Outcome,
+        scratch: &mut Scratch,
+        control: Direction,
+        out: &mut dyn Records,
+    ) {
+        let life = self.lives.remove(index);
+        if life.terminate_time.is_none() {
+            let (key, was_selected) = (life.key, life.was_selected());
+            self.over.rotate_right(1);
+            self.over[0] = Some(Over { key, was_selected, outcome });
+        }
+        if !life.is_told && !life.answered_to_all {
+            out.emit_about(control, &OfCommand(CommandRecord { life: &life, outcome }));
+        }
+        scratch.give_back(life.points);
+    }
+}
+
+impl Met<'_> {
+    /// Something is wrong with the command or the answer at hand.
+    fn raise(&mut self, event: &'static str, command: &Command) {
+        let anomaly = Anomaly::in_message(NAME, event);
+        let (field, value) = ("iec104.objects.value", command.object.value);
+        self.out.emit(&anomaly.at(field, value, command.offset));
+    }
+}
