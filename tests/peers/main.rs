@@ -149,21 +149,24 @@ fn normal(line: &str) -> String {
     line.to_string()
 }
 
-/// Lines that are missing and lines that are too many, at their places.
+/// Lines that are missing, then lines that are too many.
 fn differences(expected: &[String], told: &[String]) -> String {
-    if expected == told {
-        return String::new();
-    }
     let mut text = String::new();
-    let missing = expected.iter().filter(|line| !told.contains(line)).map(|line| ('-', line));
-    let unexpected = told.iter().filter(|line| !expected.contains(line)).map(|line| ('+', line));
+    let missing = without(expected, told).map(|line| ('-', line));
+    let unexpected = without(told, expected).map(|line| ('+', line));
     for (sign, line) in missing.chain(unexpected) {
         writeln!(text, "{sign} {line}").unwrap();
     }
-    if text.is_empty() {
-        text = format!("another number:\n{}\n", told.join("\n"));
-    }
     text
+}
+
+/// The first lines without the second, each as often as it is there.
+fn without<'l>(lines: &'l [String], others: &[String]) -> impl Iterator<Item = &'l String> {
+    let mut others = others.to_vec();
+    lines.iter().filter(move |line| {
+        let place = others.iter().position(|other| other == *line);
+        place.map(|place| others.swap_remove(place)).is_none()
+    })
 }
 
 /// What is said of a capture.
