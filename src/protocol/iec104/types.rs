@@ -27,6 +27,21 @@ pub struct Type {
     pub address: AddressRule,
     /// What it is for.
     pub purpose: Purpose,
+    /// Whether its activation is confirmed (causes 7 and 9). A read is answered by the object.
+    pub confirmed: bool,
+    /// Whether its activation is terminated (cause 10).
+    pub terminated: Terminated,
+}
+
+/// Whether the end of what an activation began is told with cause 10.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminated {
+    /// Never.
+    No,
+    /// Commands: some stations tell of it, some do not.
+    WhereTheStationDoes,
+    /// Interrogations.
+    Yes,
 }
 
 /// What the variable structure qualifier may say (IEC 60870-5-101, 7.2.2).
@@ -198,9 +213,13 @@ static TYPES: &[Type] = &[
     security(93, "S_UK_NA_1"),
     security(94, "S_UA_NA_1"),
     security(95, "S_UC_NA_1"),
-    system(100, "C_IC_NA_1", &[Qoi], COMMAND),
-    system(101, "C_CI_NA_1", &[Qcc], COMMAND),
-    Type { address: AddressRule::Point, ..system(102, "C_RD_NA_1", &[], REQUEST.and(UNKNOWN)) },
+    Type { terminated: Terminated::Yes, ..system(100, "C_IC_NA_1", &[Qoi], COMMAND) },
+    Type { terminated: Terminated::Yes, ..system(101, "C_CI_NA_1", &[Qcc], COMMAND) },
+    Type {
+        address: AddressRule::Point,
+        confirmed: false,
+        ..system(102, "C_RD_NA_1", &[], REQUEST.and(UNKNOWN))
+    },
     system(103, "C_CS_NA_1", &[Cp56], ACTIVATED.and(SPONTANEOUS)),
     system(104, "C_TS_NA_1", &[Fbp], ACTIVATED),
     system(105, "C_RP_NA_1", &[Qrp], ACTIVATED),
@@ -227,13 +246,27 @@ const fn process(
     structure: Structure,
     causes: Causes,
 ) -> Type {
-    let octets = octets(elements);
-    let address = AddressRule::Point;
-    Type { id, name, elements, octets, structure, causes, address, purpose: Purpose::Process }
+    Type {
+        id,
+        name,
+        elements,
+        octets: octets(elements),
+        structure,
+        causes,
+        address: AddressRule::Point,
+        purpose: Purpose::Process,
+        confirmed: false,
+        terminated: Terminated::No,
+    }
 }
 
 const fn command(id: u8, name: &'static str, elements: &'static [Element]) -> Type {
-    Type { purpose: Purpose::Command, ..process(id, name, elements, ONE, COMMAND) }
+    Type {
+        purpose: Purpose::Command,
+        confirmed: true,
+        terminated: Terminated::WhereTheStationDoes,
+        ..process(id, name, elements, ONE, COMMAND)
+    }
 }
 
 const fn station(id: u8, name: &'static str, elements: &'static [Element], causes: Causes) -> Type {
@@ -242,7 +275,7 @@ const fn station(id: u8, name: &'static str, elements: &'static [Element], cause
 }
 
 const fn system(id: u8, name: &'static str, elements: &'static [Element], causes: Causes) -> Type {
-    Type { purpose: Purpose::System, ..station(id, name, elements, causes) }
+    Type { purpose: Purpose::System, confirmed: true, ..station(id, name, elements, causes) }
 }
 
 const fn parameter(
@@ -252,7 +285,12 @@ const fn parameter(
     address: AddressRule,
     causes: Causes,
 ) -> Type {
-    Type { address, purpose: Purpose::Parameter, ..process(id, name, elements, ONE, causes) }
+    Type {
+        address,
+        purpose: Purpose::Parameter,
+        confirmed: true,
+        ..process(id, name, elements, ONE, causes)
+    }
 }
 
 const fn file(
@@ -350,6 +388,19 @@ mod tests {
             assert_eq!(by_id(id).and_then(|found| found.octets), Some(octets), "type {id}");
         }
         assert!([81, 95, 125].into_iter().all(|id| by_id(id).unwrap().octets.is_none()));
+    }
+
+    #[test]
+    fn what_is_terminated_is_confirmed() {
+        let ids = |wanted: fn(&Type) -> bool| -> Vec<u8> {
+            TYPES.iter().filter(|found| wanted(found)).map(|found| found.id).collect()
+        };
+        let commands: Vec<u8> = (45..=51).chain(58..=64).collect();
+        let confirmed: Vec<u8> =
+            commands.iter().copied().chain([100, 101]).chain(103..=107).chain(110..=113).collect();
+        assert_eq!(ids(|found| found.confirmed), confirmed);
+        assert_eq!(ids(|found| found.terminated == Terminated::WhereTheStationDoes), commands);
+        assert_eq!(ids(|found| found.terminated == Terminated::Yes), [100, 101]);
     }
 
     #[test]
