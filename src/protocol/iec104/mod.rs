@@ -15,10 +15,14 @@ mod check;
 mod detect;
 pub mod elements;
 mod facts;
+pub mod file;
+pub mod qualifier;
 pub mod record;
+pub mod security;
 mod sync;
 pub mod time;
 pub mod types;
+pub mod widths;
 
 pub use record::{IEC104, IEC104_OBJECT};
 
