@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use crate::event::Value;
+use crate::event::{Hex, Value};
 use crate::protocol::{Fact, Protocol};
 
 /// The most servers of a protocol that are kept.
@@ -139,6 +139,9 @@ impl From<Value<'_>> for Member {
             Value::Code(code) => Self::Integer(code.into()),
             Value::Address(address) => Self::Address(address),
             Value::Text(text) => Self::Text(String::from_utf8_lossy(text).into_owned()),
+            Value::Octets(octets) => {
+                Self::Text(String::from_utf8_lossy(Hex::new(octets).as_bytes()).into_owned())
+            }
             Value::Boolean(flag) => Self::Text(flag.to_string()),
             Value::Single(number) => Self::Text(number.to_string()),
             Value::Double(number) => Self::Text(number.to_string()),

@@ -20,7 +20,7 @@ pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
 pub use schema::{Field, List, Record, Schema};
 pub use sensor::{SENSOR, SensorRecord, Sight};
-pub use value::{FieldPath, Kind, Value};
+pub use value::{FieldPath, Hex, Kind, Value};
 
 /// Something that happened, where and when.
 #[derive(Clone, Copy)]

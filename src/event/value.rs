@@ -24,6 +24,9 @@ pub enum Value<'a> {
     Code(u8),
     /// Text as it came. Bytes that are not UTF-8 are written as U+FFFD.
     Text(&'a [u8]),
+    /// Octets without a meaning that we know: written, and compared, as [`Hex`]. Fields that have
+    /// them are of [`Kind::Text`].
+    Octets(&'a [u8]),
     /// An address.
     Address(IpAddr),
     /// A moment.
@@ -41,6 +44,35 @@ impl<'a> Value<'a> {
     #[inline]
     pub fn text(text: &'a str) -> Self {
         Value::Text(text.as_bytes())
+    }
+}
+
+/// Octets as text: two hexadecimal digits each, lower case, nothing between them.
+#[derive(Debug, Clone, Copy)]
+pub struct Hex {
+    digits: [u8; 2 * Self::MOST],
+    length: usize,
+}
+
+impl Hex {
+    /// So many octets are shown, and nothing of those behind them. More than an APDU of IEC
+    /// 60870-5-104 has.
+    pub const MOST: usize = 256;
+
+    /// The digits of `octets`.
+    pub fn new(octets: &[u8]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 2 * Self::MOST];
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, octet) in pairs.iter_mut().zip(octets) {
+            *pair = [octet >> 4, octet & 15].map(|digit| DIGITS[usize::from(digit)]);
+        }
+        Self { digits, length: 2 * octets.len().min(Self::MOST) }
+    }
+
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.digits.get(..self.length).unwrap_or_default()
     }
 }
 
@@ -108,5 +140,17 @@ impl Schema {
             })
         });
         plain.chain(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn octets_are_two_digits_each() {
+        assert_eq!(Hex::new(&[0x00, 0x0F, 0xA5, 0xFF]).as_bytes(), b"000fa5ff");
+        assert_eq!(Hex::new(&[]).as_bytes(), b"");
+        assert_eq!(Hex::new(&[0; 300]).as_bytes(), [b'0'; 512]);
     }
 }

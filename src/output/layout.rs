@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::json::{Json, Key, Member};
-use crate::event::{Field, Kind, Record, Schema, Value};
+use crate::event::{Field, Hex, Kind, Record, Schema, Value};
 
 /// How to write records of one type.
 #[derive(Debug)]
@@ -234,6 +234,7 @@ impl Values {
             Value::Double(number) => json.double(key, number),
             Value::Code(_) => self.known(value).into_iter().for_each(|member| json.member(member)),
             Value::Text(text) => json.text(key, text),
+            Value::Octets(octets) => json.text(key, Hex::new(octets).as_bytes()),
             Value::Address(address) => json.address(key, address),
             Value::Time(time) => json.time(key, time),
         }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use gridtap::capture::Source;
 use gridtap::engine::{Engine, Limits, Sink};
-use gridtap::event::{Event, Kind, Record, Schema, Value};
+use gridtap::event::{Event, Hex, Kind, Record, Schema, Value};
 use gridtap::packet::{Frame, LinkType};
 use gridtap::protocol::{Fact, Protocol};
 use gridtap::rule::{Hits, RuleSet};
@@ -219,6 +219,9 @@ fn value(kind: Kind, value: Value<'_>) -> Option<Json> {
         (Value::Code(code), kind) => panic!("code {code} in a field of kind {kind:?}"),
         (Value::Text(text), _) => json!(String::from_utf8_lossy(text)),
         (Value::Address(address), _) => json!(address.to_string()),
+        (Value::Octets(octets), _) => {
+            json!(String::from_utf8_lossy(Hex::new(octets).as_bytes()))
+        }
         (Value::Time(time), _) => json!(time.as_nanos()),
     })
 }

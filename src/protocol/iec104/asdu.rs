@@ -140,7 +140,7 @@ pub struct Objects<'a> {
     sequence: bool,
 }
 
-impl Objects<'_> {
+impl<'a> Objects<'a> {
     fn address(&mut self) -> Result<u32, Short> {
         let address = match self.next {
             Some(next) => next & (u32::MAX >> (32 - 8 * u32::from(self.width))),
@@ -152,17 +152,17 @@ impl Objects<'_> {
         Ok(address)
     }
 
-    fn object(&mut self, known: &Type) -> Result<InformationObject, Short> {
+    fn object(&mut self, known: &Type) -> Result<InformationObject<'a>, Short> {
         let address = self.address()?;
         InformationObject::decode(address, known.elements, &mut self.cursor)
     }
 }
 
-impl Iterator for Objects<'_> {
-    type Item = InformationObject;
+impl<'a> Iterator for Objects<'a> {
+    type Item = InformationObject<'a>;
 
     #[inline]
-    fn next(&mut self) -> Option<InformationObject> {
+    fn next(&mut self) -> Option<InformationObject<'a>> {
         let known = self.known?;
         self.left = self.left.checked_sub(1)?;
         let object = self.object(known).ok();

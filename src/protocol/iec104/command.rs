@@ -145,7 +145,10 @@ pub(super) struct Command {
     pub(super) known: &'static Type,
     pub(super) key: Key,
     pub(super) content: Content,
-    pub(super) object: InformationObject,
+    pub(super) value: Value<'static>,
+    state: Option<State>,
+    /// S/E.
+    pub(super) selects: bool,
     pub(super) originator: Option<u8>,
     pub(super) negative: bool,
     /// Where its elements stand: octets from the start of the APDU.
@@ -163,15 +166,13 @@ impl Command {
             known,
             key: Key { type_id, common_address, object: object.address },
             content: Content::of(known, elements),
-            object,
+            value: object.value,
+            state: object.state,
+            selects: object.select == Some(true),
             originator: asdu.originator,
             negative: asdu.negative,
             offset: (APCI + asdu.widths.header() + address) as u64,
         })
-    }
-
-    pub(super) fn selects(&self) -> bool {
-        self.object.select == Some(true)
     }
 }
 
@@ -230,8 +231,8 @@ impl Life {
             answered_to_all: false,
             is_told: false,
             originator: command.originator,
-            value: command.object.value,
-            state: command.object.state,
+            value: command.value,
+            state: command.state,
             content: command.content,
             steps: [Step::Execute; STEPS],
             step_count: 0,
@@ -288,7 +289,7 @@ impl Life {
         self.note(Step::Execute);
         self.executed_at = Some(now);
         self.content = command.content;
-        (self.value, self.state) = (command.object.value, command.object.state);
+        (self.value, self.state) = (command.value, command.state);
         (self.stage, self.deadline) = (Stage::Executing, now + settings.confirm_time);
     }
 
@@ -356,7 +357,11 @@ impl Life {
     }
 
     /// The object that a read asked for.
-    pub(super) fn answer_read(&mut self, object: &InformationObject, now: Timestamp) -> Outcome {
+    pub(super) fn answer_read(
+        &mut self,
+        object: &InformationObject<'_>,
+        now: Timestamp,
+    ) -> Outcome {
         (self.value, self.state) = (object.value, object.state);
         self.answered = 1;
         self.confirm_time = self.executed_at.map(|at| now.since(at));

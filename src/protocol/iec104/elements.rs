@@ -4,6 +4,8 @@
 //! A type is a list of [`Element`]s ([`types`](super::types)). Each element fills its part of an
 //! [`InformationObject`]; what no element fills stays absent.
 
+use super::file::File;
+use super::qualifier::{self, Qualifier};
 use super::time::{Cp16Time2a, Cp24Time2a, Cp56Time2a, TimeTag};
 use crate::bytes::{Cursor, Short};
 use crate::event::Value;
@@ -226,60 +228,9 @@ impl Counter {
     }
 }
 
-/// What the elements of file transfer (types 120 to 127) say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct File {
-    /// NOF.
-    pub name: Option<u16>,
-    /// NOS.
-    pub section: Option<u8>,
-    /// LOF, or the length of section or segment: octets.
-    pub length: Option<u32>,
-    /// CHS: sum of octets modulo 256.
-    pub checksum: Option<u8>,
-    /// FRQ and SRQ: the file is not selected, the section not ready.
-    pub negative: Option<bool>,
-    /// SCQ and AFQ: their upper four bits.
-    pub error: Option<u8>,
-    /// SOF.
-    pub status: Option<FileStatus>,
-    /// The moments of a [`Element::Range`].
-    pub range: Option<[Cp56Time2a; 2]>,
-}
-
-/// Status of a file in a directory (7.2.6.38).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileStatus(u8);
-
-impl FileStatus {
-    /// 0 to 31; only 0 is defined.
-    #[inline]
-    pub const fn code(self) -> u8 {
-        self.0 & 0x1F
-    }
-
-    /// LFD: no entry of the directory follows.
-    #[inline]
-    pub const fn last(self) -> bool {
-        self.0 & 0x20 != 0
-    }
-
-    /// FOR: the name is that of a subdirectory.
-    #[inline]
-    pub const fn directory(self) -> bool {
-        self.0 & 0x40 != 0
-    }
-
-    /// FA: the file is being transferred.
-    #[inline]
-    pub const fn active(self) -> bool {
-        self.0 & 0x80 != 0
-    }
-}
-
 /// One information object, decoded. What its type has no element for is `None`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InformationObject {
+pub struct InformationObject<'a> {
     /// IOA, up to three octets.
     pub address: u32,
     /// What it is about: a number or a flag.
@@ -316,11 +267,13 @@ pub struct InformationObject {
     pub out_of_operation: Option<bool>,
     /// AID.
     pub association: Option<u16>,
-    /// Elements of file transfer.
-    pub file: File,
+    /// What it is made of.
+    elements: &'static [Element],
+    /// Its octets without the address.
+    octets: &'a [u8],
 }
 
-impl InformationObject {
+impl<'a> InformationObject<'a> {
     const EMPTY: Self = Self {
         address: 0,
         value: Value::Absent,
@@ -340,30 +293,37 @@ impl InformationObject {
         parameter_changed: None,
         out_of_operation: None,
         association: None,
-        file: File {
-            name: None,
-            section: None,
-            length: None,
-            checksum: None,
-            negative: None,
-            error: None,
-            status: None,
-            range: None,
-        },
+        elements: &[],
+        octets: &[],
     };
 
-    /// Reads the elements of `layout` one after another.
+    /// Reads `elements` one after another.
     #[inline]
     pub fn decode(
         address: u32,
-        layout: &[Element],
-        cursor: &mut Cursor<'_>,
+        elements: &'static [Element],
+        cursor: &mut Cursor<'a>,
     ) -> Result<Self, Short> {
-        let mut object = Self { address, ..Self::EMPTY };
-        for element in layout {
+        let octets = cursor.rest();
+        let mut object = Self { address, elements, octets, ..Self::EMPTY };
+        for element in elements {
             object.read(*element, cursor)?;
         }
         Ok(object)
+    }
+
+    /// Its elements of file transfer.
+    #[inline]
+    pub fn file(&self) -> Option<File<'a>> {
+        File::new(self.elements, self.octets)
+    }
+
+    /// The place of the qualifier's name in [`qualifier::NAMES`]; `None` for values that the
+    /// standard gives no meaning.
+    #[inline]
+    pub fn qualifier_name(&self) -> Option<u8> {
+        let value = self.qualifier?;
+        self.elements.iter().find_map(|element| element.qualifier())?.name(value)
     }
 
     fn read(&mut self, element: Element, cursor: &mut Cursor<'_>) -> Result<(), Short> {
@@ -453,28 +413,23 @@ impl InformationObject {
                 self.qualifier = Some(cursor.u8()?);
             }
             Element::Frq | Element::Srq => {
-                let octet = cursor.u8()?;
-                self.qualifier = Some(octet & 0x7F);
-                self.file.negative = Some(octet & 0x80 != 0);
+                self.qualifier = Some(cursor.u8()? & 0x7F);
             }
             Element::Scq | Element::Afq => {
-                let octet = cursor.u8()?;
-                self.qualifier = Some(octet & 0x0F);
-                self.file.error = Some(octet >> 4);
+                self.qualifier = Some(cursor.u8()? & 0x0F);
             }
-            Element::Nof => self.file.name = Some(cursor.u16_le()?),
-            Element::Nos => self.file.section = Some(cursor.u8()?),
-            Element::Lof => self.file.length = Some(cursor.u24_le()?),
-            Element::Los => self.file.length = Some(cursor.u8()?.into()),
-            Element::Chs => self.file.checksum = Some(cursor.u8()?),
-            Element::Sof => self.file.status = Some(FileStatus(cursor.u8()?)),
             Element::Aid => self.association = Some(cursor.u16_le()?),
-            Element::Range => {
-                let first = Cp56Time2a(cursor.array()?);
-                self.file.range = Some([first, Cp56Time2a(cursor.array()?)]);
-            }
-            Element::Segment | Element::Security => {
-                cursor.take(cursor.left())?;
+            // Read by `File` when somebody asks.
+            Element::Nof
+            | Element::Nos
+            | Element::Lof
+            | Element::Los
+            | Element::Chs
+            | Element::Sof
+            | Element::Range
+            | Element::Segment
+            | Element::Security => {
+                cursor.take(element.octets().map_or(cursor.left(), usize::from))?;
             }
         }
         Ok(())
@@ -538,6 +493,92 @@ impl Element {
             Self::Cp56 => 7,
             Self::Range => 14,
         })
+    }
+
+    /// The qualifier that it is or has.
+    pub const fn qualifier(self) -> Option<&'static Qualifier> {
+        Some(match self {
+            Self::Sco | Self::Dco | Self::Rco => &qualifier::QU,
+            Self::Qos => &qualifier::QL,
+            Self::Qoi => &qualifier::QOI,
+            Self::Qcc => &qualifier::RQT,
+            Self::Qpm => &qualifier::KPA,
+            Self::Qpa => &qualifier::QPA,
+            Self::Qrp => &qualifier::QRP,
+            Self::Coi => &qualifier::COI,
+            Self::Frq => &qualifier::FRQ,
+            Self::Srq => &qualifier::SRQ,
+            Self::Scq => &qualifier::SCQ,
+            Self::Lsq => &qualifier::LSQ,
+            Self::Afq => &qualifier::AFQ,
+            _ => return None,
+        })
+    }
+
+    /// The bits that the standard reserves and wants zero: a mask for each octet from the first;
+    /// behind the last all are used.
+    pub const fn reserved(self) -> &'static [u8] {
+        match self {
+            Self::Siq | Self::Qds => &[0x0E],
+            Self::Diq => &[0x0C],
+            Self::Qdp => &[0x07],
+            Self::Sep => &[0x04],
+            Self::Spe => &[0xC0],
+            Self::Oci => &[0xF0],
+            Self::Sco => &[0x02],
+            Self::Cp56 => &[0, 0, 0, 0x60, 0, 0xF0, 0x80],
+            Self::Range => &[0, 0, 0, 0x60, 0, 0xF0, 0x80, 0, 0, 0, 0x60, 0, 0xF0, 0x80],
+            _ => &[],
+        }
+    }
+
+    /// As the standard abbreviates it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Siq => "SIQ",
+            Self::Diq => "DIQ",
+            Self::Qds => "QDS",
+            Self::Qdp => "QDP",
+            Self::Vti => "VTI",
+            Self::Nva => "NVA",
+            Self::Sva => "SVA",
+            Self::Short => "R32-IEEE STD 754",
+            Self::Bcr => "BCR",
+            Self::Sep => "SEP",
+            Self::Spe => "SPE",
+            Self::Oci => "OCI",
+            Self::Bsi => "BSI",
+            Self::Fbp => "FBP",
+            Self::Sco => "SCO",
+            Self::Dco => "DCO",
+            Self::Rco => "RCO",
+            Self::Cp56 | Self::Range => "CP56Time2a",
+            Self::Cp24 => "CP24Time2a",
+            Self::Cp16 => "CP16Time2a",
+            Self::Coi => "COI",
+            Self::Qoi => "QOI",
+            Self::Qcc => "QCC",
+            Self::Qpm => "QPM",
+            Self::Qpa => "QPA",
+            Self::Qrp => "QRP",
+            Self::Frq => "FRQ",
+            Self::Srq => "SRQ",
+            Self::Scq => "SCQ",
+            Self::Lsq => "LSQ",
+            Self::Afq => "AFQ",
+            Self::Nof => "NOF",
+            Self::Nos => "NOS",
+            Self::Lof => "LOF",
+            Self::Los => "LOS",
+            Self::Chs => "CHS",
+            Self::Sof => "SOF",
+            Self::Qos => "QOS",
+            Self::Scd => "SCD",
+            Self::Tsc => "TSC",
+            Self::Aid => "AID",
+            Self::Segment => "segment",
+            Self::Security => "security",
+        }
     }
 }
 

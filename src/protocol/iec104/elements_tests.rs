@@ -1,20 +1,25 @@
 use super::*;
 use crate::protocol::iec104::types;
 
+/// The same without what it was decoded from.
+fn values(type_id: u8, octets: &[u8]) -> InformationObject<'static> {
+    InformationObject { elements: &[], octets: &[], ..decode(type_id, octets) }
+}
+
 /// Decodes the elements of an object of this type, which must be as long as the type says.
-fn decode(type_id: u8, octets: &[u8]) -> InformationObject {
+fn decode(type_id: u8, octets: &[u8]) -> InformationObject<'static> {
     let found = types::by_id(type_id).unwrap();
     if let Some(expected) = found.octets {
         assert_eq!(octets.len(), usize::from(expected), "octets of {}", found.name);
     }
-    let mut cursor = Cursor::new(octets);
+    let mut cursor = Cursor::new(octets.to_vec().leak());
     let object = InformationObject::decode(7, found.elements, &mut cursor).unwrap();
     assert!(cursor.is_empty(), "{} left {:?}", found.name, cursor.rest());
     object
 }
 
 /// The object of which only what `set` sets is there.
-fn only(set: impl FnOnce(&mut InformationObject)) -> InformationObject {
+fn only(set: impl FnOnce(&mut InformationObject<'_>)) -> InformationObject<'static> {
     let mut object = InformationObject { address: 7, ..InformationObject::EMPTY };
     set(&mut object);
     object
@@ -30,7 +35,7 @@ fn single_point_information() {
     // 7.2.6.1: IV NT SB BL 0 0 0 SPI
     let object = decode(1, &[0b1010_0001]);
     assert_eq!(
-        object,
+        values(1, &[0b1010_0001]),
         only(|o| {
             o.value = Value::Boolean(true);
             o.state = Some(State::On);
@@ -53,7 +58,7 @@ fn double_point_information() {
     let states = [State::Intermediate, State::Off, State::On, State::Indeterminate];
     for (octet, state) in (0..).zip(states) {
         assert_eq!(
-            decode(3, &[octet | 0x40]),
+            values(3, &[octet | 0x40]),
             only(|o| {
                 o.value = Value::Integer(octet.into());
                 o.state = Some(state);
@@ -165,7 +170,7 @@ fn security_statistics() {
 fn commands() {
     // 7.2.6.15, 7.2.6.26: S/E QU 0 SCS
     assert_eq!(
-        decode(45, &[0b1000_1101]),
+        values(45, &[0b1000_1101]),
         only(|o| {
             o.value = Value::Boolean(true);
             o.state = Some(State::On);
@@ -209,11 +214,11 @@ fn system_commands() {
     let object = decode(70, &[0x82]);
     assert_eq!((object.qualifier, object.parameter_changed), (Some(2), Some(true)));
     // 7.2.6.22
-    assert_eq!(decode(100, &[20]), only(|o| o.qualifier = Some(20)));
+    assert_eq!(values(100, &[20]), only(|o| o.qualifier = Some(20)));
     // 7.2.6.23: FRZ RQT
     let object = decode(101, &[0b1000_0101]);
     assert_eq!((object.qualifier, object.freeze), (Some(5), Some(2)));
-    assert_eq!(decode(102, &[]), only(|_| ()));
+    assert_eq!(values(102, &[]), only(|_| ()));
     assert!(decode(103, &[0, 0, 0, 0, 1, 1, 0]).time.and_then(TimeTag::full).is_some());
     // 7.2.6.14
     assert_eq!(decode(104, &[0xAA, 0x55]).value, Value::Integer(0x55AA));
@@ -237,43 +242,102 @@ fn parameters() {
     assert_eq!(object.qualifier, Some(1));
     assert_eq!(decode(111, &[3, 0, 1]).value, Value::Integer(3));
     // 7.2.6.25
-    assert_eq!(decode(113, &[3]), only(|o| o.qualifier = Some(3)));
+    assert_eq!(values(113, &[3]), only(|o| o.qualifier = Some(3)));
 }
 
 #[test]
 fn file_transfer() {
     // 7.2.6.33, 7.2.6.35, 7.2.6.28
     let object = decode(120, &[0x02, 0x01, 0x05, 0x04, 0x03, 0x81]);
-    assert_eq!((object.file.name, object.file.length), (Some(0x0102), Some(0x03_0405)));
-    assert_eq!((object.qualifier, object.file.negative), (Some(1), Some(true)));
+    let file = object.file().unwrap();
+    assert_eq!((file.name(), file.length()), (Some(0x0102), Some(0x03_0405)));
+    assert_eq!((object.qualifier, file.negative()), (Some(1), Some(true)));
+    assert_eq!((file.section(), file.checksum(), file.error()), (None, None, None));
+    assert_eq!((file.status(), file.range(), file.segment()), (None, None, None));
     // 7.2.6.34, 7.2.6.29
     let object = decode(121, &[1, 0, 9, 8, 0, 0, 0x00]);
-    assert_eq!((object.file.section, object.file.length), (Some(9), Some(8)));
-    assert_eq!((object.qualifier, object.file.negative), (Some(0), Some(false)));
+    let file = object.file().unwrap();
+    assert_eq!((file.section(), file.length()), (Some(9), Some(8)));
+    assert_eq!((object.qualifier, file.negative()), (Some(0), Some(false)));
     // 7.2.6.30: error, call
     let object = decode(122, &[1, 0, 1, 0x36]);
-    assert_eq!((object.qualifier, object.file.error), (Some(6), Some(3)));
+    assert_eq!((object.qualifier, object.file().unwrap().error()), (Some(6), Some(3)));
     // 7.2.6.31, 7.2.6.37
     let object = decode(123, &[1, 0, 1, 3, 0xC8]);
-    assert_eq!((object.qualifier, object.file.checksum), (Some(3), Some(0xC8)));
+    assert_eq!((object.qualifier, object.file().unwrap().checksum()), (Some(3), Some(0xC8)));
     // 7.2.6.32: error, acknowledgement
     let object = decode(124, &[1, 0, 1, 0x13]);
-    assert_eq!((object.qualifier, object.file.error), (Some(3), Some(1)));
+    assert_eq!((object.qualifier, object.file().unwrap().error()), (Some(3), Some(1)));
     // 7.2.6.36
-    let object = decode(125, &[1, 0, 2, 3, 0xDE, 0xAD, 0xBE]);
-    assert_eq!((object.file.section, object.file.length), (Some(2), Some(3)));
+    let file = decode(125, &[1, 0, 2, 3, 0xDE, 0xAD, 0xBE]).file().unwrap();
+    assert_eq!((file.section(), file.length()), (Some(2), Some(3)));
+    assert_eq!(file.segment(), Some(&[0xDE, 0xAD, 0xBE][..]));
     // 7.2.6.38: FA FOR LFD status
     let object = decode(126, &[1, 0, 0, 1, 0, 0b1010_0011, 0, 0, 0, 0, 1, 1, 0]);
-    let status = object.file.status.unwrap();
+    let status = object.file().unwrap().status().unwrap();
     assert_eq!((status.code(), status.last()), (3, true));
     assert_eq!((status.directory(), status.active()), (false, true));
-    assert_eq!(object.file.length, Some(256));
+    assert_eq!(object.file().unwrap().length(), Some(256));
     assert!(object.time.is_some());
     // IEC 60870-5-104, 8.4
     let object = decode(127, &[1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 2, 1, 0]);
-    let [from, to] = object.file.range.unwrap();
+    let [from, to] = object.file().unwrap().range().unwrap();
     assert_eq!((from.0[4], to.0[4]), (1, 2));
     assert_eq!(object.time, None, "the moments are what is asked for, no tag");
+    assert_eq!(decode(1, &[0]).file(), None);
+}
+
+#[test]
+fn a_qualifier_is_named_by_its_type() {
+    let name = |type_id, octets: &[u8]| {
+        decode(type_id, octets).qualifier_name().map(|code| qualifier::NAMES[usize::from(code)])
+    };
+    assert_eq!(name(45, &[0x04]), Some("short pulse"));
+    assert_eq!(name(45, &[0x40]), None, "private");
+    assert_eq!(name(48, &[0, 0, 0x80]), Some("default"));
+    assert_eq!(name(100, &[20]), Some("station"));
+    assert_eq!(name(101, &[0x45]), Some("all counters"));
+    assert_eq!(name(110, &[0, 0, 0x83]), Some("low limit"));
+    assert_eq!(name(70, &[0x82]), Some("remote reset"));
+    assert_eq!(name(122, &[1, 0, 1, 0x36]), Some("request section"));
+    assert_eq!(name(1, &[0]), None);
+}
+
+/// The octets that a mask takes from an element all stand in it, and no field reads them.
+#[test]
+fn reserved_bits_are_in_no_field() {
+    for found in types::TYPES {
+        let Some(octets) = found.octets else { continue };
+        let mut offset = 0;
+        for element in found.elements {
+            assert!(element.reserved().len() <= usize::from(element.octets().unwrap()));
+            for (index, mask) in element.reserved().iter().enumerate() {
+                for bit in (0..8).map(|bit| 1 << bit).filter(|bit| mask & bit != 0) {
+                    let mut changed = vec![0; octets.into()];
+                    changed[offset + index] = bit;
+                    let plain = vec![0; octets.into()];
+                    let (mut one, mut two) = (decode(found.id, &changed), decode(found.id, &plain));
+                    for object in [&mut one, &mut two] {
+                        (object.octets, object.time) = (&[], None);
+                        object.quality = Flags::new(
+                            object.quality.bits & object.quality.defined,
+                            object.quality.defined,
+                        );
+                        object.start = Flags::new(
+                            object.start.bits & object.start.defined,
+                            object.start.defined,
+                        );
+                        object.output = Flags::new(
+                            object.output.bits & object.output.defined,
+                            object.output.defined,
+                        );
+                    }
+                    assert_eq!(one, two, "{} octet {}", found.name, offset + index);
+                }
+            }
+            offset += usize::from(element.octets().unwrap());
+        }
+    }
 }
 
 #[test]

@@ -24,8 +24,11 @@ pub mod command;
 mod detect;
 pub mod elements;
 mod facts;
+pub mod file;
 mod link;
+pub mod qualifier;
 pub mod record;
+pub mod security;
 mod session;
 mod settings;
 mod stations;
@@ -33,6 +36,7 @@ mod stream;
 mod sync;
 pub mod time;
 pub mod types;
+pub mod widths;
 
 pub use record::{IEC104, IEC104_OBJECT};
 

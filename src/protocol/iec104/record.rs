@@ -6,18 +6,22 @@ use std::time::Duration;
 use super::apci::{Apdu, Control, Function};
 use super::asdu::Asdu;
 use super::command::{Life, Outcome, Step};
-use super::elements::{File, FileStatus, InformationObject, State, protection, quality};
-use super::time::{Cp24Time2a, Cp56Time2a, TimeTag};
-use super::{cause, types};
-use crate::event::{Field, Kind, Record, Schema, Value};
+use super::elements::{InformationObject, State, protection, quality};
+use super::file::{File, FileStatus};
+use super::security::{Field, Security, Segmentation};
+use super::time::{Cp24Time2a, Cp56Time2a, Part, TimeTag};
+use super::{cause, qualifier, types};
+use crate::event::{self, Kind, Record, Schema, Value};
 use crate::record;
 
-/// Declares the header's fields and an object's fields once each, for the three tables that are
-/// made of them.
+/// Declares the header's fields, those of messages without objects and an object's fields once
+/// each, for the three tables that are made of them.
 macro_rules! tables {
     (
         header { $($header:literal: $header_kind:expr, $header_about:literal
             => |$apdu:ident| $header_get:expr;)* }
+        message { $($message:literal: $message_kind:expr, $message_about:literal
+            => |$whole:ident| $message_get:expr;)* }
         command { $($told:literal: $told_kind:expr, $told_about:literal
             => |$command:ident| $told_get:expr;)* }
         object { $($member:literal: $member_kind:expr, $member_about:literal
@@ -30,6 +34,7 @@ macro_rules! tables {
             message_types(MESSAGE_TYPES, |apdu| message_type(apdu));
             fields {
                 $($header: $header_kind, $header_about => |$apdu| $header_get;)*
+                $($message: $message_kind, $message_about => |$whole| $message_get;)*
                 $("iec104." $told: $told_kind, $told_about => |_apdu| Value::Absent;)*
             }
             lists {
@@ -62,7 +67,7 @@ macro_rules! tables {
 
         record! {
             /// One information object within an APDU.
-            static OBJECT: InformationObject = "object";
+            static OBJECT: InformationObject<'a> = "object";
             fields {
                 $($member: $member_kind, $member_about => |$object| $member_get;)*
             }
@@ -88,7 +93,7 @@ pub struct ObjectRecord<'a> {
     /// The APDU.
     pub apdu: &'a Apdu<'a>,
     /// The object.
-    pub object: InformationObject,
+    pub object: InformationObject<'a>,
 }
 
 tables! {
@@ -136,6 +141,41 @@ tables! {
         "iec104.length": Kind::Range(4, 253), "Length of the APDU as it says: octets after the length octet."
             => |a| Value::Integer(a.length.into());
     }
+    message {
+        "iec104.private": Kind::Text, "Everything behind the header of an ASDU of a private type, addresses and all, in hexadecimal digits."
+            => |a| Value::maybe(
+                a.asdu.filter(|asdu| asdu.type_id >= types::FIRST_PRIVATE),
+                |asdu| Value::Octets(asdu.body),
+            );
+        "iec104.security.first": Kind::Boolean, "FIR: the first segment of a message of security."
+            => |a| segmentation(a, |s| Value::Boolean(s.first()));
+        "iec104.security.last": Kind::Boolean, "FIN: its last segment."
+            => |a| segmentation(a, |s| Value::Boolean(s.last()));
+        "iec104.security.segment": Kind::Range(0, 63), "ASN: number of the segment."
+            => |a| segmentation(a, |s| Value::Integer(s.number().into()));
+        "iec104.security.sequence": Kind::Range(0, 4_294_967_295), "CSQ, KSQ or SCS: sequence number of the challenge, the key change or the change of a user's status."
+            => |a| security(a, Field::Sequence);
+        "iec104.security.user": Kind::Range(0, 65_535), "USR: number of the user."
+            => |a| security(a, Field::User);
+        "iec104.security.mac_algorithm": Kind::Range(0, 255), "MAL: algorithm of the MAC."
+            => |a| security(a, Field::MacAlgorithm);
+        "iec104.security.reason": Kind::Range(0, 255), "RSC: reason for the challenge."
+            => |a| security(a, Field::Reason);
+        "iec104.security.key_wrap_algorithm": Kind::Range(0, 255), "KWA: algorithm that wraps session keys."
+            => |a| security(a, Field::KeyWrapAlgorithm);
+        "iec104.security.key_status": Kind::Range(0, 255), "KST: status of the session keys."
+            => |a| security(a, Field::KeyStatus);
+        "iec104.security.key_change_method": Kind::Range(0, 255), "KCM: how update keys are changed."
+            => |a| security(a, Field::KeyChangeMethod);
+        "iec104.security.operation": Kind::Range(0, 255), "OPR: what becomes of the user."
+            => |a| security(a, Field::Operation);
+        "iec104.security.role": Kind::Range(0, 65_535), "URL: role of the user."
+            => |a| security(a, Field::Role);
+        "iec104.security.role_expiry": Kind::Range(0, 65_535), "UEI: days until the role expires."
+            => |a| security(a, Field::RoleExpiry);
+        "iec104.security.data": Kind::Text, "Everything behind these fields, in hexadecimal digits: lengths, challenge data, wrapped keys, MAC."
+            => |a| Value::maybe(a.asdu.as_ref().and_then(Security::of), |s| Value::Octets(s.data()));
+    }
     command {
         "command.ioa": Kind::Range(0, 16_777_215), "Address of the information object that is commanded."
             => |c| Value::Integer(c.life.key.object.into());
@@ -172,6 +212,8 @@ tables! {
             => |o| flag(o.select);
         "qualifier": Kind::Range(0, 255), "Qualifier of the type: QU, QL, QOI, RQT, KPA, QPA, QRP, COI, FRQ, SRQ, SCQ, LSQ or AFQ."
             => |o| Value::maybe(o.qualifier, |qualifier| Value::Integer(qualifier.into()));
+        "qualifier_name": Kind::Name(qualifier::NAMES), "What the standard calls this value of the qualifier; absent if it is reserved or private."
+            => |o| Value::maybe(o.qualifier_name(), Value::Code);
         "quality.invalid": Kind::Boolean, "IV: the value is not valid."
             => |o| flag(o.quality.get(quality::INVALID));
         "quality.not_topical": Kind::Boolean, "NT: the value was not updated lately."
@@ -197,11 +239,28 @@ tables! {
                 o.time.and_then(TimeTag::full),
                 |time| Value::Integer(time.day_of_week().into()),
             );
+        "time_tag.reserved": Kind::Range(0, 127), "RES2, RES3 and RES4 of CP56Time2a, from the lowest bit up."
+            => |o| Value::maybe(
+                o.time.and_then(TimeTag::full),
+                |time| Value::Integer(time.reserved().into()),
+            );
         "time_tag.hour_ms": Kind::Range(0, 3_599_999), "CP24Time2a, which names no hour: milliseconds since the hour."
             => |o| Value::maybe(
                 o.time.and_then(TimeTag::short).and_then(Cp24Time2a::millisecond_of_hour),
                 |milliseconds| Value::Integer(milliseconds.into()),
             );
+        "time_tag.millisecond": Kind::Range(0, 65_535), "Milliseconds of the minute, where a part of the time is out of its range."
+            => |o| part(o, Part::Millisecond);
+        "time_tag.minute": Kind::Range(0, 63), "Minute, where a part of the time is out of its range."
+            => |o| part(o, Part::Minute);
+        "time_tag.hour": Kind::Range(0, 31), "Hour, where a part of the time is out of its range."
+            => |o| part(o, Part::Hour);
+        "time_tag.day": Kind::Range(0, 31), "Day of the month, where a part of the time is out of its range."
+            => |o| part(o, Part::Day);
+        "time_tag.month": Kind::Range(0, 15), "Month, where a part of the time is out of its range."
+            => |o| part(o, Part::Month);
+        "time_tag.year": Kind::Range(0, 127), "Year of the century, where a part of the time is out of its range."
+            => |o| part(o, Part::Year);
         "elapsed_ms": Kind::Range(0, 65_535), "CP16Time2a: duration, operating time or delay in milliseconds."
             => |o| Value::maybe(o.elapsed, |time| Value::Integer(time.milliseconds().into()));
         "counter.sequence": Kind::Range(0, 31), "SQ of a counter reading."
@@ -236,6 +295,8 @@ tables! {
             => |o| Value::maybe(o.change, |change| Value::Integer(change.into()));
         "freeze": Kind::Range(0, 3), "FRZ of a counter interrogation: read 0, freeze 1, freeze and reset 2, reset 3."
             => |o| Value::maybe(o.freeze, |freeze| Value::Integer(freeze.into()));
+        "freeze_name": Kind::Name(qualifier::FREEZES), "What the standard calls this value of FRZ."
+            => |o| Value::maybe(o.freeze, Value::Code);
         "parameter.changed": Kind::Boolean, "LPC or BS1: parameters were changed at the station."
             => |o| flag(o.parameter_changed);
         "parameter.out_of_operation": Kind::Boolean, "POP: the parameter is not in operation."
@@ -243,29 +304,39 @@ tables! {
         "association": Kind::Range(0, 65_535), "AID: the users whose security statistics these are."
             => |o| Value::maybe(o.association, |association| Value::Integer(association.into()));
         "file.name": Kind::Range(0, 65_535), "NOF: name of the file or subdirectory."
-            => |o| Value::maybe(o.file.name, |name| Value::Integer(name.into()));
+            => |o| file(o, |file| file.name().map(|name| Value::Integer(name.into())));
         "file.section": Kind::Range(0, 255), "NOS: name of the section."
-            => |o| Value::maybe(o.file.section, |section| Value::Integer(section.into()));
+            => |o| file(o, |file| file.section().map(|section| Value::Integer(section.into())));
         "file.length": Kind::Range(0, 16_777_215), "LOF or LOS: length of the file, section or segment in octets."
-            => |o| Value::maybe(o.file.length, |length| Value::Integer(length.into()));
+            => |o| file(o, |file| file.length().map(|length| Value::Integer(length.into())));
         "file.checksum": Kind::Range(0, 255), "CHS: sum of the octets modulo 256."
-            => |o| Value::maybe(o.file.checksum, |checksum| Value::Integer(checksum.into()));
+            => |o| file(o, |file| file.checksum().map(|checksum| Value::Integer(checksum.into())));
         "file.negative": Kind::Boolean, "FRQ or SRQ: negative confirmation, or section not ready."
-            => |o| flag(o.file.negative);
+            => |o| file(o, |file| file.negative().map(Value::Boolean));
         "file.error": Kind::Range(0, 15), "The upper four bits of SCQ and AFQ: what went wrong."
-            => |o| Value::maybe(o.file.error, |error| Value::Integer(error.into()));
-        "file.status": Kind::Range(0, 31), "SOF: status of the file."
-            => |o| status(&o.file, |status| Value::Integer(status.code().into()));
+            => |o| file(o, |file| file.error().map(|error| Value::Integer(error.into())));
+        "file.error_name": Kind::Name(qualifier::ERRORS), "What the standard calls this error; absent if it is reserved or private."
+            => |o| file(o, |file| {
+                file.error().and_then(|error| qualifier::ERROR.name(error)).map(Value::Code)
+            });
+        "file.status": Kind::Range(0, 31), "SOF: status of the file; 0 is the default."
+            => |o| status(o, |status| Value::Integer(status.code().into()));
         "file.last": Kind::Boolean, "LFD: the last file of the directory."
-            => |o| status(&o.file, |status| Value::Boolean(status.last()));
+            => |o| status(o, |status| Value::Boolean(status.last()));
         "file.directory": Kind::Boolean, "FOR: the name is that of a subdirectory."
-            => |o| status(&o.file, |status| Value::Boolean(status.directory()));
+            => |o| status(o, |status| Value::Boolean(status.directory()));
         "file.active": Kind::Boolean, "FA: the file is being transferred."
-            => |o| status(&o.file, |status| Value::Boolean(status.active()));
+            => |o| status(o, |status| Value::Boolean(status.active()));
         "file.from": Kind::Time, "First moment of the events that are asked for."
-            => |o| moment(o.file.range.map(|[from, _]| from));
+            => |o| file(o, |file| file.range().map(|[from, _]| moment(Some(from))));
         "file.to": Kind::Time, "Last moment of the events that are asked for."
-            => |o| moment(o.file.range.map(|[_, to]| to));
+            => |o| file(o, |file| file.range().map(|[_, to]| moment(Some(to))));
+        "file.from_octets": Kind::Text, "The same as it came: seven octets of CP56Time2a in hexadecimal digits."
+            => |o| file(o, |file| file.range_octets().map(|[from, _]| Value::Octets(from)));
+        "file.to_octets": Kind::Text, "The same as it came: seven octets of CP56Time2a in hexadecimal digits."
+            => |o| file(o, |file| file.range_octets().map(|[_, to]| Value::Octets(to)));
+        "file.data": Kind::Text, "The octets of a segment, in hexadecimal digits."
+            => |o| file(o, |file| file.segment().map(Value::Octets));
     }
 }
 
@@ -278,7 +349,8 @@ pub(super) struct CommandRecord<'a> {
 
 /// Where each field of [`COMMAND`] stands in [`IEC104`], whose records these are.
 static PLACES: LazyLock<Vec<usize>> = LazyLock::new(|| {
-    let place = |field: &Field| IEC104.fields.iter().position(|other| other.name == field.name);
+    let place =
+        |field: &event::Field| IEC104.fields.iter().position(|other| other.name == field.name);
     COMMAND.fields.iter().filter_map(place).collect()
 });
 
@@ -358,8 +430,39 @@ fn moment(time: Option<Cp56Time2a>) -> Value<'static> {
     Value::maybe(time.and_then(Cp56Time2a::timestamp), Value::Time)
 }
 
-fn status(file: &File, get: impl FnOnce(FileStatus) -> Value<'static>) -> Value<'static> {
-    Value::maybe(file.status, get)
+/// A part of a time that is no time; one that is one is told whole.
+fn part(object: &InformationObject<'_>, part: Part) -> Value<'static> {
+    let wrong = object.time.filter(|time| time.out_of_range().is_some());
+    Value::maybe(wrong.and_then(|time| time.part(part)), |value| Value::Integer(value.into()))
+}
+
+#[inline]
+fn file<'a>(
+    object: &InformationObject<'a>,
+    get: impl FnOnce(File<'a>) -> Option<Value<'a>>,
+) -> Value<'a> {
+    object.file().and_then(get).unwrap_or(Value::Absent)
+}
+
+fn status<'a>(
+    object: &InformationObject<'a>,
+    get: impl FnOnce(FileStatus) -> Value<'a>,
+) -> Value<'a> {
+    file(object, |file| file.status().map(get))
+}
+
+fn segmentation(
+    apdu: &Apdu<'_>,
+    get: impl FnOnce(Segmentation) -> Value<'static>,
+) -> Value<'static> {
+    let security = apdu.asdu.as_ref().and_then(Security::of);
+    Value::maybe(security.and_then(|security| security.segmentation), get)
+}
+
+fn security(apdu: &Apdu<'_>, field: Field) -> Value<'static> {
+    let security = apdu.asdu.as_ref().and_then(Security::of);
+    let value = security.and_then(|security| security.field(field));
+    Value::maybe(value, |value| Value::Integer(value.into()))
 }
 
 fn cause_name(code: u8) -> Value<'static> {

@@ -276,7 +276,7 @@ impl Pair {
         scratch: &mut Scratch,
         met: &mut Met<'_>,
     ) {
-        if command.selects() {
+        if command.selects {
             self.replace(command, scratch, met);
             self.remember_selected(command.key, room);
             let mut life = Life::new(command, scratch.room());
@@ -526,7 +526,7 @@ impl Met<'_> {
     /// Something is wrong with the command or the answer at hand.
     fn raise(&mut self, event: &'static str, command: &Command) {
         let anomaly = Anomaly::in_message(NAME, event);
-        let (field, value) = ("iec104.objects.value", command.object.value);
+        let (field, value) = ("iec104.objects.value", command.value);
         self.out.emit(&anomaly.at(field, value, command.offset));
     }
 }

@@ -20,6 +20,66 @@ impl Cp16Time2a {
     pub const fn milliseconds(self) -> u16 {
         u16::from_le_bytes(self.0)
     }
+
+    /// Whether they are too many.
+    #[inline]
+    pub const fn out_of_range(self) -> bool {
+        self.milliseconds() >= MILLISECONDS
+    }
+}
+
+/// The first part of a time that is out of its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// Which part.
+    pub part: Part,
+    /// What it says.
+    pub value: u16,
+}
+
+/// The parts of a time that have a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Milliseconds of the minute, 0 to 59,999.
+    Millisecond,
+    /// 0 to 59.
+    Minute,
+    /// 0 to 23.
+    Hour,
+    /// 1 to the last of the month.
+    Day,
+    /// 1 to 12.
+    Month,
+    /// Two digits: 0 to 99.
+    Year,
+}
+
+impl Part {
+    /// The octet that it begins in.
+    pub const fn octet(self) -> usize {
+        match self {
+            Self::Millisecond => 0,
+            Self::Minute => 2,
+            Self::Hour => 3,
+            Self::Day => 4,
+            Self::Month => 5,
+            Self::Year => 6,
+        }
+    }
+}
+
+const MILLISECONDS: u16 = 60_000;
+
+/// Checks what both forms begin with.
+#[inline]
+fn minute_out_of_range(octets: [u8; 3]) -> Option<OutOfRange> {
+    let [low, high, minute] = octets;
+    let millisecond = u16::from_le_bytes([low, high]);
+    if millisecond >= MILLISECONDS {
+        return Some(OutOfRange { part: Part::Millisecond, value: millisecond });
+    }
+    let minute = minute & 0x3F;
+    (minute >= 60).then_some(OutOfRange { part: Part::Minute, value: minute.into() })
 }
 
 /// `CP24Time2a`: minutes and milliseconds within some hour.
@@ -36,8 +96,14 @@ impl Cp24Time2a {
     pub fn millisecond_of_hour(self) -> Option<u32> {
         let [low, high, minute] = self.0;
         let (millisecond, minute) = (u16::from_le_bytes([low, high]), minute & 0x3F);
-        (millisecond < 60_000 && minute < 60)
+        (millisecond < MILLISECONDS && minute < 60)
             .then(|| u32::from(minute) * 60_000 + u32::from(millisecond))
+    }
+
+    /// What is wrong with it.
+    #[inline]
+    pub fn out_of_range(self) -> Option<OutOfRange> {
+        minute_out_of_range(self.0)
     }
 }
 
@@ -76,6 +142,40 @@ impl Cp56Time2a {
             + u64::from(minute) * 60;
         let midnight = Timestamp::from_nanos(seconds * 1_000_000_000);
         Some(midnight + Duration::from_millis(millisecond.into()))
+    }
+
+    /// What is wrong with it, the first part that is.
+    #[inline]
+    pub fn out_of_range(self) -> Option<OutOfRange> {
+        let [low, high, minute, hour, day, month, year] = self.0;
+        if let Some(found) = minute_out_of_range([low, high, minute]) {
+            return Some(found);
+        }
+        let (hour, day, month, year) = (hour & 0x1F, day & 0x1F, month & 0x0F, year & 0x7F);
+        let (part, value) = if hour >= 24 {
+            (Part::Hour, hour)
+        } else if !(1..=12).contains(&month) {
+            (Part::Month, month)
+        } else if year > 99 {
+            (Part::Year, year)
+        } else if !(1..=28).contains(&day) && days_of_century(year, month, day).is_none() {
+            (Part::Day, day)
+        } else {
+            return None;
+        };
+        Some(OutOfRange { part, value: value.into() })
+    }
+
+    /// IV: the time is not valid.
+    #[inline]
+    pub const fn invalid(self) -> bool {
+        self.0[2] & 0x80 != 0
+    }
+
+    /// RES2, RES3 and RES4, from the lowest bit up: reserved, and zero.
+    #[inline]
+    pub const fn reserved(self) -> u8 {
+        self.0[3] >> 5 & 3 | self.0[5] >> 4 << 2 | self.0[6] >> 7 << 6
     }
 
     /// SU: the hour is that of summer time.
@@ -136,6 +236,35 @@ impl TimeTag {
     #[inline]
     pub const fn substituted(self) -> bool {
         self.minute_octet() & 0x40 != 0
+    }
+
+    /// A part of it as it came, where it has that part.
+    pub const fn part(self, part: Part) -> Option<u16> {
+        let (first, [hour, day, month, year]) = match self {
+            Self::Short(Cp24Time2a(octets)) => (octets, [0; 4]),
+            Self::Full(Cp56Time2a([o1, o2, o3, hour, day, month, year])) => {
+                ([o1, o2, o3], [hour, day, month, year])
+            }
+        };
+        let short = matches!(self, Self::Short(_));
+        Some(match part {
+            Part::Millisecond => u16::from_le_bytes([first[0], first[1]]),
+            Part::Minute => (first[2] & 0x3F) as u16,
+            _ if short => return None,
+            Part::Hour => (hour & 0x1F) as u16,
+            Part::Day => (day & 0x1F) as u16,
+            Part::Month => (month & 0x0F) as u16,
+            Part::Year => (year & 0x7F) as u16,
+        })
+    }
+
+    /// What is wrong with it.
+    #[inline]
+    pub fn out_of_range(self) -> Option<OutOfRange> {
+        match self {
+            Self::Short(time) => time.out_of_range(),
+            Self::Full(time) => time.out_of_range(),
+        }
     }
 
     /// The full form.
@@ -221,6 +350,51 @@ mod tests {
             assert_eq!(seconds(octets), None, "{octets:?}");
         }
         assert!(seconds([0, 0, 0, 0, 29, 2, 24]).is_some());
+    }
+
+    #[test]
+    fn the_part_that_is_wrong_is_told() {
+        let good = [0x5F, 0xEA, 59, 23, 31, 12, 99];
+        assert_eq!(Cp56Time2a(good).out_of_range(), None);
+        for (octet, value, part, told) in [
+            (0, 0x60, Part::Millisecond, 60_000),
+            (2, 60, Part::Minute, 60),
+            (2, 0xC0 | 63, Part::Minute, 63),
+            (3, 24, Part::Hour, 24),
+            (3, 0xE0 | 31, Part::Hour, 31),
+            (4, 0, Part::Day, 0),
+            (4, 0xE0, Part::Day, 0),
+            (5, 0, Part::Month, 0),
+            (5, 13, Part::Month, 13),
+            (6, 100, Part::Year, 100),
+            (6, 127, Part::Year, 127),
+        ] {
+            let mut octets = good;
+            octets[octet] = value;
+            let expected = Some(OutOfRange { part, value: told });
+            assert_eq!(Cp56Time2a(octets).out_of_range(), expected, "{octets:?}");
+            assert_eq!(part.octet(), octet);
+            assert_eq!(TimeTag::Full(Cp56Time2a(octets)).part(part), Some(told));
+        }
+        let february = |day, year| Cp56Time2a([0, 0, 0, 0, day, 2, year]).out_of_range();
+        assert_eq!(february(29, 24), None);
+        assert_eq!(february(29, 23), Some(OutOfRange { part: Part::Day, value: 29 }));
+        let short = Cp24Time2a([0, 0, 61]);
+        assert_eq!(short.out_of_range(), Some(OutOfRange { part: Part::Minute, value: 61 }));
+        assert_eq!(TimeTag::Short(short).part(Part::Hour), None);
+        assert!(Cp16Time2a([0x60, 0xEA]).out_of_range());
+    }
+
+    #[test]
+    fn all_seven_reserved_bits_are_told() {
+        assert_eq!(Cp56Time2a([0xFF, 0xFF, 0xFF, 0x9F, 0xFF, 0x0F, 0x7F]).reserved(), 0);
+        for (octet, bit, told) in
+            [(3, 5, 0), (3, 6, 1), (5, 4, 2), (5, 5, 3), (5, 6, 4), (5, 7, 5), (6, 7, 6)]
+        {
+            let mut octets = [0; 7];
+            octets[octet] = 1 << bit;
+            assert_eq!(Cp56Time2a(octets).reserved(), 1 << told);
+        }
     }
 
     #[test]

@@ -44,6 +44,17 @@ pub enum Terminated {
     Yes,
 }
 
+impl Type {
+    /// The fewest octets that its elements can have: of those whose length varies, security has
+    /// at least an octet of segmentation, or a user.
+    pub fn least(&self) -> usize {
+        match self.purpose {
+            Purpose::Security => 1,
+            _ => self.elements.iter().filter_map(|element| element.octets()).map(usize::from).sum(),
+        }
+    }
+}
+
 /// What the variable structure qualifier may say (IEC 60870-5-101, 7.2.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Structure {
@@ -151,7 +162,7 @@ const PARAMETER: Causes = ACTIVATED.and(INTERROGATED);
 const FILE: Causes = Causes::one(13).and(UNKNOWN);
 
 /// In order of their identifications. Columns: identification, name, elements, structure, causes.
-static TYPES: &[Type] = &[
+pub static TYPES: &[Type] = &[
     process(1, "M_SP_NA_1", &[Siq], SEQUENCE_TOO, POINT),
     process(2, "M_SP_TA_1", &[Siq, Cp24], SEVERAL, TAGGED_POINT),
     process(3, "M_DP_NA_1", &[Diq], SEQUENCE_TOO, POINT),

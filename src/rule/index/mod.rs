@@ -5,7 +5,7 @@ mod texts;
 
 use super::predicate::{AddressPoint, PredicateId, Test, point};
 use super::truth::{ClassBuilder, ClassId, Classes, Truth};
-use crate::event::{Kind, Value};
+use crate::event::{Hex, Kind, Value};
 use points::PointIndex;
 pub(super) use texts::Scratch;
 use texts::TextIndex;
@@ -133,6 +133,10 @@ impl FieldIndex {
             (By::Texts(index), Value::Text(text)) => {
                 apply(self.present);
                 index.look_up(text, classes, truth, scratch);
+            }
+            (By::Texts(index), Value::Octets(octets)) => {
+                apply(self.present);
+                index.look_up(Hex::new(octets).as_bytes(), classes, truth, scratch);
             }
             // Of a value that is not of the field's kind no more can be said.
             _ => apply(self.present),

@@ -34,6 +34,10 @@ fn plain(value: Value<'_>, kind: Kind) -> Option<Plain> {
         (Value::Double(number), _) => Plain::Number(number),
         (Value::Code(code), Kind::Name(names)) => Plain::Text(names[code as usize].to_owned()),
         (Value::Text(text), _) => Plain::Text(String::from_utf8_lossy(text).into_owned()),
+        (Value::Octets(octets), _) => {
+            let digits: Vec<String> = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            Plain::Text(digits.concat())
+        }
         (Value::Address(address), _) => Plain::Address(address),
         (Value::Time(time), _) => Plain::Moment(time.as_nanos()),
         (Value::Code(_), _) => unreachable!("codes are of names"),

@@ -1,14 +1,22 @@
-//! What an APDU must not say whatever went before it: framing and ASDU header.
+//! What an APDU must not say whatever went before it: framing here, then `header`, `elements`,
+//! and what a `direction` must not say, once it is known who controls.
 //!
 //! Each violation is one anomaly, raised at most once an APDU, with the field, the offending
 //! value, and the octet of the APDU where it stands.
 
+#[allow(dead_code, reason = "asked by the link, which knows who controls")]
+mod direction;
+mod elements;
+mod header;
+
+#[allow(unused_imports, reason = "asked by the link, which knows who controls")]
+pub(super) use direction::{cause_from, direction};
+
 use super::NAME;
 use super::apci::{self, APCI, Apdu, Control, LENGTHS, PREFIX};
-use super::asdu::{Asdu, object_address};
-use super::cause::{self, Causes};
-use super::types::{AddressRule, FIRST_PRIVATE, Purpose, Type};
-use crate::bytes::Cursor;
+use super::asdu::Asdu;
+use super::cause::Causes;
+use super::types::{FIRST_PRIVATE, Purpose};
 use crate::event::{Anomaly, Records, Value};
 
 /// No APDU begins with this octet.
@@ -50,6 +58,27 @@ pub(super) const IOA_NOT_ZERO: &str = "ioa_not_zero";
 /// Object address 0 where a point is meant.
 pub(super) const IOA_ZERO: &str = "ioa_zero";
 
+/// The wrong end of the link sends this; the value is the cause.
+pub(super) const DIRECTION: &str = "direction";
+/// A bit of an element is set that the standard reserves; the field names the element.
+pub(super) const RESERVED_BITS: &str = "reserved_bits";
+/// A qualifier has a value that the standard reserves; the detail names the qualifier.
+pub(super) const QUALIFIER_RESERVED: &str = "qualifier_reserved";
+/// A double command that is neither ON nor OFF.
+pub(super) const DCO_INVALID: &str = "dco_invalid";
+/// A regulating step command that is neither LOWER nor HIGHER.
+pub(super) const RCO_INVALID: &str = "rco_invalid";
+/// A test command's pattern is not 0x55AA.
+pub(super) const FBP_PATTERN: &str = "fbp_pattern";
+/// A part of a time is out of its range, and the time is not marked invalid.
+pub(super) const TIME_RANGE: &str = "time_range";
+/// A floating point number is none, and not marked invalid.
+pub(super) const VALUE_NAN: &str = "value_nan";
+/// A floating point number is infinite, and not marked invalid.
+pub(super) const VALUE_INFINITE: &str = "value_infinite";
+/// A segment of a file is not as long as it says.
+pub(super) const SEGMENT_LENGTH: &str = "segment_length";
+
 /// Every name above.
 pub(super) static NAMES: &[&str] = &[
     START_BYTE,
@@ -71,6 +100,16 @@ pub(super) static NAMES: &[&str] = &[
     CA_BROADCAST_NOT_ALLOWED,
     IOA_NOT_ZERO,
     IOA_ZERO,
+    DIRECTION,
+    RESERVED_BITS,
+    QUALIFIER_RESERVED,
+    DCO_INVALID,
+    RCO_INVALID,
+    FBP_PATTERN,
+    TIME_RANGE,
+    VALUE_NAN,
+    VALUE_INFINITE,
+    SEGMENT_LENGTH,
 ];
 
 /// Raises one anomaly about `field`, which stands `offset` octets into the APDU.
@@ -118,103 +157,13 @@ fn control_field(apdu: &Apdu<'_>, out: &mut dyn Records) {
     raise(out, event, "control", apdu.control_octets[index].into(), PREFIX + index);
 }
 
+/// What is wrong with an ASDU.
 #[inline]
 fn asdu(asdu: &Asdu<'_>, out: &mut dyn Records) {
+    header::check(asdu, out);
     if let Some(known) = asdu.known {
-        structure(asdu, known, out);
-        extent(asdu, out);
-        object_addresses(asdu, known, out);
-    } else if asdu.type_id < FIRST_PRIVATE {
-        raise(out, TYPE_RESERVED, "iec104.type_id", asdu.type_id.into(), APCI);
-    }
-    cause_of_transmission(asdu, out);
-    common_address(asdu, out);
-}
-
-#[inline]
-fn structure(asdu: &Asdu<'_>, known: &Type, out: &mut dyn Records) {
-    const OFFSET: usize = APCI + 1;
-    if asdu.count == 0 {
-        raise(out, COUNT_ZERO, "iec104.count", 0, OFFSET);
-    }
-    if !known.structure.allows_count(asdu.count) {
-        raise(out, COUNT_NOT_ALLOWED, "iec104.count", asdu.count.into(), OFFSET);
-    }
-    if !known.structure.allows_sequence(asdu.sequence) {
-        raise(out, SQ_NOT_ALLOWED, "iec104.sq", asdu.sequence.into(), OFFSET);
-    }
-}
-
-#[inline]
-fn cause_of_transmission(asdu: &Asdu<'_>, out: &mut dyn Records) {
-    const OFFSET: usize = APCI + 2;
-    if Causes::RESERVED.contains(asdu.cause) {
-        return raise(out, CAUSE_RESERVED, "iec104.cot", asdu.cause.into(), OFFSET);
-    }
-    let allowed =
-        asdu.known.is_none_or(|known| known.causes.and(Causes::PRIVATE).contains(asdu.cause));
-    if !allowed {
-        raise(out, CAUSE_NOT_ALLOWED, "iec104.cot", asdu.cause.into(), OFFSET);
-    }
-}
-
-#[inline]
-fn common_address(asdu: &Asdu<'_>, out: &mut dyn Records) {
-    let offset = APCI + 2 + usize::from(asdu.widths.cause);
-    if asdu.common_address == 0 {
-        raise(out, CA_ZERO, "iec104.ca", 0, offset);
-    }
-    if asdu.common_address == asdu.widths.broadcast() && !asks_all_stations(asdu) {
-        raise(out, CA_BROADCAST_NOT_ALLOWED, "iec104.ca", asdu.common_address.into(), offset);
-    }
-}
-
-/// IEC 60870-5-101, 7.2.4: interrogations, clock synchronisation and reset of the process, and
-/// only in control direction; each station answers with its own address. Private types are left
-/// to agreement.
-fn asks_all_stations(asdu: &Asdu<'_>) -> bool {
-    let asks = matches!(asdu.cause, cause::ACTIVATION | cause::DEACTIVATION);
-    asks && matches!(asdu.type_id, 100 | 101 | 103 | 105) || asdu.type_id >= FIRST_PRIVATE
-}
-
-/// Whether the objects fill the ASDU.
-#[inline]
-fn extent(asdu: &Asdu<'_>, out: &mut dyn Records) {
-    let Some(wanted) = asdu.wanted() else { return };
-    let (there, start) = (asdu.body.len(), APCI + asdu.widths.header());
-    if there < wanted {
-        raise(out, ASDU_LENGTH, "iec104.length", wanted - there, start + there);
-    }
-    if there > wanted {
-        raise(out, TRAILING_BYTES, "iec104.length", there - wanted, start + wanted);
-    }
-}
-
-#[inline]
-fn object_addresses(asdu: &Asdu<'_>, known: &Type, out: &mut dyn Records) {
-    let zero_required = match known.address {
-        AddressRule::Free => return,
-        AddressRule::Zero => true,
-        AddressRule::Point => false,
-        AddressRule::ByQualifier => match asdu.objects().next().and_then(|object| object.qualifier)
-        {
-            Some(1 | 2) => true,
-            Some(3) => false,
-            _ => return,
-        },
-    };
-    let width = usize::from(asdu.widths.object_address);
-    let stride = width + usize::from(known.octets.unwrap_or(0));
-    let sent = if asdu.sequence { asdu.count.min(1) } else { asdu.count };
-    for index in 0..usize::from(sent) {
-        let Some(octets) = asdu.body.get(index * stride..) else { return };
-        let address = object_address(&mut Cursor::new(octets), asdu.widths.object_address);
-        let Ok(address) = address else { return };
-        if (address == 0) != zero_required {
-            let event = if zero_required { IOA_NOT_ZERO } else { IOA_ZERO };
-            let offset = APCI + asdu.widths.header() + index * stride;
-            return raise(out, event, "iec104.objects.ioa", address as usize, offset);
-        }
+        header::objects(asdu, known, out);
+        elements::check(asdu, known, out);
     }
 }
 
