@@ -1,7 +1,7 @@
 //! One connection: what each APDU means after all that went before it.
 
 use super::NAME;
-use super::apci::{Apdu, PREFIX};
+use super::apci::{APCI, Apdu, PREFIX};
 use super::asdu::Asdu;
 use super::cause;
 use super::check;
@@ -98,7 +98,6 @@ impl Session {
         }
         check::apdu(apdu, out);
 
-        self.learn_who_controls(direction, apdu);
         let seen = Seen {
             direction,
             time: input.time,
@@ -114,6 +113,7 @@ impl Session {
         {
             self.asdu(asdu, known, input, stations, out);
         }
+        self.learn_who_controls(direction, apdu);
     }
 
     /// The connection is over.
@@ -181,6 +181,7 @@ impl Session {
         stations: &mut Stations,
         out: &mut dyn Records,
     ) {
+        self.check_direction(asdu, input.direction, out);
         if let Some(skew) = clock::skew(asdu, known, input, &self.settings) {
             let at = Anomaly::in_message(NAME, clock::TIME_SKEW);
             out.emit(&at.at("iec104.objects.time", Value::Double(skew.seconds), skew.offset));
@@ -195,6 +196,18 @@ impl Session {
                 self.command(asdu, known, input, stations, out);
             }
             _ => {}
+        }
+    }
+
+    /// What only one of the two stations sends.
+    #[inline]
+    fn check_direction(&self, asdu: &Asdu<'_>, direction: Direction, out: &mut dyn Records) {
+        let Some(control) = self.sure_control().filter(|_| !self.settings.reverse) else { return };
+        let controls = direction == control;
+        if check::direction(asdu, controls) {
+            check::raise(out, check::DIRECTION, "iec104.cot", asdu.cause.into(), APCI + 2);
+        } else if check::cause_from(asdu, controls) {
+            check::raise(out, check::CAUSE_NOT_ALLOWED, "iec104.cot", asdu.cause.into(), APCI + 2);
         }
     }
 

@@ -513,6 +513,42 @@ fn a_standby_connection_and_one_that_was_joined_raise_nothing() {
     both.expect(&[]);
 }
 
+// Who says what.
+
+#[test]
+fn what_only_the_other_station_says_is_told_once_it_is_sure_who_controls() {
+    let mut both = Stations::new();
+    let mut link = both.start();
+    both.say(&mut link, CONTROL, REPORT);
+    both.say(&mut link, STATION, &single(6, EXECUTE_ON));
+    both.expect(&["direction iec104.cot 3", "direction iec104.cot 6"]);
+    both.expect_commands(&[]);
+
+    let mut both = Stations::new();
+    let mut link = Stations::connect(true);
+    both.say(&mut link, CONTROL, REPORT);
+    both.expect(&[]);
+    for _ in 0..4 {
+        both.say(&mut link, STATION, REPORT);
+    }
+    both.say(&mut link, CONTROL, REPORT);
+    both.expect(&["direction iec104.cot 3"]);
+}
+
+#[test]
+fn a_station_that_is_said_to_control_too_may_say_anything() {
+    let mut both = Stations::new();
+    let mut link = Stations::connect_with(false, Settings { reverse: true, ..known() });
+    both.function(&mut link, CONTROL, STARTDT_ACT);
+    both.function(&mut link, STATION, STARTDT_CON);
+    both.say(&mut link, CONTROL, REPORT);
+    both.say(&mut link, STATION, &single(6, EXECUTE_ON));
+    both.say(&mut link, CONTROL, &single(7, EXECUTE_ON));
+    both.say(&mut link, CONTROL, &single(10, EXECUTE_ON));
+    both.expect(&[]);
+    both.expect_commands(&["C_SC_NA_1 10 5 execute execute_con termination: completed"]);
+}
+
 // Commands.
 
 /// From the selection to the termination.
