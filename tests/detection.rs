@@ -26,16 +26,12 @@ fn seen(wire: &Wire) -> Collected {
 /// `one_sided` is left out: it counts packets, whatever they carry, and here only one end speaks,
 /// in as many packets as the case cuts its stream into.
 fn summary(wire: &Wire) -> BTreeMap<String, usize> {
+    let seen = seen(wire);
+    let messages = seen.records.iter().filter_map(|record| record["event_type"].as_str());
+    let messages = messages.filter(|name| !matches!(*name, "flow" | "anomaly"));
+    let anomalies = seen.anomalies().into_iter().filter(|name| *name != "one_sided");
     let mut counts = BTreeMap::new();
-    for record in &seen(wire).records {
-        let name = match record["event_type"].as_str().unwrap() {
-            "flow" => continue,
-            "anomaly" => record["anomaly"]["event"].as_str().unwrap(),
-            other => other,
-        };
-        if name == "one_sided" {
-            continue;
-        }
+    for name in messages.chain(anomalies) {
         *counts.entry(name.to_owned()).or_default() += 1;
     }
     counts

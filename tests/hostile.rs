@@ -111,7 +111,7 @@ fn with_reset(off: u32) -> Wire {
 }
 
 fn events(seen: &Collected) -> Vec<&str> {
-    seen.of("anomaly").iter().filter_map(|record| record["anomaly"]["event"].as_str()).collect()
+    seen.anomalies()
 }
 
 /// RFC 5961, 3.2: anybody can guess a number that is in the window.

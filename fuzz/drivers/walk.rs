@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
-use gridtap::event::{Kind, Record, Value};
+use gridtap::event::{Kind, NO_MESSAGE, Record, Value};
 use gridtap::protocol;
 
 /// Writes a record with all its fields to `text`.
 pub(crate) fn record(record: &dyn Record, text: &mut String) {
     let schema = record.schema();
     let types = schema.message_types;
-    assert!(types.is_empty() || usize::from(record.message_type()) < types.len());
+    let message = record.message_type();
+    assert!(message == NO_MESSAGE || types.is_empty() || usize::from(message) < types.len());
     write_to(text, format_args!("{}(", schema.name));
     for (index, field) in schema.fields.iter().enumerate() {
         let value = record.value(index);

@@ -18,7 +18,7 @@ use crate::flow::Direction;
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
-pub use schema::{Field, List, Record, Schema};
+pub use schema::{Field, List, NO_MESSAGE, Record, Schema};
 pub use sensor::{SENSOR, SensorRecord, Sight};
 pub use value::{FieldPath, Hex, Kind, Value};
 

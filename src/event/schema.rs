@@ -29,6 +29,9 @@ pub struct List {
     pub element: &'static Schema,
 }
 
+/// What a record is that is not about one message, although others of its type are.
+pub const NO_MESSAGE: u8 = u8::MAX;
+
 /// The table of a record type.
 #[derive(Debug)]
 pub struct Schema {
@@ -67,7 +70,7 @@ pub trait Record {
     /// Shows each element of the list at `index` of [`Schema::lists`].
     fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record));
 
-    /// Which of [`Schema::message_types`] this is.
+    /// Which of [`Schema::message_types`] this is, or [`NO_MESSAGE`].
     fn message_type(&self) -> u8 {
         0
     }

@@ -90,6 +90,27 @@ impl Collected {
         self.records.iter().filter(|record| record["event_type"] == event_type).collect()
     }
 
+    /// The names of the anomalies, but for what an APDU says of those before it: the APDUs of these
+    /// tests are made by hand, and are about something else.
+    pub fn anomalies(&self) -> Vec<&str> {
+        const OF_CONVERSATIONS: &[&str] = &[
+            "confirmation_without_command",
+            "data_before_start",
+            "direction",
+            "nr_out_of_window",
+            "ns_gap_no_tcp_loss",
+            "ns_out_of_window",
+            "ns_repeat",
+            "start_from_both",
+            "startdt_repeat",
+        ];
+        let anomalies = self.records.iter().filter(|record| record["event_type"] == "anomaly");
+        anomalies
+            .filter_map(|record| record["anomaly"]["event"].as_str())
+            .filter(|name| !OF_CONVERSATIONS.contains(name))
+            .collect()
+    }
+
     /// The records of application protocols and their anomalies, without what the cut into packets
     /// decides.
     pub fn application(&self) -> Vec<Json> {

@@ -11,7 +11,7 @@ use super::file::{File, FileStatus};
 use super::security::{Field, Security, Segmentation};
 use super::time::{Cp24Time2a, Cp56Time2a, Part, TimeTag};
 use super::{cause, qualifier, types};
-use crate::event::{self, Kind, Record, Schema, Value};
+use crate::event::{self, Kind, NO_MESSAGE, Record, Schema, Value};
 use crate::record;
 
 /// Declares the header's fields, those of messages without objects and an object's fields once
@@ -389,9 +389,8 @@ impl Record for OfCommand<'_> {
         }
     }
 
-    /// It is no message.
     fn message_type(&self) -> u8 {
-        u8::MAX
+        NO_MESSAGE
     }
 }
 
