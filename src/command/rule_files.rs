@@ -42,30 +42,26 @@ impl RuleFiles {
     ) -> Result<RuleSet, Failure> {
         let (sources, mut mistakes) = self.sources(&config.rules)?;
         let services: Vec<_> = protocol::services().collect();
-        let mut configuration = Vec::new();
-        match RuleSet::load(&sources, &services, &config.placeholders) {
+        let load = |placeholders| RuleSet::load(&sources, &services, placeholders);
+        let found = match load(&config.placeholders) {
             Ok(set) if mistakes.is_empty() => return Ok(set),
-            Ok(_) => {}
-            Err(found) => {
-                let without = || RuleSet::load(&sources, &services, &Placeholders::new());
-                let of_values = origins.map(|origins| (origins, without().err()));
-                for mistake in found {
-                    let moved = of_values.as_ref().and_then(|(origins, of_rules)| {
-                        let is_of_rule = of_rules.iter().flatten().any(|other| *other == mistake);
-                        if is_of_rule { None } else { at_its_value(&mistake, config, origins) }
-                    });
-                    match moved {
-                        // One value may stand in many rules.
-                        Some(moved) if configuration.contains(&moved) => {}
-                        Some(moved) => configuration.push(moved),
-                        None => mistakes.push(mistake),
-                    }
-                }
+            Ok(_) => Vec::new(),
+            Err(found) => found,
+        };
+        // What is wrong without any value is a mistake of the rule.
+        let of_rules = load(&Placeholders::new()).err().unwrap_or_default();
+        let mut of_values = Vec::new();
+        for mistake in found {
+            let origins = origins.filter(|_| !of_rules.contains(&mistake));
+            match origins.and_then(|origins| at_its_value(&mistake, config, origins)) {
+                Some(moved) if of_values.contains(&moved) => {} // a value may stand in many rules
+                Some(moved) => of_values.push(moved),
+                None => mistakes.push(mistake),
             }
         }
-        show(&configuration)?;
+        show(&of_values)?;
         show(&mistakes)?;
-        Err(Failure::Mistakes { configuration: configuration.len(), rules: mistakes.len() })
+        Err(Failure::Mistakes { configuration: of_values.len(), rules: mistakes.len() })
     }
 
     /// Every file that these rules stand in, or without `--rules` those that are configured.

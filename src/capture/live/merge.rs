@@ -302,13 +302,14 @@ impl Live {
 }
 
 impl Place {
+    /// The state with whether there is a carrier.
     fn state_now(&mut self) -> LinkState {
-        let is_dead = self.state == LinkState::Up && self.ring.state() == LinkState::NoCarrier;
-        let since = *self.dead.get_or_insert_with(Instant::now);
-        if !is_dead {
+        if self.state != LinkState::Up || self.ring.state() != LinkState::NoCarrier {
             self.dead = None;
+            return self.state;
         }
-        if is_dead && since.elapsed() >= NO_CARRIER { LinkState::NoCarrier } else { self.state }
+        let since = *self.dead.get_or_insert_with(Instant::now);
+        if since.elapsed() < NO_CARRIER { LinkState::Up } else { LinkState::NoCarrier }
     }
 
     /// Whether there is something to tell. That an interface is gone can wait until all of its
