@@ -90,6 +90,14 @@ impl Collected {
         self.records.iter().filter(|record| record["event_type"] == event_type).collect()
     }
 
+    /// The records of messages of application protocols.
+    pub fn messages(&self) -> Vec<&Json> {
+        let of_message = |record: &&Json| {
+            record["iec104"]["frame"].is_string() || record["mqtt"].is_object()
+        };
+        self.records.iter().filter(of_message).collect()
+    }
+
     /// The names of the anomalies, but for what an APDU says of those before it: the APDUs of these
     /// tests are made by hand, and are about something else.
     pub fn anomalies(&self) -> Vec<&str> {
@@ -126,6 +134,11 @@ impl Collected {
                 let fields = record.as_object_mut().unwrap();
                 fields.remove("timestamp");
                 fields.remove("pcap_cnt");
+                if let Some(command) = fields.get_mut("iec104").map(|apdu| &mut apdu["command"])
+                    && let Some(command) = command.as_object_mut()
+                {
+                    command.retain(|name, _| !name.ends_with("_ms"));
+                }
                 record
             })
             .collect()
