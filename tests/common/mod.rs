@@ -105,6 +105,11 @@ impl Collected {
                 let fields = record.as_object_mut().unwrap();
                 fields.remove("timestamp");
                 fields.remove("pcap_cnt");
+                // Latencies are differences of timestamps.
+                if let Some(command) = record.pointer_mut("/iec104/command") {
+                    let steps = command.as_object_mut().unwrap();
+                    steps.retain(|name, _| !name.ends_with("_ms"));
+                }
                 record
             })
             .collect()
