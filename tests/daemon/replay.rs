@@ -16,7 +16,7 @@ fn live_says_what_replay_says() {
         // it takes the kernel a moment to begin with it, or to stop.
         ip("link set lo up");
         let _clock = Ring::open("lo", &RingOptions::default()).unwrap();
-        for capture in ["demo.pcap", "clean.pcap", "injection.pcap"] {
+        for capture in ["demo.pcap", "clean.pcap", "injection.pcap", "all-types.pcap"] {
             for threads in [1, 4] {
                 live_is_replay(capture, threads);
             }
