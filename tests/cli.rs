@@ -214,6 +214,20 @@ fn what_nobody_looked_into_is_said() {
 }
 
 #[test]
+fn what_is_wrong_with_damaged_frames_is_said() {
+    let damaged = demo_with(|frame| {
+        if frame[12..14] == [8, 0] && frame.len() > 100 {
+            frame[22] ^= 1; // its checksum no longer fits
+        }
+    });
+    let (_folder, path) = folder_with("damaged.pcap", &damaged);
+    let unread = line_of(&stdout_of(&["replay", as_str(&path)]), "not read");
+    let (before, after) = unread.split_once(" damaged frames: ").unwrap();
+    let (_, count) = before.rsplit_once(' ').unwrap();
+    assert_eq!(after, format!("{count} ip_checksum"), "{unread}");
+}
+
+#[test]
 fn flows_that_found_no_room_are_said() {
     let summary = stdout_of(&["replay", DEMO, "--set", "limits.flows=2"]);
     let flows = line_of(&summary, "flows");

@@ -124,6 +124,66 @@ fn what_the_daemon_could_not_start_with_is_a_mistake() {
     }
 }
 
+/// The kernel would take it from everybody else.
+#[test]
+fn rings_that_do_not_fit_into_memory_are_a_mistake() {
+    let config = b"threads: 64\ninterfaces:\n  - {interface: eth1}\n  - tap: [eth2, eth3]\n    \
+                   ring: {block_size: 64MiB, blocks: 4096}\n";
+    let (_folder, path) = file_with(config);
+    for command in ["check", "run"] {
+        let output = run(&[command, "--config", path.to_str().unwrap()]);
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{command}: {message}");
+        assert!(message.contains("more than half of this host's"), "{message}");
+        assert!(message.contains("gridtap.yaml:5:"), "{message}");
+    }
+}
+
+#[test]
+fn a_folder_for_evidence_that_cannot_be_written_is_said() {
+    let folder = TempDir::new().unwrap();
+    let evidence = folder.path().join("evidence");
+    fs::create_dir(&evidence).unwrap();
+    fs::set_permissions(&evidence, fs::Permissions::from_mode(0o555)).unwrap();
+    let path = folder.path().join("gridtap.yaml");
+    for directory in ["evidence", "evidence/deeper"] {
+        let config = format!("user: nobody\nevidence: {{directory: {directory}}}\n");
+        fs::write(&path, config).unwrap();
+        let output = run(&["check", "--config", path.to_str().unwrap()]);
+        let message = text(&output.stderr);
+        assert!(message.contains("evidence cannot be written to by `nobody`"), "{message}");
+        assert!(message.contains("gridtap.yaml:2:"), "{message}");
+    }
+    fs::set_permissions(&evidence, fs::Permissions::from_mode(0o777)).unwrap();
+    let output = run(&["check", "--config", path.to_str().unwrap()]);
+    assert!(!text(&output.stderr).contains("cannot be written to"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_wrong_value_of_a_placeholder_is_shown_where_it_stands() {
+    let config =
+        b"interfaces: [{interface: eth0}]\nplaceholders:\n  masters:\n    - 10.20.0.10\n    \
+                   - 10.20.0.0/33\n";
+    let (_folder, path) = file_with(config);
+    let (exit, message) = check(&path);
+    assert_eq!(exit, Some(78), "{message}");
+    assert!(message.contains("error: `10.20.0.0/33` is no network"), "{message}");
+    assert!(message.contains("gridtap.yaml:5:7") && message.contains("`%masters%`"), "{message}");
+    assert!(message.ends_with("gridtap: 1 mistake in the configuration\n"), "{message}");
+    let output = run(&["replay", "pcaps/clean.pcap", "--config", path.to_str().unwrap()]);
+    assert!(text(&output.stderr).contains("gridtap.yaml:5:7"), "{}", text(&output.stderr));
+
+    // What is wrong with a rule stays in the rule, whatever the values are.
+    let rules = fs::read_to_string("rules/iec104/iec104_command_from_stranger.yml").unwrap();
+    let rule = path.with_file_name("rule.yml");
+    fs::write(&rule, rules.replace("src_ip|", "src_pi|")).unwrap();
+    let arguments = ["check", "--config", path.to_str().unwrap(), "--rules"];
+    let output = run(&[&arguments[..], &[rule.to_str().unwrap()]].concat());
+    let message = text(&output.stderr);
+    assert!(message.contains("rule.yml:") && message.contains("src_pi"), "{message}");
+    assert!(message.contains("1 mistake in the rules"), "{message}");
+}
+
 #[test]
 fn hostile_files_are_refused() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
@@ -212,8 +272,11 @@ fn the_environment_counts_without_a_file_too() {
     }
     let slip = gridtap(&["check"]).env("GRIDTAP_LIMIT_FLOWS", "2").output().unwrap();
     assert!(text(&slip.stderr).contains("GRIDTAP_LIMITS_FLOWS"), "{}", text(&slip.stderr));
-    let unset = gridtap(&["check"]).env("GRIDTAP_LIMITS_FLOWS", "").output().unwrap();
-    assert_eq!(text(&unset.stderr), "");
+    for variable in ["GRIDTAP_LIMITS_FLOWS", "GRIDTAP_CONFIG"] {
+        let unset = gridtap(&["check"]).env(variable, "").output().unwrap();
+        assert_eq!((text(&unset.stderr), unset.status.code()), ("", Some(0)), "{variable}");
+    }
+    assert_eq!(run(&["check", "--config", ""]).status.code(), Some(64), "a slip of a script");
 }
 
 #[test]

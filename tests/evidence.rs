@@ -94,6 +94,28 @@ fn every_alert_names_a_file_with_its_packet() {
 }
 
 #[test]
+fn the_summary_tells_of_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = replay(folder.path(), &[]);
+    let summary = String::from_utf8_lossy(&output.stdout);
+    let evidence = folder.path().join("evidence");
+    let count = common::files(&evidence).len();
+    let told = format!("  evidence  {count} files in {}, ", evidence.display());
+    assert!(count > 1 && summary.contains(&told), "{told} is not in\n{summary}");
+}
+
+#[test]
+fn a_file_is_no_folder_for_evidence() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("evidence"), "precious").unwrap();
+    let output = replay(folder.path(), &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(73), "{said}");
+    assert!(said.contains("evidence: cannot be created: it is there, and no folder"), "{said}");
+    assert!(!folder.path().join("eve.json").exists(), "nothing was done");
+}
+
+#[test]
 fn frames_are_as_they_were_captured_but_for_passwords() {
     let (folder, _) = replayed(&[]);
     let demo = frames(&file(DEMO));

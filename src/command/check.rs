@@ -1,7 +1,6 @@
 //! `gridtap check`: loads everything, runs nothing.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::Args;
 
@@ -26,7 +25,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(examined) = &mut examined {
         if examined.mistakes.is_empty() {
             let mut read = arguments.rules.paths(examined.despite_mistakes())?;
-            read.extend(arguments.configuration.file().map(PathBuf::from));
+            read.extend(arguments.configuration.file());
             host::look(examined, &read);
         }
         show(&examined.warnings)?;
@@ -35,12 +34,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let defaults = Config::default();
     let config = examined.as_ref().map_or(&defaults, Examined::despite_mistakes);
-    let set = arguments.rules.load_configured(config);
+    let origins = examined.as_ref().map(|examined| &examined.origins);
+    let set = arguments.rules.load_configured(config, origins);
     let set = match set {
         // Their absence is one of the mistakes that were shown.
         Err(Failure::Input { .. }) if mistakes > 0 => None,
-        Err(Failure::Mistakes { rules, .. }) => {
-            return Err(Failure::Mistakes { configuration: mistakes, rules });
+        Err(Failure::Mistakes { configuration, rules }) => {
+            return Err(Failure::Mistakes { configuration: mistakes + configuration, rules });
         }
         set => Some(set?),
     };

@@ -1,29 +1,43 @@
 //! `--config` and `--set`: what is configured, and what is said when it is wrong.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::Failure;
-use crate::config::{Config, Examined, Sources, Unreadable};
+use crate::config::{Config, Examined, Loaded, Origins, Sources, Unreadable};
 use crate::document::Diagnostic;
+
+/// Names the file where `--config` does not.
+const VARIABLE: &str = "GRIDTAP_CONFIG";
 
 /// What is configured.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Configuration {
-    /// Configuration; with or without one, variables GRIDTAP_… of the environment stand above it
-    #[arg(long = "config", value_name = "FILE", env = "GRIDTAP_CONFIG")]
+    /// Configuration, or the variable GRIDTAP_CONFIG names it; with or without one, variables
+    /// GRIDTAP_… of the environment stand above it
+    #[arg(long = "config", value_name = "FILE")]
     file: Option<PathBuf>,
     /// Set a key in place of the configuration, such as limits.flows=1000; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
 }
 
+/// A configuration without a mistake.
+#[derive(Debug, Default)]
+pub(super) struct Configured {
+    pub(super) config: Config,
+    /// Where its values came from, if anything is configured.
+    pub(super) origins: Option<Origins>,
+}
+
 impl Configuration {
     /// The file, if there is one.
-    pub(super) fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        // An empty variable is how a container's description says that it is not set.
+        let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
+        self.file.clone().or_else(|| variable().map(PathBuf::from))
     }
 
     /// The same with these interfaces, if there are any.
@@ -39,13 +53,13 @@ impl Configuration {
     /// What it is called, if there is one.
     pub(super) fn name(&self) -> Option<String> {
         let of_others = || (!self.sources().is_empty()).then(|| "configuration".to_owned());
-        self.file.as_ref().map(|file| file.display().to_string()).or_else(of_others)
+        self.file().map(|file| file.display().to_string()).or_else(of_others)
     }
 
     fn sources(&self) -> Sources {
         let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         Sources {
-            file: self.file.clone(),
+            file: self.file(),
             environment: std::env::vars_os()
                 .map(|(name, value)| (text(name), text(value)))
                 .collect(),
@@ -64,10 +78,19 @@ impl Configuration {
     }
 
     /// What it says; on mistakes shows each of them, and fails.
-    pub(super) fn load(&self) -> Result<Config, Failure> {
-        let Some(examined) = self.examine()? else { return Ok(Config::default()) };
+    pub(super) fn load(&self) -> Result<Configured, Failure> {
+        self.load_after(|_| {})
+    }
+
+    /// The same, once `look` had a chance to find more of them.
+    pub(super) fn load_after(
+        &self,
+        look: impl FnOnce(&mut Examined),
+    ) -> Result<Configured, Failure> {
+        let Some(mut examined) = self.examine()? else { return Ok(Configured::default()) };
+        look(&mut examined);
         match examined.into_loaded() {
-            Ok(loaded) => Ok(loaded.config),
+            Ok(Loaded { config, origins, .. }) => Ok(Configured { config, origins: Some(origins) }),
             Err(mistakes) => {
                 show(&mistakes)?;
                 Err(Failure::Mistakes { configuration: mistakes.len(), rules: 0 })

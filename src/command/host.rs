@@ -1,9 +1,15 @@
 //! What the daemon asks of the host that it runs on, found out before it starts and fails.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::overwrite;
-use crate::config::{Config, Examined, Target};
+use rustix::fs::{Access, access};
+use rustix::process::geteuid;
+use rustix::system::sysinfo;
+
+use super::{overwrite, words};
+use crate::config::{Config, Examined, Interface, Octets, Target};
 use crate::daemon::http::{Token, TokenError};
 use crate::daemon::sandbox::Identity;
 
@@ -29,6 +35,7 @@ impl Remark {
 pub(super) fn look(examined: &mut Examined, read: &[PathBuf]) {
     let config = examined.despite_mistakes();
     let mut remarks = Vec::new();
+    remarks.extend(memory(config));
     remarks.extend(token(config));
     remarks.extend(user(config));
     for (index, output) in config.outputs.iter().enumerate() {
@@ -39,7 +46,18 @@ pub(super) fn look(examined: &mut Examined, read: &[PathBuf]) {
     remarks.extend(folder("state_directory", &config.state_directory));
     if let Some(evidence) = &config.evidence {
         remarks.extend(folder("evidence.directory", &evidence.directory));
+        remarks.extend(unwritable("evidence.directory", &evidence.directory, config));
     }
+    add(remarks, examined);
+}
+
+/// Adds what would not fit into the memory of this host: taken by the kernel, it is not to be tried.
+pub(super) fn look_at_memory(examined: &mut Examined) {
+    let remarks = memory(examined.despite_mistakes());
+    add(remarks, examined);
+}
+
+fn add(remarks: impl IntoIterator<Item = Remark>, examined: &mut Examined) {
     for Remark { key, message, is_mistake } in remarks {
         if is_mistake {
             examined.mistakes.push(examined.origins.mistake(&key, &message));
@@ -47,6 +65,30 @@ pub(super) fn look(examined: &mut Examined, read: &[PathBuf]) {
             examined.warnings.push(examined.origins.warning(&key, &message));
         }
     }
+}
+
+/// Rings are taken whole at the start, and nobody but us has anything of them.
+fn memory(config: &Config) -> Option<Remark> {
+    let octets = |interface: &Interface| {
+        let Octets(block_size) = interface.ring.block_size;
+        let rings = u64::from(config.threads) * interface.link.names().len() as u64;
+        block_size.saturating_mul(u64::from(interface.ring.blocks)).saturating_mul(rings)
+    };
+    let all = config.interfaces.iter().fold(0_u64, |sum, next| sum.saturating_add(octets(next)));
+    let system = sysinfo();
+    let there = (system.totalram as u64).saturating_mul(u64::from(system.mem_unit));
+    if all <= there / 2 {
+        return None;
+    }
+    let interfaces = config.interfaces.iter().enumerate();
+    let (largest, _) = interfaces.max_by_key(|(_, interface)| octets(interface))?;
+    let message = format!(
+        "`block_size` times `blocks`, for each interface and thread, is {}: more than half of this \
+         host's {}",
+        words::octets(all),
+        words::octets(there)
+    );
+    Some(Remark::mistake(&format!("interfaces.{largest}.ring"), message))
 }
 
 fn token(config: &Config) -> Option<Remark> {
@@ -81,6 +123,31 @@ fn folder(key: &str, path: &Path) -> Option<Remark> {
         return Some(Remark::mistake(key, format!("{} is no folder", path.display())));
     }
     missing_parent(key, path)
+}
+
+/// A folder in which the daemon cannot make files, or which it cannot make.
+fn unwritable(key: &str, path: &Path, config: &Config) -> Option<Remark> {
+    let there = path.ancestors().find(|folder| folder.is_dir())?;
+    let user = config.user.as_deref().and_then(|user| Identity::find(user).ok());
+    let is_ours = match user {
+        Some(user) if geteuid().is_root() => is_writable_by(there, user.numbers()),
+        _ => access(there, Access::WRITE_OK | Access::EXEC_OK).is_ok(),
+    };
+    let who = config.user.as_deref().map_or_else(|| "us".to_owned(), |user| format!("`{user}`"));
+    let message = format!("{} cannot be written to by {who}", there.display());
+    // Another user than the daemon may be the one who checks.
+    (!is_ours).then(|| Remark::warning(key, message))
+}
+
+/// As far as the mode tells.
+fn is_writable_by(folder: &Path, (user, group): (u32, u32)) -> bool {
+    let Ok(found) = fs::metadata(folder) else { return true };
+    let needed = match (found.uid() == user, found.gid() == group) {
+        (true, _) => 0o300,
+        (false, true) => 0o030,
+        (false, false) => 0o003,
+    };
+    user == 0 || found.mode() & needed == needed
 }
 
 fn missing_parent(key: &str, path: &Path) -> Option<Remark> {

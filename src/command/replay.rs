@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::configuration::Configuration;
+use super::configuration::{Configuration, Configured};
 use super::overwrite::{self, is_dash};
 use super::progress::Progress;
 use super::rule_files::{self, RuleFiles};
-use super::summary::{Reading, Summary};
+use super::summary::{Kept, Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
 use crate::config::{self, Config};
@@ -22,7 +22,7 @@ use crate::engine::{Engine, Place, Sink};
 use crate::event::{Event, Schema};
 use crate::flow::Side;
 use crate::metrics;
-use crate::output::evidence::{Keeper, Options, Writer};
+use crate::output::evidence::{ArchiveCounters, Keeper, Options, Writer};
 use crate::output::{Eve, Types};
 use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
@@ -58,6 +58,10 @@ impl Arguments {
         if self.files.iter().filter(|path| is_dash(path)).count() > 1 {
             return Err(Failure::Usage("standard input can be read once only, and - stands twice"));
         }
+        if let Some(path) = self.evidence.as_ref().filter(|path| path.exists() && !path.is_dir()) {
+            let error = io::Error::new(io::ErrorKind::NotADirectory, "it is there, and no folder");
+            return Err(Failure::Create { path: path.clone(), error });
+        }
         let (Some(eve), Some(metrics)) = (&self.eve, &self.metrics) else { return Ok(()) };
         if is_dash(eve) && is_dash(metrics) {
             return Err(Failure::Usage("--eve and --metrics cannot both go to standard output"));
@@ -73,15 +77,16 @@ impl Arguments {
         let outputs = [&self.eve, &self.metrics].map(Option::as_deref);
         let outputs: Vec<_> = outputs.into_iter().flatten().collect();
         let rules = self.rules.paths(config)?;
-        let inputs = self.files.iter().chain(&rules).map(PathBuf::as_path);
-        overwrite::refuse(&outputs, inputs.chain(self.configuration.file()))
+        let file = self.configuration.file();
+        let inputs = self.files.iter().chain(&rules).chain(&file).map(PathBuf::as_path);
+        overwrite::refuse(&outputs, inputs)
     }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     arguments.check()?;
-    let config = arguments.configuration.load()?;
-    let rules = Arc::new(arguments.rules.load_configured(&config)?);
+    let Configured { config, origins } = arguments.configuration.load()?;
+    let rules = Arc::new(arguments.rules.load_configured(&config, origins.as_ref())?);
     arguments.refuse_overwriting(&config)?;
     rule_files::warn_if_none(&rules)?;
     let source = Source::open(&arguments.files)?;
@@ -96,7 +101,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
-    let evidence = sink.evidence.map_or(Ok(()), Evidence::finish);
+    let kept = sink.evidence.map(Evidence::finish);
     finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
     let stats = engine.stats();
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
@@ -109,8 +114,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let is_taken = [&arguments.eve, &arguments.metrics].into_iter().any(takes_stdout);
     let mut out: Box<dyn Write> =
         if is_taken { Box::new(super::stderr()) } else { Box::new(super::stdout()) };
-    sink.summary.show(&arguments.files, &reading, stats, &mut out)?;
-    evidence?;
+    sink.summary.show(&arguments.files, &reading, stats, kept.as_ref(), &mut out)?;
+    if let Some(Kept { directory, error: Some(error), .. }) = kept {
+        return Err(cannot_write(&directory, error));
+    }
     Ok(if reading.damages.is_empty() { Exit::Done } else { Exit::BadData })
 }
 
@@ -237,10 +244,12 @@ impl Evidence {
         }
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
+    fn finish(mut self) -> Kept {
         self.keeper.finish();
         self.write();
-        self.error.map_or(Ok(()), |error| Err(cannot_write(&self.directory, error)))
+        let ArchiveCounters { written_files, written_octets, .. } = self.writer.counters();
+        let Self { directory, error, .. } = self;
+        Kept { directory, files: written_files, octets: written_octets, error }
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::configuration::show;
 use super::{Failure, words};
-use crate::config::{Config, RuleSource};
+use crate::config::{Config, Origins, RuleSource};
 use crate::protocol;
 use crate::rule::{Diagnostic, Placeholders, RuleSet, Source};
 
@@ -24,25 +24,44 @@ pub(super) struct RuleFiles {
 impl RuleFiles {
     /// Loads them; on mistakes shows each of them, and fails.
     pub(super) fn load(&self) -> Result<RuleSet, Failure> {
-        self.load_configured(&Config::default())
+        self.load_configured(&Config::default(), None)
     }
 
     /// The same, with `placeholders` filled.
     pub(super) fn load_with(&self, placeholders: &Placeholders) -> Result<RuleSet, Failure> {
-        self.load_configured(&Config { placeholders: placeholders.clone(), ..Config::default() })
+        let config = Config { placeholders: placeholders.clone(), ..Config::default() };
+        self.load_configured(&config, None)
     }
 
-    /// The same, with the placeholders that are configured; without `--rules` those rules.
-    pub(super) fn load_configured(&self, config: &Config) -> Result<RuleSet, Failure> {
+    /// The same, with the placeholders that are configured; without `--rules` those rules. With
+    /// `origins`, what is wrong with a placeholder's value is shown where the value stands.
+    pub(super) fn load_configured(
+        &self,
+        config: &Config,
+        origins: Option<&Origins>,
+    ) -> Result<RuleSet, Failure> {
         let (sources, mut mistakes) = self.sources(&config.rules)?;
         let services: Vec<_> = protocol::services().collect();
-        match RuleSet::load(&sources, &services, &config.placeholders) {
+        let load = |placeholders| RuleSet::load(&sources, &services, placeholders);
+        let found = match load(&config.placeholders) {
             Ok(set) if mistakes.is_empty() => return Ok(set),
-            Ok(_) => {}
-            Err(found) => mistakes.extend(found),
+            Ok(_) => Vec::new(),
+            Err(found) => found,
+        };
+        // What is wrong without any value is a mistake of the rule.
+        let of_rules = load(&Placeholders::new()).err().unwrap_or_default();
+        let mut of_values = Vec::new();
+        for mistake in found {
+            let origins = origins.filter(|_| !of_rules.contains(&mistake));
+            match origins.and_then(|origins| at_its_value(&mistake, config, origins)) {
+                Some(moved) if of_values.contains(&moved) => {} // a value may stand in many rules
+                Some(moved) => of_values.push(moved),
+                None => mistakes.push(mistake),
+            }
         }
+        show(&of_values)?;
         show(&mistakes)?;
-        Err(Failure::Mistakes { configuration: 0, rules: mistakes.len() })
+        Err(Failure::Mistakes { configuration: of_values.len(), rules: mistakes.len() })
     }
 
     /// Every file that these rules stand in, or without `--rules` those that are configured.
@@ -85,6 +104,24 @@ impl RuleFiles {
         }
         Ok((sources, mistakes))
     }
+}
+
+/// A mistake in a rule that is one of the value of a placeholder, as a mistake of the configuration;
+/// nothing where the marked place of the rule has no placeholder that is configured.
+fn at_its_value(mistake: &Diagnostic, config: &Config, origins: &Origins) -> Option<Diagnostic> {
+    let marked = mistake.source_line.chars().skip(mistake.shown_column - 1);
+    let marked: String = marked.take(mistake.length).collect();
+    let mut known = config.placeholders.iter();
+    let (name, values) = known.find(|(name, _)| marked.contains(&format!("%{name}%")))?;
+    let is_it = |value: &String| mistake.message.contains(&format!("`{value}`"));
+    let path = match values.iter().position(is_it) {
+        Some(index) => format!("placeholders.{name}.{index}"),
+        None => format!("placeholders.{name}"),
+    };
+    let moved = origins.mistake(&path, &mistake.message);
+    let why = format!("`%{name}%` stands in rules for it");
+    let help = mistake.help.as_ref().map_or(why.clone(), |help| format!("{help}; {why}"));
+    Some(Diagnostic { help: Some(help), ..moved })
 }
 
 /// Says so on standard error if no rule can fire: what comes then looks like a quiet day.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::configuration::Configuration;
-use super::overwrite;
+use super::configuration::{Configuration, Configured};
 use super::rule_files::{self, RuleFiles};
 use super::{Exit, Failure};
-use crate::config::{Config, Target};
+use super::{host, overwrite};
+use crate::config::{Config, Examined, Target};
 use crate::daemon::{self, Start};
 use crate::rule::RuleSet;
 
@@ -24,10 +24,10 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    fn load(&self) -> Result<(Config, RuleSet), Failure> {
+    fn load(&self, look: impl FnOnce(&mut Examined)) -> Result<(Config, RuleSet), Failure> {
         let configuration = self.configuration.with_interfaces(&self.interfaces);
-        let config = configuration.load()?;
-        let rules = self.rules.load_configured(&config)?;
+        let Configured { config, origins } = configuration.load_after(look)?;
+        let rules = self.rules.load_configured(&config, origins.as_ref())?;
         Ok((config, rules))
     }
 }
@@ -40,16 +40,18 @@ fn refuse_overwriting(arguments: &Arguments, config: &Config) -> Result<(), Fail
     });
     let outputs: Vec<_> = outputs.collect();
     let rules = arguments.rules.paths(config)?;
-    let inputs = rules.iter().map(PathBuf::as_path).chain(arguments.configuration.file());
+    let file = arguments.configuration.file();
+    let inputs = rules.iter().chain(&file).map(PathBuf::as_path);
     overwrite::refuse(&outputs, inputs)
 }
 
 pub(super) fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    let (config, rules) = arguments.load()?;
+    let (config, rules) = arguments.load(host::look_at_memory)?;
     refuse_overwriting(&arguments, &config)?;
     rule_files::warn_if_none(&rules)?;
-    let file = arguments.configuration.file().map(PathBuf::from);
-    let reload = Box::new(move || arguments.load().map_err(|failure| failure.to_string()));
+    let file = arguments.configuration.file();
+    // Rings are not made anew, so their memory is not looked at.
+    let reload = Box::new(move || arguments.load(|_| {}).map_err(|failure| failure.to_string()));
     daemon::run(Start { config, file, rules, reload })?;
     Ok(Exit::Done)
 }

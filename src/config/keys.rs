@@ -61,6 +61,8 @@ section! {
 outputs:
   - type: file
     path: /var/log/gridtap/eve.json
+    # At most 8 GiB in all: this file and seven older ones.
+    rotation: {size: 1GiB, keep: 7}
 #  - type: syslog
 #    address: 192.0.2.1:514
 #    types: [alert]
@@ -260,9 +262,12 @@ section! {
         /// Of `syslog`: where it is, a number, not a name. The service is cut off from the network:
         /// it takes a drop-in to allow this address.
         address: Option<SocketAddr>;
-        /// Of `syslog`: how it is reached.
+        /// Of `syslog`: how it is reached. By `udp` nobody tells what is lost on the way: at most
+        /// 64 messages are sent in 2 ms, so that a spool of alerts does not swamp the server. What
+        /// must arrive goes by `tcp`.
         protocol: Transport = "udp";
-        /// Of `file`: when a new one is begun. `off` leaves it to logrotate and SIGHUP.
+        /// Of `file`: when a new one is begun. `off` leaves it to logrotate and SIGHUP; without
+        /// either it grows as long as the disk has room.
         rotation: Option<Rotation> = "off";
         /// Which records.
         types: Types = "[alert, anomaly, flow, sensor, stats, iec104, mqtt]";

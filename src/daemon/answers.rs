@@ -70,6 +70,7 @@ impl Shared {
         let links = page::links(&self.interfaces, &self.snapshots());
         let blind = links.iter().filter_map(|link| match link.state {
             LinkState::Up => None,
+            LinkState::NoCarrier => Some(format!("interface {} has no carrier", link.interface)),
             LinkState::Down => Some(format!("interface {} is down", link.interface)),
             LinkState::Gone => Some(format!("interface {} is gone", link.interface)),
         });

@@ -91,6 +91,9 @@ impl fmt::Display for Change {
         let count = self.record.count.unwrap_or_default();
         match self.record.event {
             Sight::InterfaceUp => write!(f, "is captured from"),
+            Sight::InterfaceNoCarrier => {
+                write!(f, "has no carrier: is the cable in, and the mirror port on?")
+            }
             Sight::InterfaceDown => write!(f, "is down"),
             Sight::InterfaceGone => write!(f, "is gone, and looked for"),
             Sight::InterfaceSilent => {
@@ -171,6 +174,7 @@ impl Seen {
 fn sight(state: LinkState) -> Sight {
     match state {
         LinkState::Up => Sight::InterfaceUp,
+        LinkState::NoCarrier => Sight::InterfaceNoCarrier,
         LinkState::Down => Sight::InterfaceDown,
         LinkState::Gone => Sight::InterfaceGone,
     }
@@ -222,6 +226,22 @@ mod tests {
             ["interface eth1: is captured from"]
         );
         assert_eq!(told(&mut honesty, &back, true, BEGIN + 261).len(), 1, "it is silent by now");
+    }
+
+    #[test]
+    fn no_carrier_is_told_and_is_no_silence() {
+        let mut honesty = Honesty::default();
+        let dead = link(LinkState::NoCarrier, BEGIN, 0);
+        assert_eq!(
+            told(&mut honesty, &dead, true, BEGIN),
+            ["interface eth1: has no carrier: is the cable in, and the mirror port on?"]
+        );
+        assert!(told(&mut honesty, &dead, true, BEGIN + 100).is_empty());
+        let back = link(LinkState::Up, BEGIN, 0);
+        assert_eq!(
+            told(&mut honesty, &back, true, BEGIN + 101),
+            ["interface eth1: is captured from"]
+        );
     }
 
     #[test]

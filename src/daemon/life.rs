@@ -26,7 +26,7 @@ use super::log;
 use super::notify::{Notifier, PassedSockets, Watchdog};
 use super::outputs;
 use super::page::{self, Reloads};
-use super::reload::need_restart;
+use super::reload::{need_restart, told_of_reload};
 use super::sandbox::{self, Identity, Plan};
 use super::seconds_since_1970;
 use super::threads::{self, Threads, Work};
@@ -118,7 +118,8 @@ fn make_state_directory(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where visitors come in: what systemd opened for us, or a socket of our own.
+/// Where visitors come in: what systemd opened for us, or a socket of our own, which belongs to the
+/// user that we become.
 fn listener(config: &Config, passed: &mut PassedSockets) -> Result<Option<Listener>, Error> {
     let Some(http) = &config.http else { return Ok(None) };
     if let Some(listener) = passed.take("http").map_err(Error::Http)? {
@@ -128,10 +129,16 @@ fn listener(config: &Config, passed: &mut PassedSockets) -> Result<Option<Listen
         Listen::Address(address) => Endpoint::Tcp(*address),
         Listen::Socket(path) => Endpoint::Unix(path.clone()),
     };
-    match Listener::open(&endpoint) {
-        Ok(listener) => Ok(Some(listener)),
-        Err(error) => Err(Error::Listen { endpoint, error }),
+    let listener = match Listener::open(&endpoint) {
+        Ok(listener) => listener,
+        Err(error) => return Err(Error::Listen { endpoint, error }),
+    };
+    if let (Endpoint::Unix(path), Some(user)) = (&endpoint, &config.user) {
+        let (user, group) = Identity::find(user)?.numbers();
+        let given = chown(path, Some(user), Some(group));
+        given.map_err(|error| Error::Listen { endpoint: endpoint.clone(), error })?;
     }
+    Ok(Some(listener))
 }
 
 /// What the process goes on needing once the sandbox is closed.
@@ -307,7 +314,7 @@ impl Daemon {
     fn look_at_ourselves(&mut self) {
         let snapshots = self.shared.snapshots();
         let links = page::links(&self.shared.interfaces, &snapshots);
-        let lost = snapshots.iter().fold(Lost::default(), |sum, snapshot| sum + snapshot.lost);
+        let lost = lost(&self.shared);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         for change in self.honesty.look(&links, lost, clock_is_synchronised(), now) {
             let tell = if change.is_bad() { log::warn } else { log::info };
@@ -348,6 +355,7 @@ impl Daemon {
             log::warn(&format!("not reloaded, as it needs a restart: {}", fixed.join(", ")));
         }
         self.put_in_force(&rules);
+        log::info(&told_of_reload(&self.start.rules, &rules));
         let mut reloads = self.reloads();
         reloads.successes += 1;
         reloads.last_took = true;
@@ -379,8 +387,19 @@ impl Daemon {
     /// Ends capture, then what comes after it, in the order of the data's way.
     fn end(self, threads: Threads) {
         let begun = Instant::now();
-        if !threads.end(&self.shared, begun + OUTPUTS_TAKE, begun + CAPTURE_ENDS) {
-            log::warn("capture did not end in time: its last records are lost");
+        let before = lost(&self.shared);
+        let ended = threads.end(&self.shared, begun + OUTPUTS_TAKE, begun + CAPTURE_ENDS);
+        let Lost { records, alerts } = lost(&self.shared);
+        let (records, alerts) = (records - before.records, alerts - before.alerts);
+        if records + alerts > 0 {
+            log::warn(&format!("out of time: {records} records and {alerts} alerts were let go"));
+        }
+        if !ended {
+            let snapshots = self.shared.snapshots();
+            let flows: u64 = snapshots.iter().map(|snapshot| snapshot.stats.flows_active).sum();
+            log::warn(&format!(
+                "capture did not end in time: up to {flows} flows were not told of"
+            ));
         }
         // Visitors have gone, so nobody else has it.
         let Some(shared) = Arc::into_inner(self.shared) else { return };
@@ -393,6 +412,12 @@ impl Daemon {
         }
         log::info("ended");
     }
+}
+
+/// What never reached an output.
+fn lost(shared: &Shared) -> Lost {
+    let snapshots = shared.snapshots();
+    snapshots.iter().fold(Lost::default(), |sum, snapshot| sum + snapshot.lost)
 }
 
 /// Lets outputs write what they have, and says what became of it.

@@ -145,6 +145,13 @@ impl LineSink {
         Batch { until: Some(until), ..self.batch(Timestamp::NEVER) }
     }
 
+    /// Counts what no line is made of.
+    pub(super) fn let_go(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        let wanted = self.formatter.types().records(event.record.schema());
+        self.lost.records += u64::from(wanted);
+        self.lost.alerts += fired.into_iter().count() as u64;
+    }
+
     /// Whether there are enough lines for a batch.
     pub(super) fn is_due(&self) -> bool {
         self.formatter.lines().len() >= USUAL
@@ -164,10 +171,7 @@ impl Sink for LineSink {
         let file = self.evidence.as_mut().and_then(|evidence| evidence.alert(event, fired));
         let waiting = self.formatter.lines().len();
         if waiting > MOST_WAITING && (fired.is_empty() || waiting > 2 * MOST_WAITING) {
-            let wanted = self.formatter.types().records(event.record.schema());
-            self.lost.records += u64::from(wanted);
-            self.lost.alerts += fired.into_iter().count() as u64;
-            return;
+            return self.let_go(event, fired);
         }
         self.latest = self.latest.max(event.context.timestamp);
         let (time, lines) = (self.latest, &mut self.lines);

@@ -48,7 +48,7 @@ macro_rules! metrics {
 pub const METRICS: &[Metric] = metrics! {
     // Capture
     Gauge "gridtap_capture_interface_up" ["interface"]
-        "Whether the interface is there and captured from.";
+        "Whether the interface is there, has a carrier and is captured from.";
     Counter "gridtap_capture_packets_total" ["interface"]
         "Packets that the kernel offered: handled and dropped.";
     Counter "gridtap_capture_dropped_packets_total" ["interface"]

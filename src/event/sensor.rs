@@ -6,8 +6,10 @@ use crate::record;
 /// What became of the sensor's sight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sight {
-    /// An interface is there and switched on.
+    /// An interface is there, switched on, and has a carrier.
     InterfaceUp,
+    /// An interface is switched on, and has no carrier.
+    InterfaceNoCarrier,
     /// An interface was switched off.
     InterfaceDown,
     /// An interface is no more.
@@ -30,6 +32,7 @@ impl Sight {
     /// Names, by code.
     pub const NAMES: &'static [&'static str] = &[
         "interface_up",
+        "interface_no_carrier",
         "interface_down",
         "interface_gone",
         "interface_silent",

@@ -142,6 +142,34 @@ fn an_interface_may_be_switched_off_and_on() {
 }
 
 #[test]
+fn an_interface_without_a_carrier_is_not_up() {
+    in_namespace("interfaces::an_interface_without_a_carrier_is_not_up", || {
+        cable("in", "out");
+        let host = Host::new(&format!("interfaces: [{{interface: out}}]\nthreads: 2\n{OUTPUT}"));
+        let daemon = host.start();
+        let up = "gridtap_capture_interface_up{interface=\"out\"}";
+        assert_eq!(Metrics::now().value(up), 1.0);
+        ip("link set in down");
+        not_ready(&daemon, "interface out has no carrier");
+        assert_eq!(Metrics::now().value(up), 0.0);
+        daemon.says("interface out: has no carrier");
+        ip("link set in up");
+        wait_until_up("out");
+        daemon.becomes_ready();
+        daemon.says("interface out: is captured from");
+        let frames = capture("clean.pcap");
+        Sender::new("in").send_all(&frames);
+        captured(&daemon, "out", frames.len());
+        daemon.end();
+        let records = records(&host.read("eve.json"));
+        let told: Vec<_> = records.iter().filter(|r| r["event_type"] == "sensor").collect();
+        let events: Vec<_> = told.iter().map(|r| r["sensor"]["event"].as_str().unwrap()).collect();
+        let events: Vec<_> = events.into_iter().filter(|e| e.starts_with("interface")).collect();
+        assert_eq!(events, ["interface_no_carrier", "interface_up"], "{told:?}");
+    });
+}
+
+#[test]
 fn tags_are_in_the_records() {
     in_namespace("interfaces::tags_are_in_the_records", || {
         cable("in", "out");

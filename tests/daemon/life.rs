@@ -238,6 +238,7 @@ fn what_does_not_load_is_not_taken() {
         daemon.signal(SIGHUP);
         daemon.reaches("gridtap_reload_last_successful", 1.0);
         assert_ne!(hash(), first);
+        daemon.says(&format!("reloaded: 1 rules in force, hash {}; ", hash()));
         sender.send_all(&alarms(1, 1));
         handled(&daemon, alarms(0, 2).len());
         daemon.end();

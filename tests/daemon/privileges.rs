@@ -151,6 +151,42 @@ fn another_user_writes_to_our_standard_output() {
     });
 }
 
+/// A socket of our own belongs to the user, and to whoever is in its group.
+#[test]
+fn the_socket_for_visitors_is_the_users() {
+    in_namespace("privileges::the_socket_for_visitors_is_the_users", || {
+        cable("in", "out");
+        let host = Host::new(&format!(
+            "interfaces: [{{interface: out}}]\nuser: {USER}\nhttp: {{listen: DIR/http.sock}}\n"
+        ));
+        let user = User::from_name(USER).unwrap().unwrap();
+        chown(host.path("."), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+        let daemon = host.spawn(&mut host.command());
+        daemon.says("rules in force");
+        let socket = fs::metadata(host.path("http.sock")).unwrap();
+        assert_eq!((socket.uid(), socket.gid()), (user.uid.as_raw(), user.gid.as_raw()));
+        assert_eq!(socket.mode() & 0o777, 0o660);
+        daemon.end();
+    });
+}
+
+/// Found out at the start, not at the first alert.
+#[test]
+fn evidence_that_cannot_be_written_is_told_at_the_start() {
+    in_namespace("privileges::evidence_that_cannot_be_written_is_told_at_the_start", || {
+        cable("in", "out");
+        let host = Host::new(&format!(
+            "interfaces: [{{interface: out}}]\nuser: {USER}\nevidence: {{directory: DIR/evidence}}\n"
+        ));
+        let user = User::from_name(USER).unwrap().unwrap();
+        chown(host.path("."), Some(user.uid.as_raw()), Some(user.gid.as_raw())).unwrap();
+        fs::create_dir(host.path("evidence")).unwrap();
+        let mut daemon = host.spawn(&mut host.command());
+        assert_eq!(daemon.wait().code(), Some(77));
+        daemon.says("evidence: Permission denied");
+    });
+}
+
 /// Whether each thread is what it is to be, as proc(5) tells.
 fn confined(pid: u32, uid: u32) {
     let mut seen = Vec::new();

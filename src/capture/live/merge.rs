@@ -17,6 +17,10 @@ const SETTLING: Duration = Duration::from_millis(1);
 /// How often an interface that is down is asked how it is.
 const DOWN_CHECK: Duration = Duration::from_millis(100);
 
+/// How long an interface may be without a carrier before that is believed: the kernel works it out up
+/// to a second after an interface was switched on.
+const NO_CARRIER: Duration = Duration::from_secs(2);
+
 /// The rings of one thread, their frames in the order of the kernel's time.
 ///
 /// A frame is handed on when no ring can have an older one: each of the others shows an older frame
@@ -55,7 +59,10 @@ pub struct Live {
 #[derive(Debug)]
 struct Place {
     ring: Ring,
+    /// [`LinkState::NoCarrier`] is not among its states: nobody is woken by it, so it is asked for.
     state: LinkState,
+    /// Since when it was found without a carrier.
+    dead: Option<Instant>,
     /// The state was told, but for a change since.
     told: LinkState,
     /// When its next frame came, as the turn looked.
@@ -68,7 +75,15 @@ struct Place {
 impl Place {
     fn new(ring: Ring) -> Self {
         let state = LinkState::Up;
-        Self { ring, state, told: state, head: None, former: Statistics::default(), reopened: 0 }
+        Self {
+            ring,
+            state,
+            dead: None,
+            told: state,
+            head: None,
+            former: Statistics::default(),
+            reopened: 0,
+        }
     }
 }
 
@@ -80,7 +95,8 @@ pub struct Turn {
     /// No frame older than this will follow: the engine's clock while nothing comes. It follows the
     /// kernel's clock, also when that is set back.
     pub watermark: Timestamp,
-    /// A place whose interface changed its state. More changes come with the next turns.
+    /// A place whose interface changed its state. More changes come with the next turns. Whether
+    /// there is a carrier is told by [`Live::state`] alone.
     pub change: Option<(usize, LinkState)>,
 }
 
@@ -170,9 +186,9 @@ impl Live {
         self.places.get(place).map(|place| place.ring.interface())
     }
 
-    /// The state of a place's interface.
-    pub fn state(&self, place: usize) -> Option<LinkState> {
-        self.places.get(place).map(|place| place.state)
+    /// The state of a place's interface. Asks the kernel whether it has a carrier.
+    pub fn state(&mut self, place: usize) -> Option<LinkState> {
+        self.places.get_mut(place).map(Place::state_now)
     }
 
     /// How often a dead ring of a place was replaced.
@@ -263,7 +279,10 @@ impl Live {
                 let _ = place.ring.socket().take_error();
             }
             if trouble || (check_down && place.state == LinkState::Down) {
-                place.state = place.ring.state();
+                place.state = match place.ring.state() {
+                    LinkState::NoCarrier => LinkState::Up,
+                    state => state,
+                };
             }
         }
         if check_down {
@@ -283,6 +302,16 @@ impl Live {
 }
 
 impl Place {
+    /// The state with whether there is a carrier.
+    fn state_now(&mut self) -> LinkState {
+        if self.state != LinkState::Up || self.ring.state() != LinkState::NoCarrier {
+            self.dead = None;
+            return self.state;
+        }
+        let since = *self.dead.get_or_insert_with(Instant::now);
+        if since.elapsed() < NO_CARRIER { LinkState::Up } else { LinkState::NoCarrier }
+    }
+
     /// Whether there is something to tell. That an interface is gone can wait until all of its
     /// frames were handed on.
     fn has_changed(&self) -> bool {

@@ -10,7 +10,7 @@ use super::filter::{self, Filter};
 use super::interfaces::link_type;
 use super::map::{Described, HEADROOM, Map, Position, Tag};
 use super::statistics::Statistics;
-use super::sys::{Inquiry, RingRequest, Socket, page_size};
+use super::sys::{Activity, Inquiry, RingRequest, Socket, page_size};
 use crate::packet::{Frame, LinkType};
 use crate::time::Timestamp;
 
@@ -137,7 +137,8 @@ impl Ring {
         socket.keep_times().map_err(failed("ask for times"))?;
         let inquiry = Inquiry::new(socket.as_fd());
         let index = inquiry.index(interface).map_err(failed("find the interface"))?;
-        if !inquiry.is_up(interface).map_err(failed("ask for the interface's state"))? {
+        let activity = inquiry.activity(interface);
+        if activity.map_err(failed("ask for the interface's state"))? == Activity::Off {
             return Err(Error::new(interface, Cause::Down));
         }
         socket.bind(index, false).map_err(failed("bind to the interface"))?;
@@ -305,12 +306,13 @@ impl Ring {
         let Some(index) = index else { return LinkState::Gone };
         let inquiry = Inquiry::new(self.socket.as_fd());
         // It may have another name by now, and another interface its name.
-        match inquiry.name(index).and_then(|name| inquiry.is_up(&name)) {
-            Ok(false) => LinkState::Down,
+        match inquiry.name(index).and_then(|name| inquiry.activity(&name)) {
+            Ok(Activity::Off) => LinkState::Down,
+            Ok(Activity::Dead) => LinkState::NoCarrier,
             // It is being deleted, and has lost its name, but not yet our socket: it is asked again
             // while it is down.
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => LinkState::Down,
-            Ok(true) | Err(_) => LinkState::Up,
+            Ok(Activity::Alive) | Err(_) => LinkState::Up,
         }
     }
 }
@@ -320,6 +322,9 @@ impl Ring {
 pub enum LinkState {
     /// Frames come.
     Up,
+    /// It is switched on, and has no carrier: a cable is out, or the other end is dead. No frame can
+    /// come; the ring goes on by itself.
+    NoCarrier,
     /// It was switched off. The ring goes on by itself once it is switched on again.
     Down,
     /// It is no more. One that gets the same name is another: the ring is to be opened anew.

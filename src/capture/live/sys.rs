@@ -47,6 +47,17 @@ pub(super) struct Counts {
     pub(super) freezes: u32,
 }
 
+/// What an interface can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// Nothing: it is switched off.
+    Off,
+    /// Nothing: it is switched on, and has no carrier (RFC 2863, not `up`).
+    Dead,
+    /// It carries frames.
+    Alive,
+}
+
 /// What [`poll`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readiness {
@@ -337,12 +348,16 @@ impl<'a> Inquiry<'a> {
         Ok(String::from_utf8_lossy(&octets).into_owned())
     }
 
-    /// Whether somebody switched it on.
-    pub(super) fn is_up(&self, name: &str) -> io::Result<bool> {
+    /// Whether somebody switched it on, and whether that is of use.
+    pub(super) fn activity(&self, name: &str) -> io::Result<Activity> {
         let answer = self.ask(name, libc::SIOCGIFFLAGS)?;
         // SAFETY: the kernel filled this member in, and any number is a value of it.
-        let flags = unsafe { answer.ifr_ifru.ifru_flags };
-        Ok(c_int::from(flags) & libc::IFF_UP != 0)
+        let flags = c_int::from(unsafe { answer.ifr_ifru.ifru_flags });
+        Ok(match (flags & libc::IFF_UP != 0, flags & libc::IFF_RUNNING != 0) {
+            (false, _) => Activity::Off,
+            (true, false) => Activity::Dead,
+            (true, true) => Activity::Alive,
+        })
     }
 
     /// Octets that a packet may have.

@@ -48,6 +48,16 @@ pub(super) struct Reading {
     pub(super) skipped: Vec<Skipped>,
 }
 
+/// The packets around alerts that were written.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) directory: PathBuf,
+    pub(super) files: u64,
+    pub(super) octets: u64,
+    /// The first that went wrong.
+    pub(super) error: Option<io::Error>,
+}
+
 impl Reading {
     /// Takes note of a frame.
     #[inline]
@@ -102,9 +112,11 @@ impl Summary {
         files: &[PathBuf],
         reading: &Reading,
         stats: &Stats,
+        kept: Option<&Kept>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         show_reading(files, reading, stats, out)?;
+        kept.map_or(Ok(()), |kept| show_kept(kept, out))?;
         self.show_rules(out)?;
         self.alerts.show(out)?;
         servers::show(&self.inventory, out)?;
@@ -177,6 +189,12 @@ fn show_reading(
     Ok(())
 }
 
+fn show_kept(kept: &Kept, out: &mut dyn Write) -> io::Result<()> {
+    let (files, size) = (words::counted(kept.files, "file"), words::octets(kept.octets));
+    row("evidence", &format!("{files} in {}", kept.directory.display()), out)?;
+    writeln!(out, "{QUIET}, {size}{QUIET:#}")
+}
+
 fn show_messages(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     let counts: Vec<_> = stats
         .messages_by_protocol()
@@ -198,9 +216,11 @@ fn show_unread(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         (engine::CUT, ["frame cut within its headers", "frames cut within their headers"]),
     ];
     let of = |reason| stats.decode_errors.get(reason).copied().unwrap_or_default();
-    let others = stats.decode_errors.iter();
-    let damaged = others.filter(|(reason, _)| REASONS.iter().all(|(known, _)| known != *reason));
-    let damaged = (["damaged frame", "damaged frames"], damaged.map(|(_, count)| count).sum());
+    let others = stats.decode_errors.iter().filter(|(_, count)| **count > 0);
+    let damages: Vec<_> =
+        others.filter(|(reason, _)| REASONS.iter().all(|(known, _)| known != *reason)).collect();
+    let damaged = damages.iter().map(|(_, count)| **count).sum();
+    let damaged = (["damaged frame", "damaged frames"], damaged);
     let reasons = REASONS.map(|(reason, what)| (what, of(reason)));
     let told = reasons.into_iter().chain([damaged]).filter(|(_, count)| *count > 0);
     let told: Vec<_> = told
@@ -212,6 +232,12 @@ fn show_unread(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     row("not read", &told.join(", "), out)?;
+    if !damages.is_empty() {
+        // Their anomalies have the same names.
+        let of = |(reason, count): (&&str, &u64)| format!("{} {reason}", words::count(*count));
+        let damages: Vec<_> = damages.into_iter().map(of).collect();
+        write!(out, "{QUIET}: {}{QUIET:#}", damages.join(", "))?;
+    }
     writeln!(out)
 }
 

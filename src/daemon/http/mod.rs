@@ -199,10 +199,12 @@ impl Server {
     }
 
     async fn answer(&self, request: &Request<Incoming>) -> Result<Response<Octets>, Refusal> {
-        let question = route::question(request.method(), request.uri())?;
-        if !question.is_public() {
+        let question = route::question(request.method(), request.uri());
+        // Who shows no token does not even learn what there is.
+        if !matches!(question, Ok(question) if question.is_public()) {
             self.admit(request)?;
         }
+        let question = question?;
         let octets = self.ask(question).await?;
         if octets.len() > self.limits.answer_octets {
             let message = format!(

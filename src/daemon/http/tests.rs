@@ -404,7 +404,9 @@ fn a_token_opens_all_but_health() {
         assert_refused(&answer, 401, "a bearer token is required");
         assert!(answer.contains("www-authenticate: Bearer realm=\"gridtap\"\r\n"));
     }
-    assert_eq!(status(&server.get("/api/v1/rules")), "401");
+    for path in ["/api/v1/rules", "/", "/nothing/here"] {
+        assert_eq!(status(&server.get(path)), "401", "{path}");
+    }
     assert_eq!(status(&server.get("/healthz")), "200");
     assert_eq!(status(&server.get("/readyz")), "503");
 }

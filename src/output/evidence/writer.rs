@@ -17,6 +17,9 @@ const BLOCK: u64 = 4096;
 /// How the names of files end that are not finished.
 const UNFINISHED: &str = ".part";
 
+/// A file that is there for a moment, at the start.
+const TRIAL: &str = ".gridtap.part";
+
 /// A folder of files, whose names are in the order of their time.
 #[derive(Debug)]
 pub struct Writer {
@@ -40,6 +43,7 @@ impl Writer {
         let (folder, files, octets) = (folder.to_owned(), BTreeMap::new(), Vec::new());
         let mut this = Self { folder, size, files, used: 0, octets, counters };
         fs::create_dir_all(&this.folder)?;
+        this.try_out()?;
         this.look()?;
         this.make_room(0);
         this.count();
@@ -135,6 +139,18 @@ impl Writer {
         }
     }
 
+    /// Makes a file and deletes it: who may not do so is to learn of it before there is a case. A
+    /// disk that is full may have room by then.
+    fn try_out(&self) -> io::Result<()> {
+        let path = self.folder.join(TRIAL);
+        let _ = fs::remove_file(&path); // of a run that was killed in between
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(_) => fs::remove_file(&path),
+            Err(error) if is_for_want_of_room(&error) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Looks for the files of earlier runs.
     fn look(&mut self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
@@ -156,6 +172,10 @@ impl Writer {
         self.counters.files.store(self.files.len() as u64, Relaxed);
         self.counters.octets.store(self.used, Relaxed);
     }
+}
+
+fn is_for_want_of_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 const fn blocks(length: u64) -> u64 {

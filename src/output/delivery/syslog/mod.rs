@@ -1,6 +1,7 @@
 //! Lines to a syslog server: RFC 5424, over UDP (RFC 5426) or TCP (RFC 6587, octet counting).
 
 mod format;
+mod pace;
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -15,6 +16,7 @@ use super::stream::{Connect, Connection, IN_DOUBT, UNCONFIRMED};
 use super::target::PATIENCE;
 use super::{Failure, Lines, Target};
 use format::Format;
+use pace::Pace;
 
 /// A server that does not answer within this time is tried again later. Alerts wait in memory
 /// meanwhile.
@@ -58,14 +60,14 @@ struct Frames {
 
 #[derive(Debug)]
 enum Transport {
-    Udp(Option<UdpSocket>),
+    Udp(Option<UdpSocket>, Pace),
     Tcp(Connection<Server>),
 }
 
 impl Syslog {
-    /// A message a datagram.
+    /// A message a datagram, at most 64 in 2 ms.
     pub fn udp(options: &SyslogOptions) -> Self {
-        Self::new(options, Transport::Udp(None))
+        Self::new(options, Transport::Udp(None, Pace::default()))
     }
 
     /// Messages with their lengths in front, one after the other.
@@ -89,7 +91,7 @@ impl Target for Syslog {
     fn write(&mut self, lines: &mut Lines) -> Result<(), Failure> {
         let Self { server, format, transport, message, frames } = self;
         match transport {
-            Transport::Udp(socket) => {
+            Transport::Udp(socket, pace) => {
                 let socket = match socket {
                     Some(socket) => socket,
                     empty => empty.insert(connected(*server)?),
@@ -97,6 +99,7 @@ impl Target for Syslog {
                 send_each(lines, |line, alert| {
                     message.clear();
                     format.put(line, alert, message);
+                    pace.wait();
                     socket.send(message)
                 })
             }
@@ -115,14 +118,14 @@ impl Target for Syslog {
 
     fn close(&mut self) {
         match &mut self.transport {
-            Transport::Udp(socket) => *socket = None,
+            Transport::Udp(socket, _) => *socket = None,
             Transport::Tcp(connection) => connection.close(),
         }
     }
 
     fn in_doubt(&self) -> Duration {
         match self.transport {
-            Transport::Udp(_) => UNREACHABLE,
+            Transport::Udp(..) => UNREACHABLE,
             Transport::Tcp(_) => IN_DOUBT,
         }
     }
