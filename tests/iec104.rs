@@ -34,17 +34,21 @@ fn names(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
+fn anomalies() -> Vec<&'static str> {
+    iec104::PROTOCOL.anomalies.iter().copied().flatten().copied().collect()
+}
+
 #[test]
-fn every_anomaly_of_an_apdu_is_documented_once() {
+fn every_anomaly_is_documented_once() {
     let docs = docs();
     let rows = rows(&docs, "## Anomalies");
     let documented: Vec<&str> =
         rows.iter().filter(|row| !is_title(row)).flat_map(|row| names(&row[0])).collect();
     for name in &documented {
-        assert!(iec104::PROTOCOL.anomalies.contains(name), "nothing raises {name}");
+        assert!(anomalies().contains(name), "nothing raises {name}");
         assert_eq!(documented.iter().filter(|other| other == &name).count(), 1, "{name}");
     }
-    for name in iec104::PROTOCOL.anomalies {
+    for name in &anomalies() {
         assert!(documented.contains(name), "docs/iec104.md says nothing of {name}");
     }
 }
@@ -70,7 +74,7 @@ fn every_field_has_its_source() {
         Some(object) => field.starts_with(object),
         None => entry == field,
     };
-    for field in fields.iter().filter(|field| !field.starts_with("iec104.command")) {
+    for field in &fields {
         assert!(documented.iter().any(|entry| covers(entry, field)), "whence is {field}?");
     }
     for entry in &documented {
@@ -87,7 +91,7 @@ fn each_rule_of_snort_is_compared() {
     assert_eq!(numbers, (1..=54).collect::<Vec<u32>>());
     for row in rows {
         for name in names(&row[2]) {
-            assert!(iec104::PROTOCOL.anomalies.contains(&name), "{name} of SID {}", row[0]);
+            assert!(anomalies().contains(&name), "{name} of SID {}", row[0]);
         }
         assert!(!row[2].is_empty() && (row[2] != "none" || !row[3].is_empty()), "SID {}", row[0]);
     }
