@@ -1,0 +1,134 @@
+//! What `docs/iec104.md` says of IEC 60870-5-104, and that rules can read its octets.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::file;
+use common::wire::{Client, Server, Wire};
+use gridtap::protocol::{self, iec104};
+use gridtap::rule::{Placeholders, RuleSet, Source};
+
+fn docs() -> String {
+    std::fs::read_to_string(file("docs/iec104.md")).unwrap()
+}
+
+/// The rows of the tables below `heading`, up to the next heading of its rank: their cells.
+fn rows(docs: &str, heading: &str) -> Vec<Vec<String>> {
+    let rank = heading.split(' ').next().unwrap();
+    let section = docs.split_once(&format!("{heading}\n")).expect("the heading").1;
+    let section = section.split(&format!("\n{rank} ")).next().unwrap();
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'))
+        .map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect())
+        .collect()
+}
+
+/// Those of the headings that the tables here begin with.
+fn is_title(row: &[String]) -> bool {
+    matches!(&row[0][..], "`anomaly.event`" | "fields" | "SID")
+}
+
+fn names(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+fn anomalies() -> Vec<&'static str> {
+    iec104::PROTOCOL.anomalies.iter().copied().flatten().copied().collect()
+}
+
+#[test]
+fn every_anomaly_is_documented_once() {
+    let docs = docs();
+    let rows = rows(&docs, "## Anomalies");
+    let documented: Vec<&str> =
+        rows.iter().filter(|row| !is_title(row)).flat_map(|row| names(&row[0])).collect();
+    for name in &documented {
+        assert!(anomalies().contains(name), "nothing raises {name}");
+        assert_eq!(documented.iter().filter(|other| other == &name).count(), 1, "{name}");
+    }
+    for name in &anomalies() {
+        assert!(documented.contains(name), "docs/iec104.md says nothing of {name}");
+    }
+}
+
+#[test]
+fn every_field_has_its_source() {
+    let docs = docs();
+    let rows = rows(&docs, "## Where fields come from");
+    let mut documented = Vec::new();
+    for row in rows.iter().filter(|row| !is_title(row)) {
+        // Names that follow the first of a row stand beside it.
+        let mut beside = String::new();
+        for name in names(&row[0]) {
+            let name = name.replace('…', "iec104.");
+            let full = if name.starts_with("iec104.") { name } else { format!("{beside}{name}") };
+            let place = full.strip_suffix(".*").unwrap_or(&full);
+            beside = place.rsplit_once('.').map_or(String::new(), |(path, _)| format!("{path}."));
+            documented.push(full);
+        }
+    }
+    let fields: Vec<String> = iec104::IEC104.paths().map(|(name, _, _)| name).collect();
+    let covers = |entry: &str, field: &str| match entry.strip_suffix('*') {
+        Some(object) => field.starts_with(object),
+        None => entry == field,
+    };
+    for field in &fields {
+        assert!(documented.iter().any(|entry| covers(entry, field)), "whence is {field}?");
+    }
+    for entry in &documented {
+        assert!(fields.iter().any(|field| covers(entry, field)), "there is no {entry}");
+    }
+}
+
+#[test]
+fn each_rule_of_snort_is_compared() {
+    let docs = docs();
+    let rows = rows(&docs, "## Compared with Snort 3");
+    let rows: Vec<_> = rows.iter().filter(|row| !is_title(row)).collect();
+    let numbers: Vec<u32> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
+    assert_eq!(numbers, (1..=54).collect::<Vec<u32>>());
+    for row in rows {
+        for name in names(&row[2]) {
+            assert!(anomalies().contains(&name), "{name} of SID {}", row[0]);
+        }
+        assert!(!row[2].is_empty() && (row[2] != "none" || !row[3].is_empty()), "SID {}", row[0]);
+    }
+}
+
+/// Titles of the rules that fire for an APDU in format I with this ASDU.
+fn fired(detection: &str, asdu: &[u8]) -> Vec<String> {
+    let rule = format!(
+        "title: it holds\nid: 5b0cc6f0-7f0e-4f6c-9d8b-0d2f5d4a1c11\nstatus: test\nlevel: low\n\
+         logsource: {{product: gridtap, service: iec104}}\n\
+         detection:\n  octets: {{{detection}}}\n  condition: octets\n"
+    );
+    let services: Vec<_> = protocol::services().collect();
+    let sources = [Source { name: "rule.yml".to_owned(), text: rule }];
+    let rules = RuleSet::load(&sources, &services, &Placeholders::default()).unwrap();
+    let mut wire = Wire::opened(2404);
+    wire.send(Client, &[0x68, 4, 7, 0, 0, 0]);
+    wire.send(Server, &[0x68, 4, 0x0B, 0, 0, 0]);
+    wire.send(Server, &[&[0x68, 4 + asdu.len() as u8, 0, 0, 0, 0][..], asdu].concat());
+    common::run(&wire.frames, Arc::new(rules)).alerts
+}
+
+#[test]
+fn rules_match_octets_by_their_digits() {
+    let private = [200, 1, 3, 0, 10, 0, 0xDE, 0xAD, 0x0B];
+    assert_eq!(fired("iec104.private: dead0b", &private), ["it holds"]);
+    assert_eq!(fired("iec104.private|startswith: DEAD", &private), ["it holds"]);
+    assert_eq!(fired("iec104.private|contains: beef", &private), [""; 0]);
+    let segment = [125, 1, 13, 0, 10, 0, 1, 0, 0, 1, 0, 1, 4, 0x7F, b'E', b'L', b'F'];
+    assert_eq!(fired("iec104.objects.file.data|startswith: '7f454c46'", &segment), ["it holds"]);
+    assert_eq!(fired("iec104.objects.file.data|startswith: '4d5a'", &segment), [""; 0]);
+}
+
+#[test]
+fn rules_match_qualifiers_by_name_and_number() {
+    let interrogation = [100, 1, 7, 0, 10, 0, 0, 0, 0, 20];
+    assert_eq!(fired("iec104.objects.qualifier_name: station", &interrogation), ["it holds"]);
+    assert_eq!(fired("iec104.objects.qualifier: 20", &interrogation), ["it holds"]);
+    assert_eq!(fired("iec104.objects.qualifier_name: 'group 1'", &interrogation), [""; 0]);
+}
