@@ -288,15 +288,6 @@ fn file_transfer() {
 }
 
 #[test]
-fn an_object_without_its_octets_keeps_its_values() {
-    let object = decode(45, &[0x85]);
-    let detached = object.detached();
-    assert_eq!(InformationObject { octets: object.octets, ..detached }, object);
-    assert_eq!(detached.qualifier_name(), object.qualifier_name());
-    assert_eq!(decode(120, &[1; 6]).detached().file().unwrap().name(), None);
-}
-
-#[test]
 fn a_qualifier_is_named_by_its_type() {
     let name = |type_id, octets: &[u8]| {
         decode(type_id, octets).qualifier_name().map(|code| qualifier::NAMES[usize::from(code)])
