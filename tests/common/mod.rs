@@ -194,6 +194,13 @@ pub fn feed(engine: &mut Engine, frames: &[OwnedFrame], sink: &mut dyn Sink) {
     }
 }
 
+/// A record without a context.
+pub fn record_json(record: &dyn Record) -> Json {
+    let mut fields = Map::new();
+    add(&mut fields, record);
+    Json::Object(fields)
+}
+
 /// A record with its context as EVE would have it.
 pub fn to_json(event: &Event<'_>) -> Json {
     let mut fields = Map::new();
