@@ -92,9 +92,8 @@ impl Collected {
 
     /// The records of messages of application protocols.
     pub fn messages(&self) -> Vec<&Json> {
-        let of_message = |record: &&Json| {
-            record["iec104"]["frame"].is_string() || record["mqtt"].is_object()
-        };
+        let of_message =
+            |record: &&Json| record["iec104"]["frame"].is_string() || record["mqtt"].is_object();
         self.records.iter().filter(of_message).collect()
     }
 

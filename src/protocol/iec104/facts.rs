@@ -69,42 +69,35 @@ impl Facts {
 }
 
 /// The first common addresses that were met, each once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 struct Addresses {
-    members: [u16; ADDRESSES],
-    count: u8,
     /// The address met last, which is nearly always the next.
     last: Option<u16>,
-}
-
-impl Default for Addresses {
-    fn default() -> Self {
-        Self { members: [0; ADDRESSES], count: 0, last: None }
-    }
+    members: Vec<u16>,
 }
 
 impl Addresses {
     #[inline]
     fn insert(&mut self, address: u16) {
-        if self.last == Some(address) {
-            return;
+        if self.last != Some(address) {
+            self.last = Some(address);
+            self.insert_new(address);
         }
-        self.last = Some(address);
-        if self.iter().any(|member| member == address) {
-            return;
-        }
-        if let Some(free) = self.members.get_mut(usize::from(self.count)) {
-            *free = address;
-            self.count += 1;
+    }
+
+    #[cold]
+    fn insert_new(&mut self, address: u16) {
+        if self.members.len() < ADDRESSES && !self.members.contains(&address) {
+            self.members.push(address);
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = u16> + '_ {
-        self.members.iter().copied().take(self.count.into())
+        self.members.iter().copied()
     }
 
     fn is_empty(&self) -> bool {
-        self.count == 0
+        self.members.is_empty()
     }
 }
 

@@ -120,6 +120,46 @@ enum Transfer {
     Stopping,
 }
 
+/// A number, or that none is known: two octets, as all of this is touched for every APDU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known(u16);
+
+impl Known {
+    const NONE: Self = Self(u16::MAX);
+
+    const fn some(number: u16) -> Self {
+        Self(number)
+    }
+
+    #[inline]
+    const fn get(self) -> Option<u16> {
+        if self.0 == u16::MAX { None } else { Some(self.0) }
+    }
+
+    /// The number, and from here on none.
+    fn take(&mut self) -> Option<u16> {
+        std::mem::replace(self, Self::NONE).get()
+    }
+}
+
+/// The I-frames of one direction.
+#[derive(Debug, Clone, Copy)]
+struct Numbers {
+    /// V(S): the N(S) that comes next, once known.
+    next: Known,
+    /// The last N(R) of the other end: all before it are acknowledged.
+    acknowledged: Known,
+    /// What would come next if a number that is far off were right.
+    stray: Known,
+    /// An N(R) of the other end that cannot be judged before we have seen of this direction what it
+    /// had seen.
+    claim: Known,
+    /// V(S) when the other end had taken all in TCP.
+    taken: Known,
+    /// Of the last I-frame, to tell a copy from something else.
+    fingerprint: u32,
+}
+
 /// An I-frame that waits for an acknowledgment.
 #[derive(Debug, Clone, Copy)]
 struct Waiting {
@@ -127,39 +167,35 @@ struct Waiting {
     since: Timestamp,
 }
 
-/// The I-frames of one direction.
+/// The times of one direction.
 #[derive(Debug, Default)]
-struct Numbers {
-    /// V(S): the N(S) that comes next, once known.
-    next: Option<u16>,
-    /// The last N(R) of the other end: all before it are acknowledged.
-    acknowledged: Option<u16>,
-    /// What would come next if a number that is far off were right.
-    stray: Option<u16>,
-    /// Of the last I-frame, to tell a copy from something else.
-    fingerprint: u64,
-    /// An N(R) of the other end that cannot be judged before we have seen of this direction what it
-    /// had seen.
-    claim: Option<u16>,
-    /// The one that has waited longest, as far as is remembered, and the one that was sent last.
+struct Times {
+    /// The I-frame that has waited longest, as far as is remembered, and the one sent last.
     oldest: Option<Waiting>,
     newest: Option<Waiting>,
-    /// V(S) when the other end had taken all in TCP.
-    taken: Option<u16>,
     /// When STARTDT, STOPDT or TESTFR act was sent that is not answered.
     asked: Option<Timestamp>,
+}
+
+/// What it takes to judge t1 and t3.
+#[derive(Debug, Default)]
+struct Timers {
+    /// By direction of the sender.
+    times: [Times; 2],
+    /// When the last APDU came.
+    last: Option<Timestamp>,
 }
 
 /// The state of a link.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// By direction of the sender.
+    numbers: [Numbers; 2],
     transfer: Transfer,
     /// Who sent STARTDT act.
     starter: Option<Direction>,
-    /// By direction of the sender.
-    numbers: [Numbers; 2],
-    /// When the last APDU came.
-    last: Option<Timestamp>,
+    /// Where t1 or t3 is known.
+    timers: Option<Box<Timers>>,
 }
 
 /// How far `ahead` is ahead of `from`.
@@ -182,9 +218,9 @@ impl Link {
     /// with 0 (5.1, 5.3).
     pub(super) fn new(joined: bool) -> Self {
         let transfer = if joined { Transfer::Unknown } else { Transfer::Stopped(None) };
-        let first = if joined { None } else { Some(0) };
-        let numbers = || Numbers { next: first, acknowledged: first, ..Numbers::default() };
-        Self { transfer, starter: None, numbers: [numbers(), numbers()], last: None }
+        let first = if joined { Known::NONE } else { Known::some(0) };
+        let numbers = Numbers { next: first, acknowledged: first, ..Numbers::UNKNOWN };
+        Self { numbers: [numbers; 2], transfer, starter: None, timers: None }
     }
 
     /// Who sent STARTDT act.
@@ -195,11 +231,10 @@ impl Link {
     /// Octets of a direction are missing: whatever they said.
     pub(super) fn miss(&mut self, direction: Direction) {
         self.transfer = Transfer::Unknown;
-        self.last = None;
-        self.numbers[direction.index()] = Numbers::default();
+        self.numbers[direction.index()] = Numbers::UNKNOWN;
         // They may have acknowledged or answered anything.
-        let other = &mut self.numbers[direction.opposite().index()];
-        (other.acknowledged, other.oldest, other.asked) = (None, None, None);
+        self.numbers[direction.opposite().index()].acknowledged = Known::NONE;
+        self.timers = None;
     }
 
     /// Takes an APDU and tells what is wrong with it. Says whether its receiver can take it for the
@@ -211,7 +246,10 @@ impl Link {
         settings: &Settings,
         tell: &mut dyn FnMut(Violation),
     ) -> bool {
-        self.look_at_time(seen, settings, tell);
+        if settings.t1.is_some() || settings.t3.is_some() {
+            let timers = self.timers.get_or_insert_default();
+            timers.take(seen, settings, tell);
+        }
         let mut counts = true;
         match seen.apdu.control {
             Control::I { send, receive } => {
@@ -230,7 +268,6 @@ impl Link {
             let other = &mut self.numbers[seen.direction.opposite().index()];
             other.taken = other.next;
         }
-        self.last = Some(seen.time);
         counts
     }
 
@@ -244,7 +281,7 @@ impl Link {
         tell: &mut dyn FnMut(Violation),
     ) -> bool {
         let numbers = &mut self.numbers[seen.direction.index()];
-        let expected = numbers.next.unwrap_or(send);
+        let expected = numbers.next.get().unwrap_or(send);
         if send != expected {
             return self.unexpected(seen, send, expected, settings, tell);
         }
@@ -266,10 +303,10 @@ impl Link {
         let (ahead, behind) = (distance(send, expected), distance(expected, send));
         let violation =
             |event, detail| Violation { event, place: Place::Send, value: send.into(), detail };
-        if numbers.stray == Some(send) {
+        if numbers.stray.get() == Some(send) {
             // It goes on there: the sender did jump.
             numbers.sent(seen, send);
-            numbers.acknowledged = None;
+            numbers.acknowledged = Known::NONE;
             return true;
         }
         if ahead <= near {
@@ -288,7 +325,7 @@ impl Link {
             return false;
         }
         tell(violation(NS_OUT_OF_WINDOW, ""));
-        numbers.stray = Some(after(send));
+        numbers.stray = Known::some(after(send));
         false
     }
 
@@ -327,24 +364,24 @@ impl Link {
     ) {
         let knows_more = seen.acknowledged == Acknowledged::Beyond;
         let numbers = &mut self.numbers[seen.direction.opposite().index()];
-        let Some(next) = numbers.next else { return };
-        if let Some(claim) = numbers.claim.take_if(|_| !knows_more) {
+        let Some(next) = numbers.next.get() else { return };
+        if !knows_more && let Some(claim) = numbers.claim.take() {
             tell(nr_violation(claim, "of I-frames that were never sent"));
         }
         if is_ahead(receive, next) {
             if knows_more {
-                numbers.claim = Some(receive);
+                numbers.claim = Known::some(receive);
             } else {
                 tell(nr_violation(receive, "of I-frames that were never sent"));
             }
             return;
         }
-        let before = numbers.acknowledged.unwrap_or(receive);
+        let before = numbers.acknowledged.get().unwrap_or(receive);
         if is_ahead(before, receive) {
             return tell(nr_violation(receive, "less than before"));
         }
         numbers.look_at_w(receive, settings, tell);
-        numbers.acknowledge(receive);
+        numbers.acknowledged = Known::some(receive);
     }
 
     #[inline]
@@ -364,15 +401,6 @@ impl Link {
             Function::StopDtAct => self.transfer = Transfer::Stopping,
             Function::StopDtCon => self.stop(seen, tell),
             Function::TestFrAct | Function::TestFrCon => {}
-        }
-        let asked = |direction: Direction| direction.index();
-        match function {
-            Function::StartDtAct | Function::StopDtAct | Function::TestFrAct => {
-                self.numbers[asked(seen.direction)].asked = Some(seen.time);
-            }
-            Function::StartDtCon | Function::StopDtCon | Function::TestFrCon => {
-                self.numbers[asked(seen.direction.opposite())].asked = None;
-            }
         }
     }
 
@@ -402,70 +430,100 @@ impl Link {
             tell(Violation { event, place, value: left.into(), detail: "" });
         }
     }
+}
 
-    /// What was due before this APDU came.
-    #[inline]
-    fn look_at_time(
-        &mut self,
-        seen: &Seen<'_>,
-        settings: &Settings,
-        tell: &mut dyn FnMut(Violation),
-    ) {
+impl Timers {
+    /// Tells of what was due before this APDU came, and takes note of it.
+    fn take(&mut self, seen: &Seen<'_>, settings: &Settings, tell: &mut dyn FnMut(Violation)) {
         if let (Some(t3), Some(last)) = (settings.t3, self.last)
             && let Some(idle) = longer(t3, last, seen.time)
         {
             tell(time_violation(T3_TEST_MISSING, idle));
         }
-        let Some(t1) = settings.t1 else { return };
-        for numbers in &mut self.numbers {
-            let oldest = numbers.oldest.map(|waiting| waiting.since);
-            let Some(since) = oldest.into_iter().chain(numbers.asked).min() else { continue };
-            if let Some(took) = longer(t1, since, seen.time) {
-                (numbers.oldest, numbers.asked) = (None, None);
+        self.last = Some(seen.time);
+        if let Some(t1) = settings.t1 {
+            self.judge(t1, seen.time, tell);
+        }
+        let sender = seen.direction.index();
+        let receiver = seen.direction.opposite().index();
+        match seen.apdu.control {
+            Control::I { send, receive } => {
+                self.times[sender].sent(send, seen.time);
+                self.times[receiver].acknowledge(receive);
+            }
+            Control::S { receive } => self.times[receiver].acknowledge(receive),
+            Control::U(Some(Function::StartDtAct | Function::StopDtAct | Function::TestFrAct)) => {
+                self.times[sender].asked = Some(seen.time)
+            }
+            Control::U(_) => self.times[receiver].asked = None,
+        }
+    }
+
+    fn judge(&mut self, t1: Duration, now: Timestamp, tell: &mut dyn FnMut(Violation)) {
+        for times in &mut self.times {
+            let oldest = times.oldest.map(|waiting| waiting.since);
+            let Some(since) = oldest.into_iter().chain(times.asked).min() else { continue };
+            if let Some(took) = longer(t1, since, now) {
+                (times.oldest, times.asked) = (None, None);
                 tell(time_violation(T1_TIMEOUT, took));
             }
         }
     }
 }
 
-impl Numbers {
-    /// An I-frame was sent with the number that was expected, or from which it goes on.
-    #[inline]
-    fn sent(&mut self, seen: &Seen<'_>, number: u16) {
-        self.next = Some(after(number));
-        self.stray = None;
-        self.fingerprint = fingerprint(seen.octets);
-        let waiting = Waiting { number, since: seen.time };
+impl Times {
+    fn sent(&mut self, number: u16, now: Timestamp) {
+        let waiting = Waiting { number, since: now };
         self.newest = Some(waiting);
         self.oldest.get_or_insert(waiting);
-        if let Some(claim) = self.claim.take_if(|claim| !is_ahead(*claim, after(number))) {
-            self.acknowledge(claim);
-        }
-    }
-
-    /// I-frames that the other end has not acknowledged.
-    #[inline]
-    fn outstanding(&self) -> Option<u16> {
-        Some(distance(self.next?, self.acknowledged?))
     }
 
     /// The other end has received all before `receive`.
-    #[inline]
     fn acknowledge(&mut self, receive: u16) {
-        self.acknowledged = Some(receive);
         let waits = |waiting: &Waiting| !is_ahead(receive, waiting.number);
         if self.oldest.is_some_and(|oldest| !waits(&oldest)) {
             // Of those between no time is remembered: the last speaks for them.
             self.oldest = self.newest.filter(waits);
         }
     }
+}
+
+impl Numbers {
+    const UNKNOWN: Self = Self {
+        next: Known::NONE,
+        acknowledged: Known::NONE,
+        stray: Known::NONE,
+        claim: Known::NONE,
+        taken: Known::NONE,
+        fingerprint: 0,
+    };
+
+    /// An I-frame was sent with the number that was expected, or from which it goes on.
+    #[inline]
+    fn sent(&mut self, seen: &Seen<'_>, number: u16) {
+        let next = after(number);
+        self.next = Known::some(next);
+        self.stray = Known::NONE;
+        self.fingerprint = fingerprint(seen.octets);
+        if self.claim.get().is_some_and(|claim| !is_ahead(claim, next)) {
+            self.acknowledged = std::mem::replace(&mut self.claim, Known::NONE);
+        }
+    }
+
+    /// I-frames that the other end has not acknowledged.
+    #[inline]
+    fn outstanding(&self) -> Option<u16> {
+        Some(distance(self.next.get()?, self.acknowledged.get()?))
+    }
 
     /// An APDU that its sender sent after it had taken more than w I-frames, and that does not
     /// acknowledge them (5.5).
     fn look_at_w(&self, receive: u16, settings: &Settings, tell: &mut dyn FnMut(Violation)) {
-        let (Some(w), Some(taken)) = (settings.w, self.taken) else { return };
+        let (Some(w), Some(taken)) = (settings.w, self.taken.get()) else { return };
         let unacknowledged = distance(taken, receive);
-        if (w + 1..MODULUS / 2).contains(&unacknowledged) && self.acknowledged == Some(receive) {
+        if (w + 1..MODULUS / 2).contains(&unacknowledged)
+            && self.acknowledged.get() == Some(receive)
+        {
             let (place, value) = (Place::Receive, unacknowledged.into());
             tell(Violation { event: W_EXCEEDED, place, value, detail: "" });
         }
@@ -488,7 +546,7 @@ fn nr_violation(receive: u16, detail: &'static str) -> Violation {
 
 /// Tells one frame from another, and nothing more: not against somebody who tries.
 #[inline]
-fn fingerprint(octets: &[u8]) -> u64 {
+fn fingerprint(octets: &[u8]) -> u32 {
     // FNV-1a over words: only equality counts.
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
     let (words, rest) = octets.as_chunks::<8>();
@@ -498,5 +556,5 @@ fn fingerprint(octets: &[u8]) -> u64 {
     for octet in rest {
         hash = (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01B3);
     }
-    hash
+    (hash ^ hash >> 32) as u32
 }

@@ -47,7 +47,7 @@ const PAIRS: usize = 16_384;
 /// Commands of a pair that are under way: a control centre has a few.
 const LIVES: usize = 256;
 /// Commands of a pair that are remembered when they are over: stations have more to say of some.
-const OVER: usize = 8;
+const OVER: usize = 4;
 /// Points that are remembered as selected, of all pairs.
 const SELECTED: usize = 262_144;
 
@@ -416,6 +416,10 @@ impl Pair {
     fn begin(&mut self, life: Life, scratch: &mut Scratch, met: &mut Met<'_>) {
         if self.lives.len() >= LIVES {
             self.finish(0, Outcome::Open, scratch, met.control, met.out);
+        }
+        // One at a time is what most have, and room for four would be a kilobyte.
+        if self.lives.len() == self.lives.capacity() {
+            self.lives.reserve_exact(self.lives.len().max(1));
         }
         self.lives.push(life);
     }
