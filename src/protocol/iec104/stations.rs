@@ -56,6 +56,8 @@ const SELECTED: usize = 262_144;
 pub(super) struct Stations {
     by_hosts: HashMap<FlowKey, u32>,
     pairs: Vec<Pair>,
+    /// When the first command of each pair is due: apart, as it is looked at for every APDU.
+    due: Vec<Timestamp>,
     /// Pairs without a connection, the longest first.
     idle: VecDeque<u32>,
     /// Points that are remembered as selected, of all pairs.
@@ -100,8 +102,6 @@ struct Pair {
     hosts: FlowKey,
     connections: u32,
     lives: Vec<Life>,
-    /// When the first of them is due.
-    due: Timestamp,
     /// The last commands that were over.
     over: [Option<Over>; OVER],
     /// Whether the station tells of the end of commands, once known: of direct ones, and of those
@@ -145,6 +145,7 @@ impl Stations {
     fn free_place(&mut self, hosts: FlowKey) -> Option<u32> {
         if self.pairs.len() < PAIRS {
             self.pairs.push(Pair::new(hosts));
+            self.due.push(Timestamp::NEVER);
             return Some(self.pairs.len() as u32 - 1);
         }
         while let Some(index) = self.idle.pop_front() {
@@ -153,6 +154,7 @@ impl Stations {
                 self.selected -= pair.selected.len();
                 self.by_hosts.remove(&pair.hosts);
                 *pair = Pair::new(hosts);
+                self.look_when_due(PairIndex(index));
                 return Some(index);
             }
         }
@@ -201,9 +203,18 @@ impl Stations {
         control: Direction,
         out: &mut dyn Records,
     ) {
-        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
-        if pair.due < now {
+        if self.due.get(index.0 as usize).is_some_and(|due| *due < now)
+            && let Some(pair) = self.pairs.get_mut(index.0 as usize)
+        {
             pair.expire(now, control, &mut self.scratch, out);
+            self.look_when_due(index);
+        }
+    }
+
+    fn look_when_due(&mut self, index: PairIndex) {
+        let index = index.0 as usize;
+        if let (Some(pair), Some(due)) = (self.pairs.get(index), self.due.get_mut(index)) {
+            *due = pair.due();
         }
     }
 
@@ -224,7 +235,7 @@ impl Stations {
             cause::DEACTIVATION => pair.deactivate(&command, scratch, met),
             _ => pair.answer(&command, asdu.cause, asdu.widths, scratch, met),
         }
-        pair.look_when_due();
+        self.look_when_due(index);
     }
 
     /// Objects that answer an interrogation or a read.
@@ -232,7 +243,7 @@ impl Stations {
         let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
         if asdu.cause == cause::REQUEST {
             pair.answer_read(asdu, &mut self.scratch, met);
-            return pair.look_when_due();
+            return self.look_when_due(index);
         }
         let asks = |life: &&mut Life| {
             life.key.common_address == asdu.common_address
@@ -250,16 +261,15 @@ impl Pair {
             hosts,
             connections: 1,
             lives: Vec::new(),
-            due: Timestamp::NEVER,
             over: [None; OVER],
             terminates: [None; 2],
             selected: Vec::new(),
         }
     }
 
-    fn look_when_due(&mut self) {
-        let due = self.lives.iter().map(|life| life.deadline).min();
-        self.due = due.unwrap_or(Timestamp::NEVER);
+    /// When the first command is due.
+    fn due(&self) -> Timestamp {
+        self.lives.iter().map(|life| life.deadline).min().unwrap_or(Timestamp::NEVER)
     }
 
     fn find(&self, command: &Command) -> Option<usize> {
@@ -471,7 +481,6 @@ impl Pair {
             }
             self.finish(index, outcome, scratch, control, out);
         }
-        self.look_when_due();
     }
 
     fn tell_expired(
