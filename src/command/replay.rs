@@ -98,7 +98,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let evidence = arguments.evidence.as_deref();
     let evidence = evidence.map(|directory| Evidence::open(directory, &config)).transpose()?;
     let mut sink = ReplaySink { eve, evidence, summary: Summary::new(&rules) };
-    let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink);
+    let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink)
+        .with_settings(&config.protocols);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
     let kept = sink.evidence.map(Evidence::finish);

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
+use ipnet::IpNet;
+
 use super::keys::{Config, Interface, Link, Output, OutputType, Ring, Rotation, Target};
 use super::reader::Reader;
 use super::unit::Unit;
 use super::value::{Listen, Octets, RuleSource};
 use crate::document::yaml::Span;
+use crate::protocol::{Configured, ServerSettings};
 
 /// What the kernel puts in front of a frame in a block, with room to spare.
 const FRAME_OVERHEAD: u64 = 1024;
@@ -20,6 +23,7 @@ const PAGE: u64 = 4096;
 pub(super) fn whole(config: &Config, unit: &Unit, reader: &mut Reader<'_>) {
     interfaces(&config.interfaces, reader);
     rules(&config.rules, reader);
+    servers(&config.protocols, reader);
     names(&config.outputs, reader);
     targets(config, reader);
     for (index, output) in config.outputs.iter().enumerate() {
@@ -105,6 +109,28 @@ fn rules(sources: &[RuleSource], reader: &mut Reader<'_>) {
             reader.wrong_at(&format!("rules.{index}"), message, None);
         }
     }
+}
+
+/// The first that holds an address counts.
+fn servers(configured: &Configured, reader: &mut Reader<'_>) {
+    for (protocol, settings) in configured.by_protocol() {
+        for (index, some) in settings.iter().enumerate() {
+            let (before, _) = settings.split_at(index);
+            if before.iter().any(|one| one.networks.is_empty()) || is_covered(some, before) {
+                let path = format!("protocols.{}.{index}", protocol.name);
+                let message =
+                    "this counts for no server: members before it hold all of its addresses";
+                reader.warn_at(&path, message, Some("the first one counts: put this before them"));
+            }
+        }
+    }
+}
+
+/// Whether each network of `some` is part of one that comes before.
+fn is_covered(some: &ServerSettings, before: &[ServerSettings]) -> bool {
+    let earlier = || before.iter().flat_map(|one| &one.networks);
+    let covered = |network: &IpNet| earlier().any(|one| one.contains(network));
+    !some.networks.is_empty() && some.networks.iter().all(covered)
 }
 
 fn names(outputs: &[Output], reader: &mut Reader<'_>) {

@@ -15,6 +15,7 @@ use crate::document::yaml::Node;
 use crate::engine;
 use crate::flow::Timeouts;
 use crate::output::{Types, evidence};
+use crate::protocol::Configured;
 use crate::rule::Placeholders;
 
 section! {
@@ -52,6 +53,9 @@ section! {
 #placeholders:
 #  masters: [10.20.0.10, 10.20.0.11]
 ";
+
+        /// What gridtap cannot see of servers, and is told here, by protocol.
+        protocols: Configured = "{}";
 
         /// How much may be kept, all threads together.
         limits: Limits = "{}";

@@ -5,6 +5,7 @@
 //!      └────────┴─────────┴────────────┘
 //!              reader  ◀──── keys: one table gives the structures, the reader, the reference
 //!                │            in `docs/configuration.md` and the commented example
+//!                │     ◀──── protocols: the same from the tables that protocols register
 //!                ▼
 //!             Config ────▶ check: what no key can be asked alone
 //! ```
@@ -16,6 +17,7 @@ mod check;
 mod given;
 mod keys;
 pub mod pages;
+mod protocols;
 mod reader;
 mod setting;
 #[cfg(test)]

@@ -54,6 +54,7 @@ const WHOLE: Key = Key {
     default: None,
     range: None,
     shown: None,
+    sample: None,
     kind: <Config as Setting>::KIND,
 };
 
@@ -63,7 +64,7 @@ pub fn reference() -> String {
         "\
 # Configuration
 
-Made from the tables in `src/config/keys.rs`; do not edit. `GRIDTAP_BLESS=1 cargo test --lib config` makes it anew.
+Made from the tables in `src/config/keys.rs` and those of the protocols; do not edit. `GRIDTAP_BLESS=1 cargo test --lib config` makes it anew.
 
 {STRICTNESS} A commented example with every default is
 [systemd/gridtap.yaml](../systemd/gridtap.yaml).
@@ -158,10 +159,15 @@ fn example_keys(page: &mut String, keys: &[Key], depth: usize) {
             (Some(shown), _) => page.push_str(&indented(shown, &indent)),
             _ if !key.kind.keys.is_empty() => {
                 let _ = writeln!(page, "#{indent}{name}:");
-                example_keys(page, key.kind.keys, depth + 1);
+                if key.kind.list {
+                    let _ = writeln!(page, "#{indent}  -");
+                }
+                let deeper = if key.kind.list { 2 } else { 1 };
+                example_keys(page, key.kind.keys, depth + deeper);
             }
             (None, default) => {
-                let _ = writeln!(page, "#{indent}{name}: {}", default.unwrap_or("off"));
+                let value = key.sample.or(default).unwrap_or("off");
+                let _ = writeln!(page, "#{indent}{name}: {value}");
             }
         }
     }

@@ -141,10 +141,16 @@ impl<'o> Reader<'o> {
 
     /// A map with these keys and no others.
     pub(super) fn section<K: Keys>(&mut self, node: &Node) -> Option<K> {
+        let section = self.entries(node, K::KEYS)?;
+        K::from_section(&section, self)
+    }
+
+    /// What a map with these keys and no others has.
+    fn entries<'n>(&mut self, node: &'n Node, keys: &[Key]) -> Option<Section<'n>> {
         let Content::Map(entries) = &node.content else {
             return self.mismatch(node, "a map of keys");
         };
-        let names: Vec<_> = K::KEYS.iter().map(Key::name).collect();
+        let names: Vec<_> = keys.iter().map(Key::name).collect();
         for entry in entries.iter().filter(|entry| !names.contains(&entry.key.as_str())) {
             let help = did_you_mean(&entry.key, names.iter().copied())
                 .unwrap_or_else(|| format!("there are {}", quoted(&names)));
@@ -154,17 +160,41 @@ impl<'o> Reader<'o> {
             };
             self.wrong_with::<()>(entry.key_span, message, help);
         }
-        K::from_section(&Section { span: node.span, entries }, self)
+        Some(Section { span: node.span, entries })
     }
 
     /// The value of a key: as given, else its default. `None` if it has none, which was told.
     pub(super) fn key<T: Setting>(&mut self, section: &Section<'_>, key: &Key) -> Option<T> {
+        self.at(key, |reader| match reader.given(section, key) {
+            Some(node) => reader.value(&node, key),
+            None => reader.default(section, key),
+        })
+    }
+
+    /// The members of a key's list that are right, which have the keys of its kind; none where
+    /// nobody gives it.
+    pub(super) fn section_list<T>(
+        &mut self,
+        section: &Section<'_>,
+        key: &Key,
+        mut read: impl FnMut(&Section<'_>, &mut Self) -> Option<T>,
+    ) -> Vec<T> {
+        self.at(key, |reader| {
+            let node = reader.given(section, key)?;
+            reader.remember(node.span);
+            reader.list(&node, |item, reader| {
+                let section = reader.entries(item, key.kind.keys)?;
+                read(&section, reader)
+            })
+        })
+        .unwrap_or_default()
+    }
+
+    /// Reads what belongs to a key of what is being read.
+    fn at<T>(&mut self, key: &Key, read: impl FnOnce(&mut Self) -> T) -> T {
         let (length, origin) = (self.path.len(), self.origin);
         self.path = self.path_of(key.name());
-        let value = match self.given(section, key) {
-            Some(node) => self.value(&node, key),
-            None => self.default(section, key),
-        };
+        let value = read(self);
         self.path.truncate(length);
         self.origin = origin;
         value

@@ -65,7 +65,7 @@ impl Kind {
 }
 
 /// A key of the configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub(super) identifier: &'static str,
     /// What it does, in lines.
@@ -76,6 +76,8 @@ pub(super) struct Key {
     pub(super) range: Option<(&'static str, &'static str)>,
     /// What the example shows in place of the default.
     pub(super) shown: Option<&'static str>,
+    /// Or only in place of the value, in YAML.
+    pub(super) sample: Option<&'static str>,
     pub(super) kind: Kind,
 }
 
@@ -118,6 +120,7 @@ macro_rules! section {
                     default: section!(@maybe $($default)?),
                     range: section!(@maybe $(($low, $high))?),
                     shown: section!(@maybe $($shown)?),
+                    sample: None,
                     kind: <$type as $crate::config::setting::Setting>::KIND,
                 }),+
             ];

@@ -9,6 +9,7 @@ use super::given::{environment_name, every_key};
 use super::setting::Setting as _;
 use super::*;
 use crate::output::Types;
+use crate::protocol::Standard;
 
 /// A file of this text, and above it settings.
 fn examined(text: impl AsRef<[u8]>, settings: &[&str], environment: &[(&str, &str)]) -> Examined {
@@ -167,6 +168,109 @@ fn a_mistake_that_shows_later_has_its_place() {
     assert_eq!(at("interfaces.0.ring.blocks"), "2:5: gone");
     assert_eq!(at("threads"), "command line:1:9: gone");
     assert_eq!(at("http.listen"), "1:1: gone");
+}
+
+/// What is configured for the servers of `iec104`, as one line a member.
+fn servers(config: &Config) -> Vec<String> {
+    let (protocol, settings) =
+        config.protocols.by_protocol().find(|(protocol, _)| protocol.name == "iec104").unwrap();
+    let told = settings.iter().map(|some| {
+        let table = protocol.parameters.table.iter().zip(&some.values);
+        let values = table.filter(|(parameter, value)| **value != parameter.default.value());
+        let values = values.map(|(parameter, value)| match value {
+            Some(value) => format!(" {}={value}", parameter.name),
+            None => format!(" {}=off", parameter.name),
+        });
+        format!("{:?}:{}", some.networks, values.collect::<String>())
+    });
+    told.collect()
+}
+
+#[test]
+fn what_protocols_register_is_read() {
+    let config = config(
+        "
+protocols:
+  iec104:
+    - {servers: [10.30.7.1], k: 20, w: 15, t1: 1m, reverse: true, time_zone: '-03:30'}
+    - {servers: [10.30.0.0/16, '2001:db8::/32'], t3: 48h, time_zone: +01:00, cause_octets: 1}
+    - {k: off, time_tolerance: 500ms}
+",
+    );
+    assert_eq!(
+        servers(&config),
+        [
+            "[10.30.7.1/32]: k=20 w=15 t1=60000000 reverse=1 time_zone=-210",
+            "[10.30.0.0/16, 2001:db8::/32]: t3=172800000000 time_zone=60 cause_octets=1",
+            "[]: time_tolerance=500000",
+        ]
+    );
+    let examined = examined(
+        "protocols: {iec104: [{k: 7}]}",
+        &["protocols.iec104.0.w=5"],
+        &[("GRIDTAP_PROTOCOLS_IEC104", "[{k: 9}]")],
+    );
+    assert_eq!(messages(&examined.mistakes), Vec::<String>::new());
+    assert_eq!(servers(&examined.config), ["[]: k=9 w=5"]);
+}
+
+/// The reader gives a default the number that its protocol takes for it, and every range holds it.
+#[test]
+fn defaults_of_protocols_are_what_they_say() {
+    let member = config("protocols: {iec104: [{}]}");
+    assert_eq!(servers(&member), ["[]:"]);
+    for protocol in crate::protocol::REGISTRY {
+        for parameter in protocol.parameters.table {
+            let (Standard::Is(_, text) | Standard::Unknown(text)) = parameter.default;
+            config(&format!("protocols: {{{}: [{{{}: {text}}}]}}", protocol.name, parameter.name));
+            let bound = parameter.at_most.unwrap_or(parameter.name);
+            assert!(protocol.parameters.table.iter().any(|other| other.name == bound));
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_what_protocols_register_have_their_place() {
+    for (text, said) in [
+        ("iec104: [{k: 0}]", "1:26: `k` is at least 1 and at most 32767"),
+        ("iec104: [{t1: 15}]", "1:27: this number has no unit"),
+        ("iec104: [{t1: 5m}]", "1:27: `t1` is at least 1s and at most 255s"),
+        ("iec104: [{k: 8, w: 12}]", "1:32: `w` is greater than `k`"),
+        (
+            "iec104: [{revers: true}]",
+            "1:23: there is no key `revers` in `protocols.iec104.0` (did you mean `reverse`?)",
+        ),
+        ("iec104: [{reverse: 1}]", "1:32: `reverse` is `true` or `false`, and this is a number"),
+        ("iec104: [{time_zone: 1h}]", "1:34: `time_zone` is an offset from UTC, such as `+01:00`"),
+        ("iec104: [{time_zone: +1:00}]", "1:34: `time_zone` is an offset from UTC"),
+        ("iec104: [{time_zone: +01:60}]", "1:34: `time_zone` is an offset from UTC"),
+        ("iec104: [{time_zone: -12:15}]", "1:34: `time_zone` is at least -12:00 and at most"),
+        ("iec104: [{servers: [10.30.0.1/16]}]", "1:33: `10.30.0.1/16` has bits beyond its prefix"),
+        ("iec104: [7]", "1:22: `iec104` is a map of keys, and this is a number"),
+        ("iec104: {k: 8}", "1:22: `iec104` is a list, and this is a map"),
+        ("iec105: []", "1:13: there is no key `iec105` in `protocols` (did you mean `iec104`?)"),
+        ("mqtt: []", "1:13: there is no key `mqtt` in `protocols` (there are `iec104`)"),
+    ] {
+        let found = mistakes(&format!("protocols: {{{text}}}"));
+        assert!(found.len() == 1 && found[0].starts_with(said), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn servers_that_nothing_is_left_of_are_warned_of() {
+    let warned = |members: &str| {
+        let text =
+            format!("protocols: {{iec104: [{members}]}}\noutputs: [{{type: file, path: a}}]");
+        let settings = ["interfaces=[{interface: eth0}]"];
+        messages(&examined(text, &settings, &[]).warnings)
+    };
+    let one = "{servers: [10.30.7.0/24]}";
+    let all = "{servers: [10.30.0.0/16]}";
+    assert_eq!(warned(&format!("{one}, {all}, {{}}")), Vec::<String>::new());
+    for members in [format!("{all}, {one}"), format!("{{}}, {one}"), "{}, {}".to_owned()] {
+        let found = warned(&members);
+        assert!(found.len() == 1 && found[0].contains("counts for no server"), "{found:?}");
+    }
 }
 
 #[test]

@@ -21,6 +21,10 @@ const LONGEST: usize = 4096;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Octets(pub u64);
 
+/// How many minutes a local time is ahead of UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct UtcOffset(pub(super) i16);
+
 /// Where HTTP is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Listen {
@@ -139,6 +143,35 @@ impl Setting for Duration {
     fn is_within(&self, low: &Self, high: &Self) -> bool {
         (low..=high).contains(&self)
     }
+}
+
+impl Setting for UtcOffset {
+    const KIND: Kind = Kind::value("an offset from UTC, such as `+01:00`");
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        const HELP: &str = "a sign, two digits for hours and two for minutes, as in '-03:30'; UTC \
+                            itself is '+00:00'";
+        let told = match &node.content {
+            Content::Scalar(Scalar { text, .. }) => utc_offset(text),
+            _ => None,
+        };
+        told.map(Self).or_else(|| reader.mismatch_with(node, Self::KIND.what, HELP))
+    }
+
+    fn is_within(&self, low: &Self, high: &Self) -> bool {
+        (low..=high).contains(&self)
+    }
+}
+
+/// `±HH:MM`, in minutes.
+fn utc_offset(text: &str) -> Option<i16> {
+    let (hours, minutes) = text.strip_prefix(['+', '-'])?.split_once(':')?;
+    let number = |text: &str| {
+        let is_number = text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_digit());
+        text.parse::<i16>().ok().filter(|_| is_number)
+    };
+    let ahead = number(hours)? * 60 + number(minutes).filter(|minutes| *minutes < 60)?;
+    Some(if text.starts_with('-') { -ahead } else { ahead })
 }
 
 const SIZE_UNITS: &[(&str, u64)] = &[

@@ -74,6 +74,15 @@ impl Change {
         Self { record, interface: interface.map(str::to_owned) }
     }
 
+    /// Whether somebody keeps the clock in step now, if that changed.
+    pub(super) const fn clock(&self) -> Option<bool> {
+        match self.record.event {
+            Sight::ClockSynchronised => Some(true),
+            Sight::ClockUnsynchronised => Some(false),
+            _ => None,
+        }
+    }
+
     /// Whether we see less than before.
     pub(super) fn is_bad(&self) -> bool {
         !matches!(
@@ -278,5 +287,10 @@ mod tests {
         assert_eq!(told(&mut honesty, &[], false, BEGIN).len(), 1, "from the start");
         assert!(told(&mut honesty, &[], false, BEGIN).is_empty());
         assert_eq!(told(&mut honesty, &[], true, BEGIN), ["the clock is kept in step again"]);
+        let mut look = |clock| honesty.look(&[], Lost::default(), clock, Duration::ZERO);
+        for clock in [false, true] {
+            assert_eq!(look(clock).iter().map(Change::clock).collect::<Vec<_>>(), [Some(clock)]);
+        }
+        assert_eq!(Change::new(Sight::InterfaceDown, None).clock(), None);
     }
 }

@@ -34,6 +34,7 @@ use super::watch::{Report, Request};
 use crate::capture::live::clock_is_synchronised;
 use crate::config::{Config, Listen, RuleSource, Target};
 use crate::output::delivery::Delivery;
+use crate::protocol::Configured;
 use crate::rule::RuleSet;
 
 /// How long everything may take to end: systemd and people wait for it.
@@ -319,6 +320,11 @@ impl Daemon {
         for change in self.honesty.look(&links, lost, clock_is_synchronised(), now) {
             let tell = if change.is_bad() { log::warn } else { log::info };
             tell(&change.to_string());
+            if let Some(trusted) = change.clock() {
+                for thread in &self.shared.threads {
+                    thread.ask(Request::Clock(trusted));
+                }
+            }
             self.shared.ask_first(Request::Tell(change.record, change.interface));
         }
     }
@@ -354,7 +360,7 @@ impl Daemon {
         if !fixed.is_empty() {
             log::warn(&format!("not reloaded, as it needs a restart: {}", fixed.join(", ")));
         }
-        self.put_in_force(&rules);
+        self.put_in_force(&rules, &config.protocols);
         log::info(&told_of_reload(&self.start.rules, &rules));
         let mut reloads = self.reloads();
         reloads.successes += 1;
@@ -365,13 +371,16 @@ impl Daemon {
         self.start.rules = rules;
         self.start.config.rules = config.rules;
         self.start.config.placeholders = config.placeholders;
+        self.start.config.protocols = config.protocols;
     }
 
-    /// Gives all threads new rules. Who is told of them may rely on them.
-    fn put_in_force(&self, rules: &RuleSet) {
-        let rules = Arc::new(rules.clone());
+    /// Gives all threads new rules, and what is configured of servers. Who is told of them may rely
+    /// on them.
+    fn put_in_force(&self, rules: &RuleSet, configured: &Configured) {
+        let (rules, configured) = (Arc::new(rules.clone()), Arc::new(configured.clone()));
         let (taking, taken) = channel();
         for thread in &self.shared.threads {
+            thread.ask(Request::Protocols(Arc::clone(&configured)));
             thread.ask(Request::Rules(Arc::clone(&rules), taking.clone()));
         }
         drop(taking);

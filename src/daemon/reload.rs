@@ -16,6 +16,7 @@ pub(super) fn need_restart(now: &Config, then: &Config) -> Vec<&'static str> {
         duplicates,
         rules: _,
         placeholders: _,
+        protocols: _,
         limits,
         outputs,
         evidence,

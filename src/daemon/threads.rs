@@ -70,7 +70,7 @@ pub(super) fn start(
         let watch = Watch::new(Parts {
             thread,
             live: Live::new(rings),
-            engine: Engine::new(Arc::clone(&rules), limits, &sink),
+            engine: Engine::new(Arc::clone(&rules), limits, &sink).with_settings(&config.protocols),
             sink,
             duplicates: config.duplicates.map(Duplicates::within),
             pause: if count == 1 { ALONE } else { TOGETHER },

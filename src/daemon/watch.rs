@@ -23,7 +23,7 @@ use crate::inventory::Inventory;
 use crate::output::evidence::KeeperCounters;
 use crate::output::{Formatter, Types};
 use crate::packet::Frame;
-use crate::protocol::{Fact, Protocol};
+use crate::protocol::{Configured, Fact, Protocol};
 use crate::rule::{Hits, RuleSet};
 use crate::time::Timestamp;
 
@@ -50,6 +50,10 @@ const GLANCE: usize = 20_000;
 pub(super) enum Request {
     /// These rules are in force from now on. The sender goes when they are.
     Rules(Arc<RuleSet>, Sender<Infallible>),
+    /// This is configured of servers, for connections that begin from now on.
+    Protocols(Arc<Configured>),
+    /// Whether somebody keeps the clock in step.
+    Clock(bool),
     /// The interface of this ring is there again.
     Ring(Box<Ring>),
     /// Records of flows that go on, at most so many, one a line.
@@ -292,6 +296,8 @@ impl Watch {
     fn answer(&mut self, request: Request) {
         match request {
             Request::Rules(rules, _taken) => self.take_rules(rules),
+            Request::Protocols(configured) => self.parts.engine.configure(&configured),
+            Request::Clock(trusted) => self.parts.engine.trust_clock(trusted),
             Request::Ring(ring) => self.put(*ring),
             Request::Flows(most, reply) => {
                 let _ = reply.send(self.flows(most)); // who asked may be gone

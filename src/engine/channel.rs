@@ -8,7 +8,7 @@ use crate::flow::{
     Acknowledged, CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader,
     Side, Why,
 };
-use crate::protocol::{Input, Parser, Protocol, REGISTRY, Role, Shared, Start};
+use crate::protocol::{Configured, Input, Parser, Protocol, REGISTRY, Role, Shared, Start};
 
 /// A flow that holds no more than this is not worth being made to give it up.
 const HELD: usize = 8192;
@@ -95,6 +95,13 @@ impl Default for SharedStates {
 }
 
 impl SharedStates {
+    /// What is configured of servers holds for the flows that begin from now on.
+    pub(super) fn configure(&mut self, configured: &Configured) {
+        for (state, (protocol, settings)) in self.0.iter_mut().zip(configured.by_protocol()) {
+            (protocol.configure)(&mut **state, settings);
+        }
+    }
+
     #[inline]
     fn of(&mut self, protocol: &'static Protocol) -> &mut Shared {
         let index = REGISTRY.iter().position(|known| std::ptr::eq(*known, protocol));

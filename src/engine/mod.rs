@@ -29,7 +29,7 @@ use crate::flow::{
     Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
 };
 use crate::packet::{self, Frame, Packet, Skip, Tcp, TcpFlags, Transport};
-use crate::protocol::{Fact, Protocol, REGISTRY};
+use crate::protocol::{Configured, Fact, Protocol, REGISTRY};
 use crate::rule::{Hits, RuleSet};
 use crate::time::Timestamp;
 
@@ -120,6 +120,24 @@ impl Engine {
             clock: Clock::default(),
             next_tick: Timestamp::ZERO,
         }
+    }
+
+    /// The same, with what is configured of servers.
+    #[must_use]
+    pub fn with_settings(mut self, configured: &Configured) -> Self {
+        self.configure(configured);
+        self
+    }
+
+    /// What is configured of servers. It counts for connections that begin from now on.
+    pub fn configure(&mut self, configured: &Configured) {
+        self.shared.configure(configured);
+    }
+
+    /// Whether somebody keeps the clock in step that packet times come from: from the start, yes.
+    /// While nobody does, they are not compared with what others say the time is.
+    pub fn trust_clock(&mut self, trusted: bool) {
+        self.outlet.clock_trusted = trusted;
     }
 
     /// Takes one frame. One that is far ahead of all before is looked at when later ones, a tick or

@@ -6,9 +6,12 @@
 
 pub mod iec104;
 pub mod mqtt;
+mod settings;
 
 use std::any::Any;
 use std::ops::RangeInclusive;
+
+pub use settings::{Configured, Parameter, ParameterKind, Parameters, ServerSettings, Standard};
 
 use crate::event::{Records, Schema, Value};
 use crate::flow::{Acknowledged, Direction, FlowKey, Progress, Side};
@@ -47,6 +50,11 @@ pub struct Protocol {
     pub start: fn(Start<'_>) -> Box<dyn Parser>,
     /// What its flows share, before there is any. A parser is given what this made.
     pub shared: fn() -> Box<Shared>,
+    /// What people may configure of its servers.
+    pub parameters: Parameters,
+    /// Puts what is configured into what its flows share. Flows that began before may keep to what
+    /// held then.
+    pub configure: fn(&mut Shared, &[ServerSettings]),
     /// What people call its servers, in the plural: the title of their table in a summary.
     pub servers: &'static str,
     /// The names of the facts that its parsers tell of a server: the columns of that table, in

@@ -159,7 +159,7 @@ pub const STARTDT_CON: &[u8] = &[0x68, 4, 0x0B, 0, 0, 0];
 /// A single point of station 10, spontaneous, with this N(S).
 pub fn point(number: u16) -> Vec<u8> {
     let [low, high] = (number << 1).to_le_bytes();
-    vec![0x68, 14, low, high, 2, 0, 1, 1, 3, 0, 10, 0, 7, 0, 0, 1]
+    vec![0x68, 14, low, high, 0, 0, 1, 1, 3, 0, 10, 0, 7, 0, 0, 1]
 }
 
 /// CONNECT of client `c`, 3.1.1.

@@ -248,3 +248,33 @@ fn what_does_not_load_is_not_taken() {
         assert_eq!(told, ["First", "Second"]);
     });
 }
+
+/// A link that goes on keeps to what held when it began.
+#[test]
+fn what_is_reloaded_of_stations_counts_for_later_connections() {
+    in_namespace("life::what_is_reloaded_of_stations_counts_for_later_connections", || {
+        cable("in", "out");
+        let host = Host::new(CONFIG);
+        let daemon = host.start();
+        let mut sender = Sender::new("in");
+        let (mut first, mut second) = (Link::new(1), Link::new(2));
+        let mut sent = 0;
+        let mut send = |frames: Vec<Vec<u8>>| {
+            sender.send_all(&frames);
+            sent += frames.len();
+            handled(&daemon, sent);
+        };
+        send(first.burst(3));
+        let config = format!("{CONFIG}protocols: {{iec104: [{{k: 2}}]}}\n");
+        host.configure(&config);
+        daemon.signal(SIGHUP);
+        daemon.reaches("gridtap_reloads_total{result=\"success\"}", 1.0);
+        send(first.burst(3));
+        send(second.burst(3));
+        daemon.end();
+        let records = records(&host.read("eve.json"));
+        let told = records.iter().filter(|record| record["anomaly"]["event"] == "k_exceeded");
+        let stations: Vec<_> = told.map(|record| &record["src_ip"]).collect();
+        assert_eq!(stations, ["10.9.1.2"]);
+    });
+}

@@ -34,6 +34,16 @@ impl Link {
         self.fresh()
     }
 
+    /// The next frames: so many information objects, of which the last acknowledges all.
+    pub fn burst(&mut self, count: u16) -> Vec<Vec<u8>> {
+        for _ in 0..count {
+            self.wire.send(Server, &point(self.points));
+            self.points += 1;
+        }
+        self.wire.send(Client, &acknowledgement(self.points));
+        self.fresh()
+    }
+
     /// Its last frames.
     pub fn close(&mut self) -> Vec<Vec<u8>> {
         for end in [Client, Server] {

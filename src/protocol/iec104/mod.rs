@@ -9,6 +9,8 @@
 //!                      elements  ├── link       numbers, start and stop, timers
 //!                      time      ├── stations   commands, across connections
 //!                                └── clock      its time tags against our time
+//!                                     ▲
+//!                                  settings      what is configured of the station
 //! ```
 //!
 //! `apci` frames it, `asdu` reads its header, `types` says what its objects are made of, `elements`
@@ -40,7 +42,7 @@ pub mod widths;
 
 pub use record::{IEC104, IEC104_OBJECT};
 
-use super::{Parser, Protocol, Start};
+use super::{Parser, Protocol, ServerSettings, Shared, Start};
 
 const NAME: &str = "iec104";
 
@@ -58,12 +60,20 @@ pub static PROTOCOL: Protocol = Protocol {
     look: detect::TRIED..=detect::TRIED,
     start,
     shared: || Box::new(stations::Stations::default()),
+    parameters: settings::PARAMETERS,
+    configure,
     servers: "IEC 104 stations",
     facts: facts::NAMES,
 };
 
 fn start(start: Start<'_>) -> Box<dyn Parser> {
     Box::new(stream::Flow::new(start))
+}
+
+fn configure(shared: &mut Shared, settings: &[ServerSettings]) {
+    if let Some(stations) = shared.downcast_mut::<stations::Stations>() {
+        stations.configured = settings::Configured::new(settings);
+    }
 }
 
 #[cfg(test)]

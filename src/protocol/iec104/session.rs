@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::apci::{APCI, Apdu, PREFIX};
-use super::asdu::Asdu;
+use super::asdu::{Asdu, Widths};
 use super::cause;
 use super::check;
 use super::clock;
@@ -14,7 +14,7 @@ use super::settings::Settings;
 use super::stations::{Met, PairIndex, Stations};
 use super::types::{Purpose, Type};
 use crate::event::{Anomaly, Records, Value};
-use crate::flow::{Acknowledged, Direction, FlowKey};
+use crate::flow::{Acknowledged, Direction, FlowKey, Side};
 use crate::protocol::{Input, Role, Start};
 use crate::time::Timestamp;
 
@@ -37,8 +37,11 @@ enum Hosts {
 pub(super) struct Session {
     pub(super) facts: Facts,
     key: FlowKey,
+    client: Side,
     hosts: Hosts,
     settings: Settings,
+    /// Which way commands go to the station that they are for, once they were looked up.
+    settings_for: Option<Direction>,
     link: Link,
     /// How many APDUs more said that the client controls than said that the server does.
     client_controls: i8,
@@ -56,14 +59,38 @@ impl Session {
         Self {
             facts: Facts::default(),
             key: start.key.pair(),
+            client: start.client,
             hosts: Hosts::Unasked,
             settings: Settings::default(),
+            settings_for: None,
             link: Link::new(start.joined),
             client_controls: 0,
             whole_since: [whole_since; 2],
             missed: false,
             last: Timestamp::ZERO,
         }
+    }
+
+    /// How the octets of the next ASDU are divided.
+    #[inline]
+    pub(super) fn widths(&mut self, stations: &Stations) -> Widths {
+        let control = self.sure_control().unwrap_or(Direction::ToServer);
+        if self.settings_for != Some(control) {
+            self.look_up_settings(control, stations);
+        }
+        self.settings.widths
+    }
+
+    /// What is configured for the station that is controlled: the server, unless it turns out that
+    /// the server called it.
+    #[cold]
+    fn look_up_settings(&mut self, control: Direction, stations: &Stations) {
+        let station = match control {
+            Direction::ToServer => self.client.opposite(),
+            Direction::ToClient => self.client,
+        };
+        self.settings = stations.configured.of(self.key.address(station));
+        self.settings_for = Some(control);
     }
 
     /// Octets of a direction were missed, or could not be read.

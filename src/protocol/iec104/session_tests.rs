@@ -96,7 +96,7 @@ impl Stations {
         let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), 2404)];
         let key = FlowKey::new(ends, [0, 0], 6);
         let mut flow = Flow::new(Start { key: &key, client: Side::Lower, joined });
-        flow.session.settings = settings;
+        (flow.session.settings, flow.session.settings_for) = (settings, Some(CONTROL));
         let time = Timestamp::from_nanos(TEN * 1_000_000_000);
         Link { flow, time, acknowledged: Acknowledged::All, next: [0; 2] }
     }

@@ -13,7 +13,7 @@ use super::asdu::{Asdu, Widths};
 use super::cause;
 use super::command::{Command, Key, Life, Outcome, Points, Stage, answers_interrogation};
 use super::record::{CommandRecord, OfCommand};
-use super::settings::Settings;
+use super::settings::{Configured, Settings};
 use super::types::{Purpose, Terminated, Type};
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, FlowKey};
@@ -54,6 +54,8 @@ const SELECTED: usize = 262_144;
 /// What the links of an engine share.
 #[derive(Debug, Default)]
 pub(super) struct Stations {
+    /// What is configured for them.
+    pub(super) configured: Configured,
     by_hosts: HashMap<FlowKey, u32>,
     pairs: Vec<Pair>,
     /// When the first command of each pair is due: apart, as it is looked at for every APDU.

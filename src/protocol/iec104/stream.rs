@@ -2,7 +2,6 @@
 
 use super::NAME;
 use super::apci::{self, Apdu, Unframed};
-use super::asdu::Widths;
 use super::check;
 use super::session::Session;
 use super::stations::Stations;
@@ -26,7 +25,6 @@ enum Sync {
 /// One flow.
 #[derive(Debug)]
 pub(super) struct Flow {
-    widths: Widths,
     /// By direction.
     sync: [Sync; 2],
     pub(super) session: Session,
@@ -35,7 +33,7 @@ pub(super) struct Flow {
 impl Flow {
     pub(super) fn new(start: Start<'_>) -> Self {
         let sync = if start.joined { Sync::Joining } else { Sync::Held };
-        Self { widths: Widths::STANDARD, sync: [sync; 2], session: Session::new(start) }
+        Self { sync: [sync; 2], session: Session::new(start) }
     }
 }
 
@@ -48,7 +46,7 @@ impl Parser for Flow {
         let mut consumed = 0;
         while let Some(rest @ [_, ..]) = input.bytes.get(consumed..) {
             if self.sync[direction.index()] != Sync::Held {
-                match self.search(direction, rest, out) {
+                match self.search(direction, rest, stations, out) {
                     Found::At(skipped) => consumed += skipped,
                     Found::Need(skipped, wanted) => {
                         return Progress::need(consumed + skipped, wanted);
@@ -102,7 +100,8 @@ impl Parser for Flow {
 impl Flow {
     #[inline]
     fn apdu(&mut self, input: Input<'_>, stations: &mut Stations, out: &mut dyn Records) {
-        if let Some(apdu) = Apdu::parse(input.bytes, self.widths) {
+        let widths = self.session.widths(stations);
+        if let Some(apdu) = Apdu::parse(input.bytes, widths) {
             self.session.take(&input, &apdu, stations, out);
         }
     }
@@ -114,9 +113,15 @@ impl Flow {
         1
     }
 
-    fn search(&mut self, direction: Direction, bytes: &[u8], out: &mut dyn Records) -> Found {
+    fn search(
+        &mut self,
+        direction: Direction,
+        bytes: &[u8],
+        stations: &Stations,
+        out: &mut dyn Records,
+    ) -> Found {
+        let found = sync::find(bytes, self.session.widths(stations));
         let sync = &mut self.sync[direction.index()];
-        let found = sync::find(bytes, self.widths);
         let (Found::At(skipped) | Found::Need(skipped, _)) = found;
         if let Sync::Lost(before) = sync {
             *before += skipped as u64;
@@ -143,7 +148,7 @@ impl Flow {
         stations: &mut Stations,
         out: &mut dyn Records,
     ) {
-        let found = sync::find_last(left, self.widths);
+        let found = sync::find_last(left, self.session.widths(stations));
         if let Sync::Lost(skipped) = &mut self.sync[direction.index()] {
             *skipped += found.unwrap_or(left.len()) as u64;
         }

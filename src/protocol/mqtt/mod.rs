@@ -35,7 +35,7 @@ mod violation;
 
 pub use record::MQTT;
 
-use super::{Parser, Protocol, Start};
+use super::{Parameters, Parser, Protocol, Start};
 
 /// What this protocol registers.
 pub static PROTOCOL: Protocol = Protocol {
@@ -51,6 +51,8 @@ pub static PROTOCOL: Protocol = Protocol {
     look: guess::LEAST..=detect::TRIED,
     start,
     shared: || Box::new(()),
+    parameters: Parameters::NONE,
+    configure: |_, _| {},
     servers: "MQTT brokers",
     facts: session::FACTS,
 };
