@@ -68,10 +68,11 @@ impl Records for Transcript {
 
 impl Conversation {
     fn new(protocol: &'static Protocol, start: Start<'_>) -> Self {
+        let shared = (protocol.shared)();
         Self {
             protocol,
-            parser: (protocol.start)(start),
-            shared: (protocol.shared)(),
+            parser: (protocol.start)(start, &*shared),
+            shared,
             time: Timestamp::from_nanos(1_000_000_000_000_000_000),
             directions: Default::default(),
             transcript: Transcript::default(),

@@ -257,7 +257,8 @@ impl<'e> Channel<'e> {
         }
         if let App::Over { protocol, .. } = *self.app {
             let (key, client) = (self.key, *self.client);
-            let parser = (protocol.start)(Start { key, client, joined: true });
+            let parser =
+                (protocol.start)(Start { key, client, joined: true }, self.shared.of(protocol));
             *self.app = App::Known { protocol, parser };
         }
     }
@@ -279,7 +280,7 @@ impl<'e> Channel<'e> {
         }
         let passed = matches!(&*self.app, App::Detecting(detection) if detection.has_passed_any());
         let (key, client, joined) = (self.key, *self.client, self.joined || passed);
-        let parser = (protocol.start)(Start { key, client, joined });
+        let parser = (protocol.start)(Start { key, client, joined }, self.shared.of(protocol));
         *self.app = App::Known { protocol, parser };
         self.started = true;
         if let Some(flow) = &mut self.emitter.context.flow {

@@ -47,7 +47,7 @@ pub struct Protocol {
     /// What a look at a message costs, as octets that are read: the least and the most.
     pub look: RangeInclusive<usize>,
     /// A parser for a new flow.
-    pub start: fn(Start<'_>) -> Box<dyn Parser>,
+    pub start: fn(Start<'_>, &Shared) -> Box<dyn Parser>,
     /// What its flows share, before there is any. A parser is given what this made.
     pub shared: fn() -> Box<Shared>,
     /// What people may configure of its servers.

@@ -66,8 +66,8 @@ pub static PROTOCOL: Protocol = Protocol {
     facts: facts::NAMES,
 };
 
-fn start(start: Start<'_>) -> Box<dyn Parser> {
-    Box::new(stream::Flow::new(start))
+fn start(start: Start<'_>, shared: &Shared) -> Box<dyn Parser> {
+    Box::new(stream::Flow::new(start, shared.downcast_ref()))
 }
 
 fn configure(shared: &mut Shared, settings: &[ServerSettings]) {

@@ -1,5 +1,7 @@
 //! One connection: what each APDU means after all that went before it.
 
+use std::sync::Arc;
+
 use super::NAME;
 use super::apci::{APCI, Apdu, PREFIX};
 use super::asdu::{Asdu, Widths};
@@ -13,6 +15,7 @@ use super::record::{IEC104_OBJECT, ObjectRecord};
 use super::settings::Settings;
 use super::stations::{Met, PairIndex, Stations};
 use super::types::{Purpose, Type};
+use super::widths::Evidence;
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Acknowledged, Direction, FlowKey, Side};
 use crate::protocol::{Input, Role, Start};
@@ -21,6 +24,9 @@ use crate::time::Timestamp;
 /// So many APDUs more must say who controls than say the contrary, until it is believed of a link
 /// whose start was not seen.
 const CONVINCING: i8 = 3;
+
+/// So many ASDUs that have the standard's widths show that a station has them.
+const WATCHED: u8 = 8;
 
 /// The way to what is known of the two hosts, beyond this connection.
 #[derive(Debug, Clone, Copy)]
@@ -39,14 +45,18 @@ pub(super) struct Session {
     key: FlowKey,
     client: Side,
     hosts: Hosts,
-    settings: Settings,
-    /// Which way commands go to the station that they are for, once they were looked up.
-    settings_for: Option<Direction>,
+    settings: Arc<Settings>,
+    /// Which way commands go to the station that they are for.
+    settings_for: Direction,
+    widths: Widths,
+    /// So many ASDUs are still looked at for whether other widths fit better.
+    widths_watched: u8,
+    widths_evidence: Evidence,
     link: Link,
     /// How many APDUs more said that the client controls than said that the server does.
     client_controls: i8,
-    /// By direction: since when nothing was missed, once something came.
-    whole_since: [Option<Timestamp>; 2],
+    /// By direction: since when nothing was missed; [`Timestamp::NEVER`] until something comes.
+    whole_since: [Timestamp; 2],
     /// Octets were missed since the last APDU.
     missed: bool,
     /// When the last APDU came.
@@ -54,49 +64,79 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(start: Start<'_>) -> Self {
-        let whole_since = if start.joined { None } else { Some(Timestamp::ZERO) };
-        Self {
+    pub(super) fn new(start: Start<'_>, stations: Option<&Stations>) -> Self {
+        let whole_since = if start.joined { Timestamp::NEVER } else { Timestamp::ZERO };
+        let mut session = Self {
             facts: Facts::default(),
             key: start.key.pair(),
             client: start.client,
             hosts: Hosts::Unasked,
-            settings: Settings::default(),
-            settings_for: None,
+            settings: stations.map_or_else(Arc::default, |known| known.configured.of_others()),
+            settings_for: Direction::ToServer,
+            widths: Widths::STANDARD,
+            widths_watched: WATCHED,
+            widths_evidence: Evidence::default(),
             link: Link::new(start.joined),
             client_controls: 0,
             whole_since: [whole_since; 2],
             missed: false,
             last: Timestamp::ZERO,
+        };
+        if let Some(stations) = stations {
+            session.look_up_settings(stations);
         }
+        session
     }
 
-    /// How the octets of the next ASDU are divided.
+    /// How the octets of the APDU that begins here are divided.
     #[inline]
-    pub(super) fn widths(&mut self, stations: &Stations) -> Widths {
-        let control = self.sure_control().unwrap_or(Direction::ToServer);
-        if self.settings_for != Some(control) {
-            self.look_up_settings(control, stations);
+    pub(super) fn widths(&mut self, apdu: &[u8], stations: &mut Stations) -> Widths {
+        if self.sure_control().is_some_and(|way| way != self.settings_for) {
+            self.look_up_settings(stations);
         }
-        self.settings.widths
+        if self.widths_watched > 0 && apdu.get(PREFIX).is_some_and(|octet| octet & 1 == 0) {
+            self.watch_widths(apdu, stations);
+        }
+        self.widths
     }
 
     /// What is configured for the station that is controlled: the server, unless it turns out that
     /// the server called it.
     #[cold]
-    fn look_up_settings(&mut self, control: Direction, stations: &Stations) {
-        let station = match control {
+    fn look_up_settings(&mut self, stations: &Stations) {
+        self.settings_for = self.sure_control().unwrap_or(Direction::ToServer);
+        let station = match self.settings_for {
             Direction::ToServer => self.client.opposite(),
             Direction::ToClient => self.client,
         };
-        self.settings = stations.configured.of(self.key.address(station));
-        self.settings_for = Some(control);
+        let settings = stations.configured.of(self.key.address(station));
+        if let Some(widths) = settings.widths.or(stations.narrow_widths(&self.key)) {
+            (self.widths, self.widths_watched) = (widths, 0);
+        }
+        self.settings = settings;
+    }
+
+    /// Whether the station has other widths than the standard's. Most show at once that they have
+    /// not.
+    #[cold]
+    fn watch_widths(&mut self, apdu: &[u8], stations: &mut Stations) {
+        let Some(octets) = apdu.get(APCI..) else { return };
+        let standard = Asdu::parse(octets, Widths::STANDARD);
+        if standard.is_ok_and(|asdu| check::is_convincing(&asdu, asdu.body.len())) {
+            self.widths_watched -= 1;
+            return;
+        }
+        self.widths_evidence.note(octets);
+        if let Some(widths) = self.widths_evidence.widths() {
+            (self.widths, self.widths_watched) = (widths, 0);
+            stations.remember_widths(self.key, widths);
+        }
     }
 
     /// Octets of a direction were missed, or could not be read.
     pub(super) fn miss(&mut self, direction: Direction) {
         self.link.miss(direction);
-        self.whole_since[direction.index()] = None;
+        self.whole_since[direction.index()] = Timestamp::NEVER;
         self.missed = true;
     }
 
@@ -111,7 +151,8 @@ impl Session {
     ) {
         let direction = input.direction;
         self.last = input.time;
-        self.whole_since[direction.index()].get_or_insert(input.time);
+        let whole_since = &mut self.whole_since[direction.index()];
+        *whole_since = (*whole_since).min(input.time);
         self.look_after_commands(input.time, stations, out);
 
         self.facts.note(direction, apdu);
@@ -271,7 +312,7 @@ impl Session {
         let since = self.whole_since[control.index()];
         // What was asked before then is over by now.
         let memory = self.settings.confirm_time.max(self.settings.terminate_time);
-        let whole = since.is_some_and(|since| input.time.since(since) > memory);
+        let whole = input.time.since(since) > memory;
         let certain = whole && input.acknowledged != Acknowledged::Beyond;
         Met { time: input.time, control, settings: &self.settings, certain, out }
     }

@@ -95,10 +95,22 @@ impl Stations {
     fn connect_with(joined: bool, settings: Settings) -> Link {
         let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), 2404)];
         let key = FlowKey::new(ends, [0, 0], 6);
-        let mut flow = Flow::new(Start { key: &key, client: Side::Lower, joined });
-        (flow.session.settings, flow.session.settings_for) = (settings, Some(CONTROL));
+        let mut flow = Flow::new(Start { key: &key, client: Side::Lower, joined }, None);
+        flow.session.settings = Arc::new(settings);
         let time = Timestamp::from_nanos(TEN * 1_000_000_000);
         Link { flow, time, acknowledged: Acknowledged::All, next: [0; 2] }
+    }
+
+    /// A started link that begins with what is known of the stations.
+    fn start_again(&mut self) -> Link {
+        let ends = [([10, 20, 0, 10].into(), 40_001), ([10, 30, 0, 1].into(), 2404)];
+        let key = FlowKey::new(ends, [0, 0], 6);
+        let start = Start { key: &key, client: Side::Lower, joined: false };
+        let flow = Flow::new(start, self.shared.downcast_ref());
+        let mut link = Link { flow, ..Self::connect(false) };
+        self.function(&mut link, CONTROL, STARTDT_ACT);
+        self.function(&mut link, STATION, STARTDT_CON);
+        link
     }
 
     /// A started link.
@@ -547,6 +559,31 @@ fn a_station_that_is_said_to_control_too_may_say_anything() {
     both.say(&mut link, CONTROL, &single(10, EXECUTE_ON));
     both.expect(&[]);
     both.expect_commands(&["C_SC_NA_1 10 5 execute execute_con termination: completed"]);
+}
+
+// Widths.
+
+#[test]
+fn a_station_of_an_old_profile_is_found_out_and_remembered() {
+    // Cause 1, common address 1, object address 2; two objects tell how wide an address is.
+    let narrow = |value: u8| [1, 2, 3, 10, 7, 0, value, 9, 0, 1];
+    let mut both = Stations::new();
+    let mut link = both.start();
+    for value in [0, 1, 0, 1] {
+        both.say(&mut link, STATION, &narrow(value));
+    }
+    let before = both.told.anomalies.len();
+    assert!((1..=6).contains(&before), "{:?}", both.told.anomalies);
+    both.say(&mut link, CONTROL, &[45, 1, 6, 10, 5, 0, EXECUTE_ON]);
+    both.say(&mut link, STATION, &[45, 1, 7, 10, 5, 0, EXECUTE_ON]);
+    both.say(&mut link, STATION, &narrow(1));
+    both.end(&mut link);
+    both.expect_commands(&["C_SC_NA_1 10 5 execute execute_con: completed"]);
+    assert_eq!(both.told.anomalies.len(), before, "{:?}", both.told.anomalies);
+
+    let mut link = both.start_again();
+    both.say(&mut link, STATION, &narrow(1));
+    assert_eq!(both.told.anomalies.len(), before, "{:?}", both.told.anomalies);
 }
 
 // Commands.

@@ -1,6 +1,7 @@
 //! What is configured for a station: what a passive observer cannot know.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::asdu::Widths;
@@ -107,10 +108,11 @@ const TABLE: [Parameter; 13] = [
     Parameter {
         name: "cause_octets",
         meaning: "Octets of the cause of transmission: 2, or in an old profile 1, without the \
-                  originator.",
+                  originator. Where none of these three is given, they are those of the standard \
+                  until the traffic leaves no doubt that it has others.",
         kind: ParameterKind::Number,
         range: Some(("1", "2")),
-        default: Standard::Is(Widths::STANDARD.cause as i64, "2"),
+        default: Standard::Unknown("2"),
         at_most: None,
     },
     Parameter {
@@ -118,7 +120,7 @@ const TABLE: [Parameter; 13] = [
         meaning: "Octets of the common address of an ASDU.",
         kind: ParameterKind::Number,
         range: Some(("1", "2")),
-        default: Standard::Is(Widths::STANDARD.common_address as i64, "2"),
+        default: Standard::Unknown("2"),
         at_most: None,
     },
     Parameter {
@@ -126,7 +128,7 @@ const TABLE: [Parameter; 13] = [
         meaning: "Octets of the address of an information object.",
         kind: ParameterKind::Number,
         range: Some(("1", "3")),
-        default: Standard::Is(Widths::STANDARD.object_address as i64, "3"),
+        default: Standard::Unknown("3"),
         at_most: None,
     },
 ];
@@ -149,8 +151,8 @@ pub(super) struct Settings {
     pub(super) reverse: bool,
     /// How far the station's clock is ahead of UTC, but for summer time, in minutes.
     pub(super) time_zone: Option<i16>,
-    /// How the octets of its ASDUs are divided.
-    pub(super) widths: Widths,
+    /// How the octets of its ASDUs are divided; else the traffic tells.
+    pub(super) widths: Option<Widths>,
     /// How long a command may wait for its confirmation.
     pub(super) confirm_time: Duration,
     /// How long it may take from the confirmation to the termination.
@@ -179,17 +181,23 @@ impl Settings {
             confirm_time: duration(next().unwrap_or_default()),
             terminate_time: duration(next().unwrap_or_default()),
             select_time: duration(next().unwrap_or_default()),
-            widths: Widths {
-                cause: width(next(), Widths::STANDARD.cause),
-                common_address: width(next(), Widths::STANDARD.common_address),
-                object_address: width(next(), Widths::STANDARD.object_address),
-            },
+            widths: widths([next(), next(), next()]),
         }
     }
 }
 
 fn duration(microseconds: i64) -> Duration {
     Duration::from_micros(microseconds.unsigned_abs())
+}
+
+/// Of cause, common address and object address; `None` where nothing is given.
+fn widths(octets: [Option<i64>; 3]) -> Option<Widths> {
+    let [cause, common_address, object_address] = octets;
+    octets.iter().any(Option::is_some).then(|| Widths {
+        cause: width(cause, Widths::STANDARD.cause),
+        common_address: width(common_address, Widths::STANDARD.common_address),
+        object_address: width(object_address, Widths::STANDARD.object_address),
+    })
 }
 
 /// As wide as `widest` at most.
@@ -204,19 +212,30 @@ impl Default for Settings {
     }
 }
 
-/// What is configured for all stations.
+/// What is configured for all stations. Links point to it: few differ.
 #[derive(Debug, Default)]
-pub(super) struct Configured(Vec<(ServerSettings, Settings)>);
+pub(super) struct Configured {
+    of_servers: Vec<(ServerSettings, Arc<Settings>)>,
+    of_others: Arc<Settings>,
+}
 
 impl Configured {
     pub(super) fn new(settings: &[ServerSettings]) -> Self {
-        Self(settings.iter().map(|some| (some.clone(), Settings::new(&some.values))).collect())
+        let of_server =
+            |some: &ServerSettings| (some.clone(), Arc::new(Settings::new(&some.values)));
+        let of_servers = settings.iter().map(of_server).collect();
+        Self { of_servers, of_others: Arc::default() }
+    }
+
+    /// What holds for stations that nothing is configured for.
+    pub(super) fn of_others(&self) -> Arc<Settings> {
+        Arc::clone(&self.of_others)
     }
 
     /// What holds for the station with this address.
-    pub(super) fn of(&self, station: IpAddr) -> Settings {
-        let found = self.0.iter().find(|(some, _)| some.hold(station));
-        found.map_or_else(Settings::default, |(_, settings)| *settings)
+    pub(super) fn of(&self, station: IpAddr) -> Arc<Settings> {
+        let found = self.of_servers.iter().find(|(some, _)| some.hold(station));
+        Arc::clone(found.map_or(&self.of_others, |(_, settings)| settings))
     }
 }
 
@@ -237,7 +256,7 @@ mod tests {
         let settings = Settings::default();
         assert_eq!((settings.k, settings.w, settings.t1, settings.t3), (None, None, None, None));
         assert_eq!((settings.reverse, settings.time_zone), (false, None));
-        assert_eq!(settings.widths, Widths::STANDARD);
+        assert_eq!(settings.widths, None);
         let seconds = [
             settings.time_tolerance,
             settings.confirm_time,
@@ -272,7 +291,7 @@ mod tests {
             t3: Some(seconds(4)),
             reverse: true,
             time_zone: Some(-210),
-            widths: Widths { cause: 1, common_address: 1, object_address: 2 },
+            widths: Some(Widths { cause: 1, common_address: 1, object_address: 2 }),
             confirm_time: seconds(6),
             terminate_time: seconds(7),
             select_time: seconds(8),

@@ -64,6 +64,8 @@ pub(super) struct Stations {
     idle: VecDeque<u32>,
     /// Points that are remembered as selected, of all pairs.
     selected: usize,
+    /// Of hosts whose ASDUs are not as wide as the standard's.
+    narrow: HashMap<FlowKey, Widths>,
     scratch: Scratch,
 }
 
@@ -161,6 +163,18 @@ impl Stations {
             }
         }
         None
+    }
+
+    /// How the ASDUs of two hosts are divided, if that is not as in the standard.
+    pub(super) fn narrow_widths(&self, hosts: &FlowKey) -> Option<Widths> {
+        self.narrow.get(hosts).copied()
+    }
+
+    /// Remembers it for connections to come.
+    pub(super) fn remember_widths(&mut self, hosts: FlowKey, widths: Widths) {
+        if self.narrow.len() < PAIRS {
+            self.narrow.insert(hosts, widths);
+        }
     }
 
     /// A connection is over. With the last one, what is under way is told as it stands: nobody

@@ -31,9 +31,9 @@ pub(super) struct Flow {
 }
 
 impl Flow {
-    pub(super) fn new(start: Start<'_>) -> Self {
+    pub(super) fn new(start: Start<'_>, stations: Option<&Stations>) -> Self {
         let sync = if start.joined { Sync::Joining } else { Sync::Held };
-        Self { sync: [sync; 2], session: Session::new(start) }
+        Self { sync: [sync; 2], session: Session::new(start, stations) }
     }
 }
 
@@ -100,7 +100,7 @@ impl Parser for Flow {
 impl Flow {
     #[inline]
     fn apdu(&mut self, input: Input<'_>, stations: &mut Stations, out: &mut dyn Records) {
-        let widths = self.session.widths(stations);
+        let widths = self.session.widths(input.bytes, stations);
         if let Some(apdu) = Apdu::parse(input.bytes, widths) {
             self.session.take(&input, &apdu, stations, out);
         }
@@ -117,10 +117,10 @@ impl Flow {
         &mut self,
         direction: Direction,
         bytes: &[u8],
-        stations: &Stations,
+        stations: &mut Stations,
         out: &mut dyn Records,
     ) -> Found {
-        let found = sync::find(bytes, self.session.widths(stations));
+        let found = sync::find(bytes, self.session.widths(&[], stations));
         let sync = &mut self.sync[direction.index()];
         let (Found::At(skipped) | Found::Need(skipped, _)) = found;
         if let Sync::Lost(before) = sync {
@@ -148,7 +148,7 @@ impl Flow {
         stations: &mut Stations,
         out: &mut dyn Records,
     ) {
-        let found = sync::find_last(left, self.session.widths(stations));
+        let found = sync::find_last(left, self.session.widths(&[], stations));
         if let Sync::Lost(skipped) = &mut self.sync[direction.index()] {
             *skipped += found.unwrap_or(left.len()) as u64;
         }

@@ -71,7 +71,7 @@ fn fields(record: &dyn Record, prefix: &str, line: &mut String) {
 fn parser(joined: bool) -> Box<dyn Parser> {
     let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), 2404)];
     let key = FlowKey::new(ends, [0, 0], 6);
-    start(Start { key: &key, client: Side::Lower, joined })
+    start(Start { key: &key, client: Side::Lower, joined }, &())
 }
 
 fn input(direction: Direction, bytes: &[u8]) -> Input<'_> {

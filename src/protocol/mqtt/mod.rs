@@ -35,7 +35,7 @@ mod violation;
 
 pub use record::MQTT;
 
-use super::{Parameters, Parser, Protocol, Start};
+use super::{Parameters, Parser, Protocol, Shared, Start};
 
 /// What this protocol registers.
 pub static PROTOCOL: Protocol = Protocol {
@@ -57,6 +57,6 @@ pub static PROTOCOL: Protocol = Protocol {
     facts: session::FACTS,
 };
 
-fn start(start: Start<'_>) -> Box<dyn Parser> {
+fn start(start: Start<'_>, _: &Shared) -> Box<dyn Parser> {
     Box::new(stream::Flow::new(start))
 }

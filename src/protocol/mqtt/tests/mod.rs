@@ -113,7 +113,7 @@ fn show(schema: &'static Schema, record: &dyn Record, index: usize) -> Option<St
 fn parser(joined: bool) -> Box<dyn Parser> {
     let ends = [([10, 40, 12, 11].into(), 40_000), ([10, 20, 0, 20].into(), 1883)];
     let key = FlowKey::new(ends, [0, 0], 6);
-    (PROTOCOL.start)(Start { key: &key, client: Side::Lower, joined })
+    (PROTOCOL.start)(Start { key: &key, client: Side::Lower, joined }, &())
 }
 
 /// Stands in for the flow layer: keeps what a parser asks to be kept, skips what it skips.
