@@ -19,6 +19,7 @@ use super::asdu::Asdu;
 use super::cause;
 use super::elements::{Element, InformationObject, State};
 use super::settings::Settings;
+use super::stations::Numbered;
 use super::types::{Terminated, Type};
 use crate::event::Value;
 use crate::time::Timestamp;
@@ -195,6 +196,8 @@ pub(super) struct Life {
     pub(super) known: &'static Type,
     pub(super) key: Key,
     pub(super) stage: Stage,
+    /// Its last step from the controlling station.
+    pub(super) at: Numbered,
     /// What is due by then is not expected any more.
     pub(super) deadline: Timestamp,
     /// Octets were missed since it began: what did not come may have been among them.
@@ -221,11 +224,12 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(command: &Command, points: Points) -> Self {
+    pub(super) fn new(command: &Command, at: Numbered, points: Points) -> Self {
         Self {
             known: command.known,
             key: command.key,
             stage: Stage::Executing,
+            at,
             deadline: Timestamp::NEVER,
             doubtful: false,
             answered_to_all: false,
@@ -372,6 +376,11 @@ impl Life {
     pub(super) fn answer(&mut self, object: u32) {
         self.answered = self.answered.saturating_add(1);
         self.points.insert(object);
+    }
+
+    /// How it ended if it is over although its termination may yet come.
+    pub(super) fn stands(&self, terminates: Option<bool>) -> Option<Outcome> {
+        Some(self.expire(terminates)).filter(|outcome| *outcome == Outcome::Completed)
     }
 
     /// Whether it was selected first.

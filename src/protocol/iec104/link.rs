@@ -204,7 +204,7 @@ const fn distance(ahead: u16, from: u16) -> u16 {
 }
 
 /// Whether one number is ahead of the other, by less than half of all.
-const fn is_ahead(one: u16, other: u16) -> bool {
+pub(super) const fn is_ahead(one: u16, other: u16) -> bool {
     let ahead = distance(one, other);
     ahead != 0 && ahead < MODULUS / 2
 }

@@ -11,7 +11,7 @@ use super::file::{File, FileStatus};
 use super::security::{Field, Security, Segmentation};
 use super::time::{Cp24Time2a, Cp56Time2a, Part, TimeTag};
 use super::{cause, qualifier, types};
-use crate::event::{self, Kind, NO_MESSAGE, Record, Schema, Value};
+use crate::event::{Kind, NO_MESSAGE, Record, Schema, Value};
 use crate::record;
 
 /// Declares the header's fields, those of messages without objects and an object's fields once
@@ -347,11 +347,11 @@ pub(super) struct CommandRecord<'a> {
     pub(super) outcome: Outcome,
 }
 
-/// Where each field of [`COMMAND`] stands in [`IEC104`], whose records these are.
-static PLACES: LazyLock<Vec<usize>> = LazyLock::new(|| {
-    let place =
-        |field: &event::Field| IEC104.fields.iter().position(|other| other.name == field.name);
-    COMMAND.fields.iter().filter_map(place).collect()
+/// Which field of [`COMMAND`] stands at each place of [`IEC104`], whose records these are; a number
+/// beyond them where none does.
+static FIELDS: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let field = |name| COMMAND.fields.iter().position(|field| field.name == name);
+    IEC104.fields.iter().map(|place| field(place.name).unwrap_or(usize::MAX)).collect()
 });
 
 /// Lists of [`IEC104`].
@@ -367,18 +367,7 @@ impl Record for OfCommand<'_> {
     }
 
     fn value(&self, index: usize) -> Value<'_> {
-        match PLACES.binary_search(&index) {
-            Ok(place) => self.0.value(place),
-            Err(_) => Value::Absent,
-        }
-    }
-
-    fn present(&self, visit: &mut dyn FnMut(usize, Value<'_>)) {
-        self.0.present(&mut |place, value| {
-            if let Some(index) = PLACES.get(place) {
-                visit(*index, value);
-            }
-        });
+        FIELDS.get(index).map_or(Value::Absent, |field| self.0.value(*field))
     }
 
     fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record)) {

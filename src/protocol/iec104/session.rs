@@ -13,7 +13,7 @@ use super::facts::Facts;
 use super::link::{Link, Place, Seen, Violation};
 use super::record::{IEC104_OBJECT, ObjectRecord};
 use super::settings::Settings;
-use super::stations::{Met, PairIndex, Stations};
+use super::stations::{Connection, Met, Numbered, Stations};
 use super::types::{Purpose, Type};
 use super::widths::Evidence;
 use crate::event::{Anomaly, Records, Value};
@@ -33,7 +33,7 @@ const WATCHED: u8 = 8;
 enum Hosts {
     /// Nothing was said yet that had to be remembered.
     Unasked,
-    Known(PairIndex),
+    Known(Connection),
     /// There is no room to remember them.
     Unknown,
 }
@@ -314,7 +314,23 @@ impl Session {
         let memory = self.settings.confirm_time.max(self.settings.terminate_time);
         let whole = input.time.since(since) > memory;
         let certain = whole && input.acknowledged != Acknowledged::Beyond;
-        Met { time: input.time, control, settings: &self.settings, certain, out }
+        let connection = match self.hosts {
+            Hosts::Known(connection) => connection.number,
+            Hosts::Unasked | Hosts::Unknown => 0,
+        };
+        let (send, receive) = numbers(input.bytes);
+        let at = Numbered { connection, send, receive };
+        Met { time: input.time, control, settings: &self.settings, at, certain, out }
+    }
+}
+
+/// N(S) and N(R) of an APDU in format I.
+fn numbers(apdu: &[u8]) -> (u16, u16) {
+    match apdu.get(PREFIX..).and_then(|octets| octets.first_chunk()) {
+        Some(&[s1, s2, r1, r2]) => {
+            (u16::from_le_bytes([s1, s2]) >> 1, u16::from_le_bytes([r1, r2]) >> 1)
+        }
+        None => (0, 0),
     }
 }
 

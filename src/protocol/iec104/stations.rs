@@ -12,6 +12,7 @@ use super::NAME;
 use super::asdu::{Asdu, Widths};
 use super::cause;
 use super::command::{Command, Key, Life, Outcome, Points, Stage, answers_interrogation};
+use super::link::is_ahead;
 use super::record::{CommandRecord, OfCommand};
 use super::settings::{Configured, Settings};
 use super::types::{Purpose, Terminated, Type};
@@ -58,6 +59,8 @@ pub(super) struct Stations {
     pub(super) configured: Configured,
     by_hosts: HashMap<FlowKey, u32>,
     pairs: Vec<Pair>,
+    /// How many connections there were.
+    connections: u32,
     /// When the first command of each pair is due: apart, as it is looked at for every APDU.
     due: Vec<Timestamp>,
     /// Pairs without a connection, the longest first.
@@ -115,9 +118,30 @@ struct Pair {
     selected: Vec<(u16, u32)>,
 }
 
-/// A connection's way to what is known of its hosts.
+/// A connection, and the way to what is known of its hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PairIndex(u32);
+pub(super) struct Connection {
+    pair: u32,
+    /// Its own number among all connections, to tell two apart.
+    pub(super) number: u32,
+}
+
+/// An I-frame among all that two hosts send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Numbered {
+    /// The number of its connection.
+    pub(super) connection: u32,
+    pub(super) send: u16,
+    pub(super) receive: u16,
+}
+
+impl Numbered {
+    /// Whether its sender may have had `other` when it sent this: it has acknowledged it, or got
+    /// it through another connection.
+    fn may_answer(self, other: Self) -> bool {
+        self.connection != other.connection || is_ahead(self.receive, other.send)
+    }
+}
 
 /// Where a command or an answer was met.
 pub(super) struct Met<'m> {
@@ -125,6 +149,8 @@ pub(super) struct Met<'m> {
     /// Which way commands go.
     pub(super) control: Direction,
     pub(super) settings: &'m Settings,
+    /// The connection, and the N(S) and N(R) of the APDU.
+    pub(super) at: Numbered,
     /// Whether what went before would have been seen.
     pub(super) certain: bool,
     pub(super) out: &'m mut dyn Records,
@@ -133,15 +159,17 @@ pub(super) struct Met<'m> {
 impl Stations {
     /// What is known of these hosts, from now on with one connection more. `None` where nothing
     /// more can be remembered.
-    pub(super) fn connect(&mut self, hosts: FlowKey) -> Option<PairIndex> {
+    pub(super) fn connect(&mut self, hosts: FlowKey) -> Option<Connection> {
+        self.connections = self.connections.wrapping_add(1);
+        let number = self.connections;
         if let Some(index) = self.by_hosts.get(&hosts) {
             let pair = self.pairs.get_mut(*index as usize)?;
             pair.connections += 1;
-            return Some(PairIndex(*index));
+            return Some(Connection { pair: *index, number });
         }
         let index = self.free_place(hosts)?;
         self.by_hosts.insert(hosts, index);
-        Some(PairIndex(index))
+        Some(Connection { pair: index, number })
     }
 
     /// A place for two hosts: a new one, or that of the pair that has been without a connection
@@ -158,7 +186,7 @@ impl Stations {
                 self.selected -= pair.selected.len();
                 self.by_hosts.remove(&pair.hosts);
                 *pair = Pair::new(hosts);
-                self.look_when_due(PairIndex(index));
+                self.look_when_due(index);
                 return Some(index);
             }
         }
@@ -181,32 +209,30 @@ impl Stations {
     /// knows whether another will come.
     pub(super) fn disconnect(
         &mut self,
-        index: PairIndex,
+        connection: Connection,
         control: Direction,
         out: &mut dyn Records,
     ) {
-        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        let Some(pair) = self.pairs.get_mut(connection.pair as usize) else { return };
         pair.connections -= 1;
         if pair.connections > 0 {
             return;
         }
         for life in pair.lives.iter_mut().filter(|life| !life.is_told && !life.answered_to_all) {
             life.is_told = true;
-            let outcome = match life.expire(pair.terminates[usize::from(life.was_selected())]) {
-                Outcome::Completed => Outcome::Completed,
-                _ => Outcome::Open,
-            };
+            let terminates = pair.terminates[usize::from(life.was_selected())];
+            let outcome = life.stands(terminates).unwrap_or(Outcome::Open);
             out.emit_about(control, &OfCommand(CommandRecord { life, outcome }));
         }
         // Each stands in the queue once, or nearly so: those that came and went are skipped.
         if self.idle.len() < 2 * PAIRS {
-            self.idle.push_back(index.0);
+            self.idle.push_back(connection.pair);
         }
     }
 
     /// Octets of a connection were missed: they may have held any answer.
-    pub(super) fn doubt(&mut self, index: PairIndex) {
-        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+    pub(super) fn doubt(&mut self, connection: Connection) {
+        let Some(pair) = self.pairs.get_mut(connection.pair as usize) else { return };
         pair.lives.iter_mut().for_each(|life| life.doubtful = true);
     }
 
@@ -214,31 +240,31 @@ impl Stations {
     #[inline]
     pub(super) fn expire(
         &mut self,
-        index: PairIndex,
+        connection: Connection,
         now: Timestamp,
         control: Direction,
         out: &mut dyn Records,
     ) {
-        if self.due.get(index.0 as usize).is_some_and(|due| *due < now)
-            && let Some(pair) = self.pairs.get_mut(index.0 as usize)
+        if self.due.get(connection.pair as usize).is_some_and(|due| *due < now)
+            && let Some(pair) = self.pairs.get_mut(connection.pair as usize)
         {
             pair.expire(now, control, &mut self.scratch, out);
-            self.look_when_due(index);
+            self.look_when_due(connection.pair);
         }
     }
 
-    fn look_when_due(&mut self, index: PairIndex) {
-        let index = index.0 as usize;
+    fn look_when_due(&mut self, pair: u32) {
+        let index = pair as usize;
         if let (Some(pair), Some(due)) = (self.pairs.get(index), self.due.get_mut(index)) {
             *due = pair.due();
         }
     }
 
     /// A command from the controlling station, or what answers one: `known` is such a type.
-    pub(super) fn take(&mut self, index: PairIndex, asdu: &Asdu<'_>, met: &mut Met<'_>) {
+    pub(super) fn take(&mut self, connection: Connection, asdu: &Asdu<'_>, met: &mut Met<'_>) {
         let Some(known) = asdu.known else { return };
         let Some(command) = Command::of(asdu, known) else { return };
-        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+        let Some(pair) = self.pairs.get_mut(connection.pair as usize) else { return };
         let scratch = &mut self.scratch;
         match asdu.cause {
             cause::ACTIVATION => {
@@ -251,15 +277,15 @@ impl Stations {
             cause::DEACTIVATION => pair.deactivate(&command, scratch, met),
             _ => pair.answer(&command, asdu.cause, asdu.widths, scratch, met),
         }
-        self.look_when_due(index);
+        self.look_when_due(connection.pair);
     }
 
     /// Objects that answer an interrogation or a read.
-    pub(super) fn objects(&mut self, index: PairIndex, asdu: &Asdu<'_>, met: &mut Met<'_>) {
-        let Some(pair) = self.pairs.get_mut(index.0 as usize) else { return };
+    pub(super) fn objects(&mut self, connection: Connection, asdu: &Asdu<'_>, met: &mut Met<'_>) {
+        let Some(pair) = self.pairs.get_mut(connection.pair as usize) else { return };
         if asdu.cause == cause::REQUEST {
             pair.answer_read(asdu, &mut self.scratch, met);
-            return self.look_when_due(index);
+            return self.look_when_due(connection.pair);
         }
         let asks = |life: &&mut Life| {
             life.key.common_address == asdu.common_address
@@ -288,11 +314,16 @@ impl Pair {
         self.lives.iter().map(|life| life.deadline).min().unwrap_or(Timestamp::NEVER)
     }
 
-    fn find(&self, command: &Command) -> Option<usize> {
-        let same = |life: &Life| life.key == command.key;
+    /// The command that an answer is for: where there are several, the first that waits for it.
+    fn find(&self, answer: &Command, cause: u8, at: Numbered) -> Option<usize> {
+        let is_end = cause == cause::ACTIVATION_TERMINATION;
+        let same = |life: &Life| life.key == answer.key && at.may_answer(life.at);
+        let waits = |life: &Life| same(life) && (life.stage == Stage::Executed) == is_end;
+        let position = |fits: &dyn Fn(&Life) -> bool| self.lives.iter().position(fits);
         // Two interrogations of different groups are two, and differ in what they ask for.
-        let exact = self.lives.iter().position(|life| same(life) && life.is_repeated_by(command));
-        exact.or_else(|| self.lives.iter().position(same))
+        position(&|life| waits(life) && life.is_repeated_by(answer))
+            .or_else(|| position(&waits))
+            .or_else(|| position(&same))
     }
 
     fn activate(
@@ -305,7 +336,7 @@ impl Pair {
         if command.selects {
             self.replace(command, scratch, met);
             self.remember_selected(command.key, room);
-            let mut life = Life::new(command, scratch.room());
+            let mut life = Life::new(command, met.at, scratch.room());
             life.select(met.time, met.settings);
             return self.begin(life, scratch, met);
         }
@@ -316,22 +347,25 @@ impl Pair {
             if !life.agrees(command) {
                 met.raise(EXECUTE_DIFFERS_FROM_SELECT, command);
             }
+            life.at = met.at;
             return life.execute(command, met.time, met.settings);
         }
         if met.certain && self.is_always_selected(command.key) {
             met.raise(EXECUTE_WITHOUT_SELECT, command);
         }
         self.replace(command, scratch, met);
-        let mut life = Life::new(command, scratch.room());
+        let mut life = Life::new(command, met.at, scratch.room());
         life.execute(command, met.time, met.settings);
         self.begin(life, scratch, met);
     }
 
     fn deactivate(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
-        if let Some(life) = self.find(command).and_then(|index| self.lives.get_mut(index)) {
+        let under_way = self.lives.iter_mut().find(|life| life.key == command.key);
+        if let Some(life) = under_way {
+            life.at = met.at;
             return life.deactivate(met.time, met.settings);
         }
-        let mut life = Life::new(command, scratch.room());
+        let mut life = Life::new(command, met.at, scratch.room());
         life.deactivate(met.time, met.settings);
         self.begin(life, scratch, met);
     }
@@ -344,9 +378,20 @@ impl Pair {
         scratch: &mut Scratch,
         met: &mut Met<'_>,
     ) {
-        let found = self.find(answer).or_else(|| self.of_one_station(answer, widths, scratch, met));
+        let found = self
+            .find(answer, cause, met.at)
+            .or_else(|| self.of_one_station(answer, widths, scratch, met));
+        if found.is_none() && self.says_more_of_what_is_over(answer, cause) {
+            return;
+        }
+        // Some may answer before they acknowledge.
+        let found = found.or_else(|| self.lives.iter().position(|life| life.key == answer.key));
         let Some(index) = found else {
-            return self.answer_without_command(answer, cause, met);
+            // That something is not known may be said of anything that was sent.
+            if met.certain && !matches!(cause, 44..=47) {
+                met.raise(CONFIRMATION_WITHOUT_COMMAND, answer);
+            }
+            return;
         };
         let terminates = self.expects_termination(index);
         let life = &mut self.lives[index];
@@ -390,22 +435,19 @@ impl Pair {
         self.lives.len().checked_sub(1)
     }
 
-    fn answer_without_command(&mut self, answer: &Command, cause: u8, met: &mut Met<'_>) {
-        let is_more = matches!(cause, cause::ACTIVATION_TERMINATION | 44..=47);
-        let over = self
-            .over
-            .iter_mut()
-            .find(|over| is_more && over.is_some_and(|over| over.key == answer.key));
-        if let Some(Over { was_selected, outcome, .. }) = over.and_then(Option::take) {
-            // Some refuse twice, or tell of the end of what they refused.
-            if outcome == Outcome::Completed && cause == cause::ACTIVATION_TERMINATION {
-                self.learn_termination(answer.known, was_selected);
-            }
-            return;
+    /// Some refuse twice, or tell of the end of what they refused.
+    fn says_more_of_what_is_over(&mut self, answer: &Command, cause: u8) -> bool {
+        if !matches!(cause, cause::ACTIVATION_TERMINATION | 44..=47) {
+            return false;
         }
-        if met.certain {
-            met.raise(CONFIRMATION_WITHOUT_COMMAND, answer);
+        let is_it = |over: &&mut Option<Over>| over.is_some_and(|over| over.key == answer.key);
+        let Some(over) = self.over.iter_mut().find(is_it).and_then(Option::take) else {
+            return false;
+        };
+        if over.outcome == Outcome::Completed && cause == cause::ACTIVATION_TERMINATION {
+            self.learn_termination(answer.known, over.was_selected);
         }
+        true
     }
 
     fn answer_read(&mut self, asdu: &Asdu<'_>, scratch: &mut Scratch, met: &mut Met<'_>) {
@@ -441,7 +483,9 @@ impl Pair {
 
     fn begin(&mut self, life: Life, scratch: &mut Scratch, met: &mut Met<'_>) {
         if self.lives.len() >= LIVES {
-            self.finish(0, Outcome::Open, scratch, met.control, met.out);
+            let oldest = &self.lives[0];
+            let outcome = oldest.stands(self.terminates(oldest)).unwrap_or(Outcome::Open);
+            self.finish(0, outcome, scratch, met.control, met.out);
         }
         // One at a time is what most have, and room for four would be a kilobyte.
         if self.lives.len() == self.lives.capacity() {
@@ -450,19 +494,17 @@ impl Pair {
         self.lives.push(life);
     }
 
-    /// The same command was under way.
+    /// The same command was under way, and is sent again before it was answered. One that was
+    /// confirmed may go on beside the new one until its end is told.
     fn replace(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
-        let same = |life: &Life| life.key == command.key && life.agrees(command);
-        let commands =
-            |life: &Life| life.key == command.key && command.known.purpose == Purpose::Command;
-        let old = self.lives.iter().position(|life| same(life) || commands(life));
+        let is_one_of_many = command.known.purpose != Purpose::Command;
+        let old = self.lives.iter().position(|life| {
+            life.key == command.key
+                && life.stage != Stage::Executed
+                && (!is_one_of_many || life.agrees(command))
+        });
         if let Some(index) = old {
-            let life = &self.lives[index];
-            let outcome = match life.expire(self.terminates(life)) {
-                Outcome::Completed => Outcome::Completed,
-                _ => Outcome::Replaced,
-            };
-            self.finish(index, outcome, scratch, met.control, met.out);
+            self.finish(index, Outcome::Replaced, scratch, met.control, met.out);
         }
     }
 
