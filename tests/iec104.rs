@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use common::file;
-use common::wire::{Client, Server, Wire};
+use common::wire::{Client, End, Server, Wire};
 use gridtap::protocol::{self, iec104};
 use gridtap::rule::{Placeholders, RuleSet, Source};
 
@@ -97,12 +97,12 @@ fn each_rule_of_snort_is_compared() {
     }
 }
 
-/// Titles of the rules that fire for an APDU in format I with this ASDU.
-fn fired(detection: &str, asdu: &[u8]) -> Vec<String> {
+/// How often a rule of this service fires in a conversation of ASDUs, which come after STARTDT.
+fn alerts(service: &str, detection: &str, asdus: &[(End, &[u8])]) -> usize {
     let rule = format!(
         "title: it holds\nid: 5b0cc6f0-7f0e-4f6c-9d8b-0d2f5d4a1c11\nstatus: test\nlevel: low\n\
-         logsource: {{product: gridtap, service: iec104}}\n\
-         detection:\n  octets: {{{detection}}}\n  condition: octets\n"
+         logsource: {{product: gridtap, service: {service}}}\n\
+         detection:\n  it: {{{detection}}}\n  condition: it\n"
     );
     let services: Vec<_> = protocol::services().collect();
     let sources = [Source { name: "rule.yml".to_owned(), text: rule }];
@@ -110,8 +110,61 @@ fn fired(detection: &str, asdu: &[u8]) -> Vec<String> {
     let mut wire = Wire::opened(2404);
     wire.send(Client, &[0x68, 4, 7, 0, 0, 0]);
     wire.send(Server, &[0x68, 4, 0x0B, 0, 0, 0]);
-    wire.send(Server, &[&[0x68, 4 + asdu.len() as u8, 0, 0, 0, 0][..], asdu].concat());
-    common::run(&wire.frames, Arc::new(rules)).alerts
+    let mut sent = [0_u8; 2];
+    for (side, asdu) in asdus {
+        let [mine, others] = if *side == Client { [sent[0], sent[1]] } else { [sent[1], sent[0]] };
+        let apci = [0x68, 4 + asdu.len() as u8, mine << 1, 0, others << 1, 0];
+        sent[usize::from(*side != Client)] += 1;
+        wire.send(*side, &[&apci, *asdu].concat());
+    }
+    common::run(&wire.frames, Arc::new(rules)).alerts.len()
+}
+
+/// Titles of the rules that fire for an APDU in format I with this ASDU.
+fn fired(detection: &str, asdu: &[u8]) -> Vec<String> {
+    vec!["it holds".to_owned(); alerts("iec104", detection, &[(Server, asdu)])]
+}
+
+/// M_ME_NB_1: object 1 is 100 and invalid, object 2 is 400 and good.
+const TWO_VALUES: &[u8] = &[11, 0x82, 3, 0, 10, 0, 1, 0, 0, 100, 0, 0x80, 0x90, 1, 0];
+
+#[test]
+fn a_rule_about_objects_is_about_one_of_them() {
+    let seen = |detection| alerts("iec104_object", detection, &[(Server, TWO_VALUES)]);
+    assert_eq!(seen("iec104.value|gte: 100, iec104.value|lt: 400"), 1);
+    assert_eq!(seen("iec104.value|gt: 200, iec104.quality.invalid: false"), 1);
+    assert_eq!(seen("iec104.value|gt: 200, iec104.quality.invalid: true"), 0);
+    assert_eq!(seen("iec104.type: M_ME_NB_1, iec104.ioa: [1, 2], iec104.ca: 10"), 2);
+}
+
+#[test]
+fn rules_match_the_outcome_of_a_command_and_how_long_it_took() {
+    let command = |cause| [45, 1, cause, 0, 10, 0, 5, 0, 0, 1];
+    let (act, con, refused) = (command(6), command(7), command(0x47));
+    let done = [(Client, &act[..]), (Server, &con)];
+    let denied = [(Client, &act[..]), (Server, &refused)];
+    let outcome = |name: &str, asdus: &[(End, &[u8])]| {
+        alerts("iec104", &format!("iec104.command.outcome: {name}, src_port: 40000"), asdus)
+    };
+    assert_eq!((outcome("completed", &done), outcome("rejected", &done)), (1, 0));
+    assert_eq!((outcome("completed", &denied), outcome("rejected", &denied)), (0, 1));
+    let quick = "iec104.command.confirm_ms|lt: 1000, iec104.command.steps: execute_con";
+    assert_eq!(alerts("iec104", quick, &done), 1);
+    assert_eq!(alerts("iec104", "iec104.type: C_SC_NA_1, iec104.cause: activation", &done), 1);
+}
+
+#[test]
+fn rules_match_anomalies_of_link_commands_and_clocks() {
+    let anomaly = |name: &str, asdus: &[(End, &[u8])]| {
+        alerts("anomaly", &format!("anomaly.event: {name}, anomaly.app_proto: iec104"), asdus)
+    };
+    let answer = [45, 1, 7, 0, 10, 0, 5, 0, 0, 1];
+    assert_eq!(anomaly("confirmation_without_command", &[(Server, &answer)]), 1);
+    // 31 December 2099.
+    let tomorrow = [30, 1, 3, 0, 10, 0, 5, 0, 0, 1, 0, 0, 0, 0, 31, 12, 99];
+    assert_eq!(anomaly("time_skew", &[(Server, &tomorrow)]), 1);
+    assert_eq!(anomaly("direction", &[(Client, &tomorrow)]), 1);
+    assert_eq!(anomaly("ns_repeat", &[(Server, &tomorrow)]), 0);
 }
 
 #[test]
