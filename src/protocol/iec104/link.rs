@@ -453,7 +453,7 @@ impl Timers {
             }
             Control::S { receive } => self.times[receiver].acknowledge(receive),
             Control::U(Some(Function::StartDtAct | Function::StopDtAct | Function::TestFrAct)) => {
-                self.times[sender].asked = Some(seen.time)
+                self.times[sender].asked = Some(seen.time);
             }
             Control::U(_) => self.times[receiver].asked = None,
         }
