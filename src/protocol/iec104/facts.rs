@@ -71,16 +71,16 @@ impl Facts {
 /// The first common addresses that were met, each once.
 #[derive(Debug, Clone, Default)]
 struct Addresses {
-    /// The address met last, which is nearly always the next.
-    last: Option<u16>,
+    /// The two that were met last, which are nearly always the next.
+    last: [Option<u16>; 2],
     members: Vec<u16>,
 }
 
 impl Addresses {
     #[inline]
     fn insert(&mut self, address: u16) {
-        if self.last != Some(address) {
-            self.last = Some(address);
+        if !self.last.contains(&Some(address)) {
+            self.last = [Some(address), self.last[0]];
             self.insert_new(address);
         }
     }

@@ -823,7 +823,7 @@ fn what_is_commanded_at_once_is_bounded() {
         both.say(&mut link, CONTROL, &[45, 1, 6, 0, 10, 0, low, high, 1, EXECUTE_ON]);
         both.acknowledge(&mut link, STATION);
     }
-    assert_eq!(both.told.commands.len(), 1_000 - 256);
+    assert_eq!(both.told.commands.len(), 1_000 - 64);
     both.end(&mut link);
     assert_eq!(both.told.commands.len(), 1_000);
 }

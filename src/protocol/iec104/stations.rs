@@ -46,11 +46,13 @@ pub(super) const NAMES: [&str; 6] = [
 /// Pairs of hosts that anything is remembered of.
 const PAIRS: usize = 16_384;
 /// Commands of a pair that are under way: a control centre has a few.
-const LIVES: usize = 256;
+const LIVES: usize = 64;
 /// Commands of a pair that are remembered when they are over: stations have more to say of some.
 const OVER: usize = 4;
-/// Points that are remembered as selected, of all pairs.
+/// Points that are remembered as selected, of all pairs …
 const SELECTED: usize = 262_144;
+/// … and of one: they are kept in order, which takes time.
+const SELECTED_OF_PAIR: usize = 4_096;
 
 /// What the links of an engine share.
 #[derive(Debug, Default)]
@@ -516,6 +518,7 @@ impl Pair {
         let point = (key.common_address, key.object);
         if let Err(place) = self.selected.binary_search(&point)
             && room
+            && self.selected.len() < SELECTED_OF_PAIR
         {
             self.selected.insert(place, point);
         }
