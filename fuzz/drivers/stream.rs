@@ -113,7 +113,8 @@ impl Conversation {
         while !kept.octets.is_empty() && kept.octets.len() >= kept.wanted {
             let shown = kept.octets.len();
             let (time, bytes) = (self.time, &kept.octets[..]);
-            let input = Input { direction, time, clock_trusted: true, acknowledged, bytes };
+            let late = acknowledged == Acknowledged::Part;
+            let input = Input { direction, time, late, clock_trusted: true, acknowledged, bytes };
             let Progress { consumed, wanted } =
                 self.parser.data(input, &mut *self.shared, &mut self.transcript);
             kept.octets.drain(..consumed.min(shown));

@@ -125,6 +125,8 @@ pub(super) struct Channel<'e> {
     reached: u32,
     /// How much its sender has taken of the other direction.
     acknowledged: Acknowledged,
+    /// Whether what is read came earlier.
+    late: bool,
 }
 
 impl<'e> Channel<'e> {
@@ -153,7 +155,7 @@ impl<'e> Channel<'e> {
         let emitter = Emitter { outlet, sink, context, alerted, first: 0 };
         let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let (reached, acknowledged) = (0, Acknowledged::Beyond);
+        let (reached, acknowledged, late) = (0, Acknowledged::Beyond, false);
         let channel = Self {
             app,
             joined,
@@ -166,6 +168,7 @@ impl<'e> Channel<'e> {
             started,
             reached,
             acknowledged,
+            late,
         };
         (&mut flow.connection, channel)
     }
@@ -307,6 +310,10 @@ impl Reader for Channel<'_> {
         self.reached = end;
     }
 
+    fn late(&mut self, late: bool) {
+        self.late = late;
+    }
+
     #[inline]
     fn data(&mut self, bytes: &[u8]) -> Progress {
         let direction = self.direction();
@@ -318,6 +325,7 @@ impl Reader for Channel<'_> {
                     time: self.emitter.context.timestamp,
                     clock_trusted: self.emitter.outlet.clock_trusted,
                     acknowledged: self.acknowledged,
+                    late: self.late,
                     bytes,
                 };
                 parser.data(input, self.shared.of(protocol), &mut self.emitter)

@@ -141,10 +141,12 @@ impl FlowKey {
         (Self { addresses, ports, vlan, protocol: packet.protocol, version }, side)
     }
 
-    /// The two hosts, whatever ports they use.
+    /// The host that calls and the service that it calls, whatever port it calls from.
     #[must_use]
-    pub const fn pair(&self) -> Self {
-        Self { ports: [0; 2], ..*self }
+    pub const fn service(&self, client: Side) -> Self {
+        let mut ports = self.ports;
+        ports[client as usize] = 0;
+        Self { ports, ..*self }
     }
 
     /// The address of one end.

@@ -28,6 +28,9 @@ pub trait Reader {
     /// number.
     fn reach(&mut self, _end: u32) {}
 
+    /// Whether what follows came earlier, and waited for what was missing before it.
+    fn late(&mut self, _late: bool) {}
+
     /// Octets in order, beginning with those that were kept. See [`Progress`].
     fn data(&mut self, bytes: &[u8]) -> Progress;
 
@@ -561,7 +564,9 @@ impl Stream {
             let old = (offset - run.at) as usize;
             if let Some(new) = run.bytes.get(old..) {
                 self.last_length = 0;
+                reader.late(true);
                 self.deliver(new, reader);
+                reader.late(false);
             }
         }
     }

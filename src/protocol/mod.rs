@@ -124,8 +124,11 @@ pub enum Role {
 pub struct Input<'a> {
     /// Which way they went.
     pub direction: Direction,
-    /// The packet time of the last of them.
+    /// The packet time of the last of them; of the packet that closed the hole before them, if they
+    /// are late.
     pub time: Timestamp,
+    /// Whether they came earlier, and waited for what was missing before them.
+    pub late: bool,
     /// Whether somebody keeps the clock in step that packet times come from.
     pub clock_trusted: bool,
     /// How much their sender has taken of the other direction.

@@ -48,7 +48,7 @@ pub(super) fn skew(
     input: &Input<'_>,
     settings: &Settings,
 ) -> Option<Skew> {
-    if known.elements.last() != Some(&Element::Cp56) || !input.clock_trusted {
+    if known.elements.last() != Some(&Element::Cp56) || !input.clock_trusted || input.late {
         return None;
     }
     // An answer repeats the time of what it answers, or tells that of a clock before it was set.
@@ -82,7 +82,7 @@ fn tags<'a>(asdu: &Asdu<'a>, known: &Type) -> impl Iterator<Item = (usize, Cp56T
 
 /// How many nanoseconds a tag is ahead of us, if its station keeps UTC or the configured time.
 fn ahead(tag: Cp56Time2a, now: Timestamp, settings: &Settings) -> Option<i64> {
-    if TimeTag::Full(tag).invalid() {
+    if TimeTag::Full(tag).invalid() || tag.out_of_range().is_some() {
         return None;
     }
     let told = i64::try_from(tag.timestamp()?.as_nanos()).ok()?;

@@ -20,7 +20,7 @@ use super::cause;
 use super::elements::{Element, InformationObject, State};
 use super::settings::Settings;
 use super::stations::Numbered;
-use super::types::{Terminated, Type};
+use super::types::{self, Terminated, Type};
 use crate::event::Value;
 use crate::time::Timestamp;
 
@@ -175,6 +175,22 @@ impl Command {
             offset: (APCI + asdu.widths.header() + address) as u64,
         })
     }
+
+    /// What a read of this object would be.
+    pub(super) fn read(asdu: &Asdu<'_>, object: &InformationObject<'_>) -> Option<Self> {
+        const READ: u8 = 102;
+        Some(Self {
+            known: types::by_id(READ)?,
+            key: Key { type_id: READ, common_address: asdu.common_address, object: object.address },
+            content: Content::default(),
+            value: object.value,
+            state: object.state,
+            selects: false,
+            originator: asdu.originator,
+            negative: false,
+            offset: APCI as u64,
+        })
+    }
 }
 
 /// Where in its life a command is.
@@ -187,6 +203,25 @@ pub(super) enum Stage {
     Cancelling,
 }
 
+/// When something was seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) time: Timestamp,
+    /// Whether it came then, rather than to wait for what was missing before it.
+    pub(super) exact: bool,
+}
+
+impl Moment {
+    fn exact(self) -> Option<Timestamp> {
+        self.exact.then_some(self.time)
+    }
+
+    /// How long it took since then.
+    fn since(self, earlier: Option<Timestamp>) -> Option<Duration> {
+        Some(self.exact()?.since(earlier?))
+    }
+}
+
 /// The steps that are remembered: more than any life has without repetitions.
 const STEPS: usize = 8;
 
@@ -196,15 +231,18 @@ pub(super) struct Life {
     pub(super) known: &'static Type,
     pub(super) key: Key,
     pub(super) stage: Stage,
-    /// Its last step from the controlling station.
+    /// The last step from the controlling station, and the selection before it.
     pub(super) at: Numbered,
+    selection: Option<Numbered>,
     /// What is due by then is not expected any more.
     pub(super) deadline: Timestamp,
     /// Octets were missed since it began: what did not come may have been among them.
     pub(super) doubtful: bool,
+    is_selected: bool,
+    pub(super) is_terminated: bool,
     /// For a command to all stations: whether any answered.
     pub(super) answered_to_all: bool,
-    /// The record of it was written when the last connection ended.
+    /// The record of it was written when the last connection ended, and nothing was seen since.
     pub(super) is_told: bool,
     pub(super) originator: Option<u8>,
     pub(super) value: Value<'static>,
@@ -230,8 +268,11 @@ impl Life {
             key: command.key,
             stage: Stage::Executing,
             at,
+            selection: None,
             deadline: Timestamp::NEVER,
             doubtful: false,
+            is_selected: false,
+            is_terminated: false,
             answered_to_all: false,
             is_told: false,
             originator: command.originator,
@@ -261,6 +302,8 @@ impl Life {
     }
 
     fn note(&mut self, step: Step) {
+        // It goes on, so there is more to tell.
+        self.is_told = false;
         if let Some(free) = self.steps.get_mut(usize::from(self.step_count)) {
             *free = step;
             self.step_count += 1;
@@ -283,23 +326,50 @@ impl Life {
         self.content.first()
     }
 
-    pub(super) fn select(&mut self, now: Timestamp, settings: &Settings) {
+    pub(super) fn select(&mut self, now: Moment, settings: &Settings) {
         self.note(Step::Select);
-        self.selected_at = Some(now);
-        (self.stage, self.deadline) = (Stage::Selecting, now + settings.confirm_time);
+        self.is_selected = true;
+        self.selection = Some(self.at);
+        self.selected_at = now.exact();
+        (self.stage, self.deadline) = (Stage::Selecting, now.time + settings.confirm_time);
     }
 
-    pub(super) fn execute(&mut self, command: &Command, now: Timestamp, settings: &Settings) {
+    pub(super) fn execute(
+        &mut self,
+        command: &Command,
+        at: Numbered,
+        now: Moment,
+        settings: &Settings,
+    ) {
         self.note(Step::Execute);
-        self.executed_at = Some(now);
+        self.at = at;
+        self.executed_at = now.exact();
         self.content = command.content;
         (self.value, self.state) = (command.value, command.state);
-        (self.stage, self.deadline) = (Stage::Executing, now + settings.confirm_time);
+        (self.stage, self.deadline) = (Stage::Executing, now.time + settings.confirm_time);
     }
 
-    pub(super) fn deactivate(&mut self, now: Timestamp, settings: &Settings) {
+    pub(super) fn deactivate(&mut self, at: Numbered, now: Moment, settings: &Settings) {
         self.note(Step::Deactivate);
-        (self.stage, self.deadline) = (Stage::Cancelling, now + settings.confirm_time);
+        self.at = at;
+        (self.stage, self.deadline) = (Stage::Cancelling, now.time + settings.confirm_time);
+    }
+
+    /// Whether an answer can be one to the selection, but not to what came after it.
+    pub(super) fn is_answer_to_selection(&self, at: Numbered) -> bool {
+        let selection = self.selection.filter(|selection| *selection != self.at);
+        !at.may_answer(self.at) && selection.is_some_and(|selection| at.may_answer(selection))
+    }
+
+    /// The confirmation of a selection that was executed, as we saw it, before that.
+    pub(super) fn confirm_selection_late(&mut self, now: Moment) {
+        self.note(Step::SelectCon);
+        self.select_time = now.since(self.selected_at);
+    }
+
+    /// Whether a confirmation is due.
+    pub(super) const fn awaits_confirmation(&self) -> bool {
+        matches!(self.stage, Stage::Selecting | Stage::Executing | Stage::Cancelling)
     }
 
     /// Cause 7. Says how it ended, if it did; `terminates` is whether a termination is to be
@@ -307,26 +377,27 @@ impl Life {
     pub(super) fn confirm(
         &mut self,
         negative: bool,
-        now: Timestamp,
+        now: Moment,
         terminates: bool,
         settings: &Settings,
     ) -> Option<Outcome> {
         match self.stage {
             Stage::Selecting => {
                 self.note(Step::SelectCon);
-                self.select_time = self.selected_at.map(|at| now.since(at));
-                (self.stage, self.deadline) = (Stage::Selected, now + settings.select_time);
+                self.select_time = now.since(self.selected_at);
+                (self.stage, self.deadline) = (Stage::Selected, now.time + settings.select_time);
             }
-            Stage::Executing => {
+            // Of a selected one the execution was missed.
+            Stage::Executing | Stage::Selected => {
                 self.note(Step::ExecuteCon);
-                self.confirm_time = self.executed_at.map(|at| now.since(at));
-                (self.stage, self.deadline) = (Stage::Executed, now + settings.terminate_time);
+                self.confirm_time = now.since(self.executed_at);
+                (self.stage, self.deadline) = (Stage::Executed, now.time + settings.terminate_time);
                 if !negative && !terminates {
                     return Some(Outcome::Completed);
                 }
             }
             // It answers what the deactivation is about.
-            Stage::Cancelling | Stage::Selected | Stage::Executed => self.note(Step::ExecuteCon),
+            Stage::Cancelling | Stage::Executed => self.note(Step::ExecuteCon),
         }
         negative.then_some(Outcome::Rejected)
     }
@@ -335,22 +406,23 @@ impl Life {
     pub(super) fn confirm_deactivation(
         &mut self,
         negative: bool,
-        now: Timestamp,
+        now: Moment,
         settings: &Settings,
     ) -> Option<Outcome> {
         self.note(Step::DeactivateCon);
         if negative {
             // It goes on.
-            (self.stage, self.deadline) = (Stage::Executed, now + settings.terminate_time);
+            (self.stage, self.deadline) = (Stage::Executed, now.time + settings.terminate_time);
             return None;
         }
         Some(Outcome::Cancelled)
     }
 
     /// Cause 10.
-    pub(super) fn terminate(&mut self, negative: bool, now: Timestamp) -> Outcome {
+    pub(super) fn terminate(&mut self, negative: bool, now: Moment) -> Outcome {
         self.note(Step::Termination);
-        self.terminate_time = self.executed_at.map(|at| now.since(at));
+        self.is_terminated = true;
+        self.terminate_time = now.since(self.executed_at);
         if negative { Outcome::Rejected } else { Outcome::Completed }
     }
 
@@ -361,14 +433,10 @@ impl Life {
     }
 
     /// The object that a read asked for.
-    pub(super) fn answer_read(
-        &mut self,
-        object: &InformationObject<'_>,
-        now: Timestamp,
-    ) -> Outcome {
-        (self.value, self.state) = (object.value, object.state);
+    pub(super) fn answer_read(&mut self, answer: &Command, now: Moment) -> Outcome {
+        (self.value, self.state) = (answer.value, answer.state);
         self.answered = 1;
-        self.confirm_time = self.executed_at.map(|at| now.since(at));
+        self.confirm_time = now.since(self.executed_at);
         Outcome::Completed
     }
 
@@ -385,7 +453,7 @@ impl Life {
 
     /// Whether it was selected first.
     pub(super) fn was_selected(&self) -> bool {
-        self.selected_at.is_some()
+        self.is_selected
     }
 
     /// How it ends if nothing more comes; `terminates` is whether the station tells of the end of

@@ -194,6 +194,8 @@ pub(super) struct Link {
     transfer: Transfer,
     /// Who sent STARTDT act.
     starter: Option<Direction>,
+    /// STARTDT con was seen before the act that it answers.
+    confirmed_early: bool,
     /// Where t1 or t3 is known.
     timers: Option<Box<Timers>>,
 }
@@ -220,7 +222,13 @@ impl Link {
         let transfer = if joined { Transfer::Unknown } else { Transfer::Stopped(None) };
         let first = if joined { Known::NONE } else { Known::some(0) };
         let numbers = Numbers { next: first, acknowledged: first, ..Numbers::UNKNOWN };
-        Self { numbers: [numbers; 2], transfer, starter: None, timers: None }
+        Self {
+            numbers: [numbers; 2],
+            transfer,
+            starter: None,
+            confirmed_early: false,
+            timers: None,
+        }
     }
 
     /// Who sent STARTDT act.
@@ -388,7 +396,8 @@ impl Link {
     fn look_at_k(&self, seen: &Seen<'_>, settings: &Settings, tell: &mut dyn FnMut(Violation)) {
         let numbers = &self.numbers[seen.direction.index()];
         let (Some(k), Some(outstanding)) = (settings.k, numbers.outstanding()) else { return };
-        if outstanding > k && seen.acknowledged != Acknowledged::Beyond {
+        // Once, when it begins.
+        if outstanding == k.saturating_add(1) && seen.acknowledged != Acknowledged::Beyond {
             let (place, value) = (Place::Send, outstanding.into());
             tell(Violation { event: K_EXCEEDED, place, value, detail: "" });
         }
@@ -397,11 +406,19 @@ impl Link {
     fn function(&mut self, seen: &Seen<'_>, function: Function, tell: &mut dyn FnMut(Violation)) {
         match function {
             Function::StartDtAct => self.start(seen.direction, tell),
-            Function::StartDtCon => self.transfer = Transfer::Started,
+            Function::StartDtCon => self.started(seen),
             Function::StopDtAct => self.transfer = Transfer::Stopping,
             Function::StopDtCon => self.stop(seen, tell),
             Function::TestFrAct | Function::TestFrCon => {}
         }
+    }
+
+    /// STARTDT con. Where its sender had more than we saw, the act is yet to come.
+    fn started(&mut self, seen: &Seen<'_>) {
+        let is_early = seen.acknowledged == Acknowledged::Beyond
+            && !matches!(self.transfer, Transfer::Starting(_) | Transfer::Started);
+        self.confirmed_early = is_early;
+        self.transfer = if is_early { Transfer::Unknown } else { Transfer::Started };
     }
 
     fn start(&mut self, direction: Direction, tell: &mut dyn FnMut(Violation)) {
@@ -418,7 +435,8 @@ impl Link {
             });
         }
         self.starter = Some(direction);
-        self.transfer = Transfer::Starting(direction);
+        let confirmed = std::mem::take(&mut self.confirmed_early);
+        self.transfer = if confirmed { Transfer::Started } else { Transfer::Starting(direction) };
     }
 
     /// STOPDT con comes when all is acknowledged (5.3).
@@ -435,14 +453,16 @@ impl Link {
 impl Timers {
     /// Tells of what was due before this APDU came, and takes note of it.
     fn take(&mut self, seen: &Seen<'_>, settings: &Settings, tell: &mut dyn FnMut(Violation)) {
-        if let (Some(t3), Some(last)) = (settings.t3, self.last)
+        // What its sender has had beyond what we saw may have been anything.
+        let knows_more = seen.acknowledged == Acknowledged::Beyond;
+        if let (Some(t3), Some(last), false) = (settings.t3, self.last, knows_more)
             && let Some(idle) = longer(t3, last, seen.time)
         {
             tell(time_violation(T3_TEST_MISSING, idle));
         }
         self.last = Some(seen.time);
         if let Some(t1) = settings.t1 {
-            self.judge(t1, seen.time, tell);
+            self.judge(t1, seen, tell);
         }
         let sender = seen.direction.index();
         let receiver = seen.direction.opposite().index();
@@ -459,11 +479,16 @@ impl Timers {
         }
     }
 
-    fn judge(&mut self, t1: Duration, now: Timestamp, tell: &mut dyn FnMut(Violation)) {
-        for times in &mut self.times {
+    fn judge(&mut self, t1: Duration, seen: &Seen<'_>, tell: &mut dyn FnMut(Violation)) {
+        for direction in Direction::BOTH {
+            let answered = direction == seen.direction;
+            if answered && seen.acknowledged == Acknowledged::Beyond {
+                continue;
+            }
+            let times = &mut self.times[direction.index()];
             let oldest = times.oldest.map(|waiting| waiting.since);
             let Some(since) = oldest.into_iter().chain(times.asked).min() else { continue };
-            if let Some(took) = longer(t1, since, now) {
+            if let Some(took) = longer(t1, since, seen.time) {
                 (times.oldest, times.asked) = (None, None);
                 tell(time_violation(T1_TIMEOUT, took));
             }

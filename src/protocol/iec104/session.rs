@@ -8,6 +8,7 @@ use super::asdu::{Asdu, Widths};
 use super::cause;
 use super::check;
 use super::clock;
+use super::command::Moment;
 use super::detect::role;
 use super::facts::Facts;
 use super::link::{Link, Place, Seen, Violation};
@@ -31,7 +32,7 @@ const WATCHED: u8 = 8;
 /// The way to what is known of the two hosts, beyond this connection.
 #[derive(Debug, Clone, Copy)]
 enum Hosts {
-    /// Nothing was said yet that had to be remembered.
+    /// Nothing was said yet.
     Unasked,
     Known(Connection),
     /// There is no room to remember them.
@@ -57,6 +58,8 @@ pub(super) struct Session {
     client_controls: i8,
     /// By direction: since when nothing was missed; [`Timestamp::NEVER`] until something comes.
     whole_since: [Timestamp; 2],
+    /// When the first APDU came.
+    began: Option<Timestamp>,
     /// Octets were missed since the last APDU.
     missed: bool,
     /// When the last APDU came.
@@ -68,7 +71,7 @@ impl Session {
         let whole_since = if start.joined { Timestamp::NEVER } else { Timestamp::ZERO };
         let mut session = Self {
             facts: Facts::default(),
-            key: start.key.pair(),
+            key: start.key.service(start.client),
             client: start.client,
             hosts: Hosts::Unasked,
             settings: stations.map_or_else(Arc::default, |known| known.configured.of_others()),
@@ -79,6 +82,7 @@ impl Session {
             link: Link::new(start.joined),
             client_controls: 0,
             whole_since: [whole_since; 2],
+            began: None,
             missed: false,
             last: Timestamp::ZERO,
         };
@@ -129,6 +133,9 @@ impl Session {
         self.widths_evidence.note(octets);
         if let Some(widths) = self.widths_evidence.widths() {
             (self.widths, self.widths_watched) = (widths, 0);
+            // What was read before was read wrongly.
+            self.whole_since = [Timestamp::NEVER; 2];
+            self.missed = true;
             stations.remember_widths(self.key, widths);
         }
     }
@@ -153,7 +160,8 @@ impl Session {
         self.last = input.time;
         let whole_since = &mut self.whole_since[direction.index()];
         *whole_since = (*whole_since).min(input.time);
-        self.look_after_commands(input.time, stations, out);
+        self.began.get_or_insert(input.time);
+        self.look_after_commands(input, stations, out);
 
         self.facts.note(direction, apdu);
         out.emit(apdu);
@@ -195,22 +203,28 @@ impl Session {
     /// For octets that nobody delivers any more, but which were kept.
     pub(super) fn last_input<'a>(&self, direction: Direction, bytes: &'a [u8]) -> Input<'a> {
         let (time, acknowledged) = (self.last, Acknowledged::Beyond);
-        Input { direction, time, clock_trusted: false, acknowledged, bytes }
+        Input { direction, time, late: true, clock_trusted: false, acknowledged, bytes }
     }
 
     #[inline]
     fn look_after_commands(
         &mut self,
-        now: Timestamp,
+        input: &Input<'_>,
         stations: &mut Stations,
         out: &mut dyn Records,
     ) {
+        if let Hosts::Unasked = self.hosts {
+            self.hosts = stations.connect(self.key).map_or(Hosts::Unknown, Hosts::Known);
+        }
         let missed = std::mem::take(&mut self.missed);
         let Hosts::Known(hosts) = self.hosts else { return };
         if missed {
             stations.doubt(hosts);
         }
-        stations.expire(hosts, now, self.control(), out);
+        // What the sender had beyond what we saw may have been the answer.
+        if input.acknowledged != Acknowledged::Beyond {
+            stations.expire(hosts, input.time, self.control(), out);
+        }
     }
 
     /// Which way commands go, as far as is known.
@@ -299,9 +313,6 @@ impl Session {
         if self.sure_control().is_some_and(wrong_way) && !self.settings.reverse {
             return;
         }
-        if let Hosts::Unasked = self.hosts {
-            self.hosts = stations.connect(self.key).map_or(Hosts::Unknown, Hosts::Known);
-        }
         let Hosts::Known(hosts) = self.hosts else { return };
         let control = if asks { input.direction } else { input.direction.opposite() };
         stations.take(hosts, asdu, &mut Met { control, ..self.met(input, out) });
@@ -312,15 +323,18 @@ impl Session {
         let since = self.whole_since[control.index()];
         // What was asked before then is over by now.
         let memory = self.settings.confirm_time.max(self.settings.terminate_time);
-        let whole = input.time.since(since) > memory;
-        let certain = whole && input.acknowledged != Acknowledged::Beyond;
+        let complete = input.acknowledged != Acknowledged::Beyond;
+        let certain = complete && input.time.since(since) > memory;
+        let old = self.began.is_some_and(|began| input.time.since(began) > memory);
         let connection = match self.hosts {
             Hosts::Known(connection) => connection.number,
             Hosts::Unasked | Hosts::Unknown => 0,
         };
         let (send, receive) = numbers(input.bytes);
         let at = Numbered { connection, send, receive };
-        Met { time: input.time, control, settings: &self.settings, at, certain, out }
+        let moment = Moment { time: input.time, exact: !input.late };
+        let settings = &self.settings;
+        Met { moment, control, settings, at, complete, certain, old, out }
     }
 }
 

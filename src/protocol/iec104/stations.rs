@@ -11,11 +11,11 @@ use std::fmt::Write as _;
 use super::NAME;
 use super::asdu::{Asdu, Widths};
 use super::cause;
-use super::command::{Command, Key, Life, Outcome, Points, Stage, answers_interrogation};
+use super::command::{Command, Key, Life, Moment, Outcome, Points, Stage, answers_interrogation};
 use super::link::is_ahead;
 use super::record::{CommandRecord, OfCommand};
 use super::settings::{Configured, Settings};
-use super::types::{Purpose, Terminated, Type};
+use super::types::{Terminated, Type};
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, FlowKey};
 use crate::time::Timestamp;
@@ -44,11 +44,13 @@ pub(super) const NAMES: [&str; 6] = [
 ];
 
 /// Pairs of hosts that anything is remembered of.
-const PAIRS: usize = 16_384;
+const PAIRS: usize = 131_072;
 /// Commands of a pair that are under way: a control centre has a few.
-const LIVES: usize = 64;
+const LIVES: usize = 256;
 /// Commands of a pair that are remembered when they are over: stations have more to say of some.
 const OVER: usize = 4;
+/// Answers of a pair that wait until what they are for is seen.
+const EARLY: usize = 8;
 /// Points that are remembered as selected, of all pairs …
 const SELECTED: usize = 262_144;
 /// … and of one: they are kept in order, which takes time.
@@ -105,12 +107,22 @@ struct Over {
     outcome: Outcome,
 }
 
-/// Two hosts.
+impl Over {
+    /// Whether an answer may yet come, too late.
+    fn waited_in_vain(self) -> bool {
+        matches!(self.outcome, Outcome::Unconfirmed | Outcome::NotTerminated | Outcome::Open)
+    }
+}
+
+/// Two hosts, and the service that one of them is to the other.
 #[derive(Debug)]
 struct Pair {
     hosts: FlowKey,
     connections: u32,
     lives: Vec<Life>,
+    early: Vec<Early>,
+    /// Until then answers may be to commands that there was no room for.
+    crowded_until: Timestamp,
     /// The last commands that were over.
     over: [Option<Over>; OVER],
     /// Whether the station tells of the end of commands, once known: of direct ones, and of those
@@ -140,22 +152,35 @@ pub(super) struct Numbered {
 impl Numbered {
     /// Whether its sender may have had `other` when it sent this: it has acknowledged it, or got
     /// it through another connection.
-    fn may_answer(self, other: Self) -> bool {
+    pub(super) fn may_answer(self, other: Self) -> bool {
         self.connection != other.connection || is_ahead(self.receive, other.send)
     }
 }
 
 /// Where a command or an answer was met.
 pub(super) struct Met<'m> {
-    pub(super) time: Timestamp,
+    pub(super) moment: Moment,
     /// Which way commands go.
     pub(super) control: Direction,
     pub(super) settings: &'m Settings,
-    /// The connection, and the N(S) and N(R) of the APDU.
     pub(super) at: Numbered,
-    /// Whether what went before would have been seen.
+    /// Whether we have seen all that its sender had.
+    pub(super) complete: bool,
+    /// Whether, besides, what it may answer would have been seen.
     pub(super) certain: bool,
+    /// Whether the connection is older than any command that is under way.
+    pub(super) old: bool,
     pub(super) out: &'m mut dyn Records,
+}
+
+/// An answer that came before what it is for.
+#[derive(Debug, Clone, Copy)]
+struct Early {
+    answer: Command,
+    cause: u8,
+    widths: Widths,
+    moment: Moment,
+    at: Numbered,
 }
 
 impl Stations {
@@ -286,7 +311,9 @@ impl Stations {
     pub(super) fn objects(&mut self, connection: Connection, asdu: &Asdu<'_>, met: &mut Met<'_>) {
         let Some(pair) = self.pairs.get_mut(connection.pair as usize) else { return };
         if asdu.cause == cause::REQUEST {
-            pair.answer_read(asdu, &mut self.scratch, met);
+            for answer in asdu.objects().filter_map(|object| Command::read(asdu, &object)) {
+                pair.answer_read(&answer, asdu.widths, &mut self.scratch, met);
+            }
             return self.look_when_due(connection.pair);
         }
         let asks = |life: &&mut Life| {
@@ -305,6 +332,8 @@ impl Pair {
             hosts,
             connections: 1,
             lives: Vec::new(),
+            early: Vec::new(),
+            crowded_until: Timestamp::ZERO,
             over: [None; OVER],
             terminates: [None; 2],
             selected: Vec::new(),
@@ -339,36 +368,39 @@ impl Pair {
             self.replace(command, scratch, met);
             self.remember_selected(command.key, room);
             let mut life = Life::new(command, met.at, scratch.room());
-            life.select(met.time, met.settings);
-            return self.begin(life, scratch, met);
+            life.select(met.moment, met.settings);
+            self.begin(life, scratch, met);
+        } else {
+            self.execute(command, scratch, met);
         }
-        let selected = self.lives.iter().position(|life| {
+        self.answer_with_early(command.key, scratch, met);
+    }
+
+    fn execute(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
+        let selected = self.lives.iter_mut().rev().find(|life| {
             life.key == command.key && matches!(life.stage, Stage::Selecting | Stage::Selected)
         });
-        if let Some(life) = selected.and_then(|index| self.lives.get_mut(index)) {
+        if let Some(life) = selected {
             if !life.agrees(command) {
                 met.raise(EXECUTE_DIFFERS_FROM_SELECT, command);
             }
-            life.at = met.at;
-            return life.execute(command, met.time, met.settings);
+            return life.execute(command, met.at, met.moment, met.settings);
         }
         if met.certain && self.is_always_selected(command.key) {
             met.raise(EXECUTE_WITHOUT_SELECT, command);
         }
-        self.replace(command, scratch, met);
         let mut life = Life::new(command, met.at, scratch.room());
-        life.execute(command, met.time, met.settings);
+        life.execute(command, met.at, met.moment, met.settings);
         self.begin(life, scratch, met);
     }
 
     fn deactivate(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
-        let under_way = self.lives.iter_mut().find(|life| life.key == command.key);
+        let under_way = self.lives.iter_mut().rev().find(|life| life.key == command.key);
         if let Some(life) = under_way {
-            life.at = met.at;
-            return life.deactivate(met.time, met.settings);
+            return life.deactivate(met.at, met.moment, met.settings);
         }
         let mut life = Life::new(command, met.at, scratch.room());
-        life.deactivate(met.time, met.settings);
+        life.deactivate(met.at, met.moment, met.settings);
         self.begin(life, scratch, met);
     }
 
@@ -380,6 +412,9 @@ impl Pair {
         scratch: &mut Scratch,
         met: &mut Met<'_>,
     ) {
+        if cause == cause::REQUEST {
+            return self.answer_read(answer, widths, scratch, met);
+        }
         let found = self
             .find(answer, cause, met.at)
             .or_else(|| self.of_one_station(answer, widths, scratch, met));
@@ -389,19 +424,23 @@ impl Pair {
         // Some may answer before they acknowledge.
         let found = found.or_else(|| self.lives.iter().position(|life| life.key == answer.key));
         let Some(index) = found else {
-            // That something is not known may be said of anything that was sent.
-            if met.certain && !matches!(cause, 44..=47) {
-                met.raise(CONFIRMATION_WITHOUT_COMMAND, answer);
-            }
-            return;
+            return self.answer_to_nothing(answer, cause, widths, met);
         };
         let terminates = self.expects_termination(index);
         let life = &mut self.lives[index];
+        let confirms = cause == cause::ACTIVATION_CONFIRMATION;
+        if confirms && life.is_answer_to_selection(met.at) {
+            return life.confirm_selection_late(met.moment);
+        }
+        if confirms && !life.awaits_confirmation() && !life.doubtful {
+            return self.answer_to_nothing(answer, cause, widths, met);
+        }
         // A termination may repeat the selection instead, as lib60870 does.
-        if cause != cause::ACTIVATION_TERMINATION && !life.is_repeated_by(answer) {
+        let comparable = met.complete && !life.doubtful && life.awaits_confirmation();
+        if comparable && cause != cause::ACTIVATION_TERMINATION && !life.is_repeated_by(answer) {
             met.raise(CONFIRMATION_DIFFERS, answer);
         }
-        let (now, negative) = (met.time, answer.negative);
+        let (now, negative) = (met.moment, answer.negative);
         let outcome = match cause {
             cause::ACTIVATION_CONFIRMATION => life.confirm(negative, now, terminates, met.settings),
             cause::DEACTIVATION_CONFIRMATION => {
@@ -418,6 +457,58 @@ impl Pair {
         };
         if let Some(outcome) = outcome {
             self.finish(index, outcome, scratch, met.control, met.out);
+        }
+    }
+
+    /// No command waits for this answer: it is still to be seen, or there is none.
+    fn answer_to_nothing(
+        &mut self,
+        answer: &Command,
+        cause: u8,
+        widths: Widths,
+        met: &mut Met<'_>,
+    ) {
+        let Met { moment, at, .. } = *met;
+        if !met.complete {
+            let recent =
+                |early: &Early| moment.time < early.moment.time + met.settings.confirm_time;
+            self.early.retain(recent);
+            if self.early.len() < EARLY {
+                self.early.push(Early { answer: *answer, cause, widths, moment, at });
+            }
+            return;
+        }
+        // That something is not known may be said of anything that was sent, and the end of a
+        // command may be told on a connection that was opened since.
+        let tells = match cause {
+            cause::ACTIVATION_TERMINATION => met.old,
+            44..=47 => false,
+            _ => true,
+        };
+        if tells && met.certain && met.moment.time >= self.crowded_until {
+            met.raise(CONFIRMATION_WITHOUT_COMMAND, answer);
+        }
+    }
+
+    fn keep_early(&mut self, answer: &Command, cause: u8, widths: Widths, met: &Met<'_>) {
+        let Met { moment, at, .. } = *met;
+        self.early.retain(|early| moment.time < early.moment.time + met.settings.confirm_time);
+        if self.early.len() < EARLY {
+            self.early.push(Early { answer: *answer, cause, widths, moment, at });
+        }
+    }
+
+    /// A command came that answers may be waiting for.
+    fn answer_with_early(&mut self, key: Key, scratch: &mut Scratch, met: &mut Met<'_>) {
+        let is_for = |early: &Early, life: &Life| {
+            life.key == key && early.answer.key == key && early.at.may_answer(life.at)
+        };
+        while let Some(index) =
+            self.early.iter().position(|early| self.lives.iter().any(|life| is_for(early, life)))
+        {
+            let Early { answer, cause, widths, moment, at } = self.early.remove(index);
+            let mut then = Met { moment, at, complete: true, certain: false, ..met.again() };
+            self.answer(&answer, cause, widths, scratch, &mut then);
         }
     }
 
@@ -439,10 +530,10 @@ impl Pair {
 
     /// Some refuse twice, or tell of the end of what they refused.
     fn says_more_of_what_is_over(&mut self, answer: &Command, cause: u8) -> bool {
-        if !matches!(cause, cause::ACTIVATION_TERMINATION | 44..=47) {
-            return false;
-        }
-        let is_it = |over: &&mut Option<Over>| over.is_some_and(|over| over.key == answer.key);
+        let more = matches!(cause, cause::ACTIVATION_TERMINATION | 44..=47);
+        let is_it = |over: &&mut Option<Over>| {
+            over.is_some_and(|over| over.key == answer.key && (more || over.waited_in_vain()))
+        };
         let Some(over) = self.over.iter_mut().find(is_it).and_then(Option::take) else {
             return false;
         };
@@ -452,15 +543,23 @@ impl Pair {
         true
     }
 
-    fn answer_read(&mut self, asdu: &Asdu<'_>, scratch: &mut Scratch, met: &mut Met<'_>) {
-        const READ: u8 = 102;
-        for object in asdu.objects() {
-            let (type_id, common_address) = (READ, asdu.common_address);
-            let key = Key { type_id, common_address, object: object.address };
-            let Some(index) = self.lives.iter().position(|life| life.key == key) else { continue };
-            let outcome = self.lives[index].answer_read(&object, met.time);
-            self.finish(index, outcome, scratch, met.control, met.out);
-        }
+    /// An object that may be what a read asked for.
+    fn answer_read(
+        &mut self,
+        answer: &Command,
+        widths: Widths,
+        scratch: &mut Scratch,
+        met: &mut Met<'_>,
+    ) {
+        let Some(index) = self.find(answer, cause::REQUEST, met.at) else {
+            // Nobody need have asked: there is nothing to tell.
+            if !met.complete {
+                self.keep_early(answer, cause::REQUEST, widths, met);
+            }
+            return;
+        };
+        let outcome = self.lives[index].answer_read(answer, met.moment);
+        self.finish(index, outcome, scratch, met.control, met.out);
     }
 
     fn expects_termination(&self, index: usize) -> bool {
@@ -485,9 +584,11 @@ impl Pair {
 
     fn begin(&mut self, life: Life, scratch: &mut Scratch, met: &mut Met<'_>) {
         if self.lives.len() >= LIVES {
-            let oldest = &self.lives[0];
+            let index = self.lives.iter().position(|life| !life.answered_to_all).unwrap_or(0);
+            let oldest = &self.lives[index];
+            self.crowded_until = self.crowded_until.max(oldest.deadline);
             let outcome = oldest.stands(self.terminates(oldest)).unwrap_or(Outcome::Open);
-            self.finish(0, outcome, scratch, met.control, met.out);
+            self.finish(index, outcome, scratch, met.control, met.out);
         }
         // One at a time is what most have, and room for four would be a kilobyte.
         if self.lives.len() == self.lives.capacity() {
@@ -496,16 +597,10 @@ impl Pair {
         self.lives.push(life);
     }
 
-    /// The same command was under way, and is sent again before it was answered. One that was
-    /// confirmed may go on beside the new one until its end is told.
+    /// The point was selected, and is again.
     fn replace(&mut self, command: &Command, scratch: &mut Scratch, met: &mut Met<'_>) {
-        let is_one_of_many = command.known.purpose != Purpose::Command;
-        let old = self.lives.iter().position(|life| {
-            life.key == command.key
-                && life.stage != Stage::Executed
-                && (!is_one_of_many || life.agrees(command))
-        });
-        if let Some(index) = old {
+        let is_it = |life: &Life| life.key == command.key && life.stage == Stage::Selected;
+        if let Some(index) = self.lives.iter().position(is_it) {
             self.finish(index, Outcome::Replaced, scratch, met.control, met.out);
         }
     }
@@ -584,7 +679,7 @@ impl Pair {
         out: &mut dyn Records,
     ) {
         let life = self.lives.remove(index);
-        if life.terminate_time.is_none() {
+        if !life.is_terminated {
             let (key, was_selected) = (life.key, life.was_selected());
             self.over.rotate_right(1);
             self.over[0] = Some(Over { key, was_selected, outcome });
@@ -597,6 +692,11 @@ impl Pair {
 }
 
 impl Met<'_> {
+    /// The same for something else that was met.
+    fn again(&mut self) -> Met<'_> {
+        Met { out: &mut *self.out, ..*self }
+    }
+
     /// Something is wrong with the command or the answer at hand.
     fn raise(&mut self, event: &'static str, command: &Command) {
         let anomaly = Anomaly::in_message(NAME, event);

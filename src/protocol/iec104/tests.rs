@@ -76,7 +76,7 @@ fn parser(joined: bool) -> Box<dyn Parser> {
 
 fn input(direction: Direction, bytes: &[u8]) -> Input<'_> {
     let (time, acknowledged) = (Timestamp::ZERO, Acknowledged::All);
-    Input { direction, time, clock_trusted: true, acknowledged, bytes }
+    Input { direction, time, late: false, clock_trusted: true, acknowledged, bytes }
 }
 
 /// Feeds a parser as the flow layer does: what it does not consume is kept, and it is called

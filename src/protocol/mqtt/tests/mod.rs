@@ -149,6 +149,7 @@ impl Stream {
         let input = Input {
             direction: self.direction,
             time: Timestamp::ZERO,
+            late: false,
             clock_trusted: true,
             acknowledged: Acknowledged::All,
             bytes: &self.kept,
