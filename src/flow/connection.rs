@@ -271,6 +271,12 @@ impl Connection {
     fn establish(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) {
         self.phase = Phase::Established;
         self.take_early(from, tcp.sequence, reader);
+        // The answer to SYN was not captured: where the other stream begins is told here.
+        let opened = self.streams[from.index()].is_first(tcp.sequence);
+        let other = &mut self.streams[from.opposite().index()];
+        if opened && tcp.flags.any(TcpFlags::ACK) && !other.is_started() {
+            other.start(tcp.acknowledgment);
+        }
         if tcp.flags.any(TcpFlags::ACK) {
             self.take_early(from.opposite(), tcp.acknowledgment, reader);
         }

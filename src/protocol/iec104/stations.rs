@@ -389,6 +389,7 @@ impl Pair {
         if met.certain && self.is_always_selected(command.key) {
             met.raise(EXECUTE_WITHOUT_SELECT, command);
         }
+        self.forget_told(command.key, scratch);
         let mut life = Life::new(command, met.at, scratch.room());
         life.execute(command, met.at, met.moment, met.settings);
         self.begin(life, scratch, met);
@@ -415,6 +416,14 @@ impl Pair {
         if cause == cause::REQUEST {
             return self.answer_read(answer, widths, scratch, met);
         }
+        let confirms = cause == cause::ACTIVATION_CONFIRMATION;
+        let selected = self
+            .lives
+            .iter_mut()
+            .find(|life| confirms && life.key == answer.key && life.is_answer_to_selection(met.at));
+        if let Some(life) = selected {
+            return life.confirm_selection_late(met.moment);
+        }
         let found = self
             .find(answer, cause, met.at)
             .or_else(|| self.of_one_station(answer, widths, scratch, met));
@@ -422,18 +431,19 @@ impl Pair {
             return;
         }
         // Some may answer before they acknowledge.
-        let found = found.or_else(|| self.lives.iter().position(|life| life.key == answer.key));
+        let repeated = |life: &Life| life.key == answer.key && life.is_repeated_by(answer);
+        let found = found.or_else(|| self.lives.iter().position(repeated));
         let Some(index) = found else {
             return self.answer_to_nothing(answer, cause, widths, met);
         };
         let terminates = self.expects_termination(index);
         let life = &mut self.lives[index];
-        let confirms = cause == cause::ACTIVATION_CONFIRMATION;
-        if confirms && life.is_answer_to_selection(met.at) {
-            return life.confirm_selection_late(met.moment);
-        }
         if confirms && !life.awaits_confirmation() && !life.doubtful {
             return self.answer_to_nothing(answer, cause, widths, met);
+        }
+        let ends = cause == cause::ACTIVATION_TERMINATION;
+        if ends && life.stage != Stage::Executed && !met.complete {
+            return self.keep_early(answer, cause, widths, met);
         }
         // A termination may repeat the selection instead, as lib60870 does.
         let comparable = met.complete && !life.doubtful && life.awaits_confirmation();
@@ -500,8 +510,12 @@ impl Pair {
 
     /// A command came that answers may be waiting for.
     fn answer_with_early(&mut self, key: Key, scratch: &mut Scratch, met: &mut Met<'_>) {
+        // Between connections nothing tells the order.
         let is_for = |early: &Early, life: &Life| {
-            life.key == key && early.answer.key == key && early.at.may_answer(life.at)
+            life.key == key
+                && early.answer.key == key
+                && early.at.connection == life.at.connection
+                && early.at.may_answer(life.at)
         };
         while let Some(index) =
             self.early.iter().position(|early| self.lives.iter().any(|life| is_for(early, life)))
@@ -602,6 +616,16 @@ impl Pair {
         let is_it = |life: &Life| life.key == command.key && life.stage == Stage::Selected;
         if let Some(index) = self.lives.iter().position(is_it) {
             self.finish(index, Outcome::Replaced, scratch, met.control, met.out);
+        }
+        self.forget_told(command.key, scratch);
+    }
+
+    /// What was told when its connection ended is not what the same command is about that is sent
+    /// again.
+    fn forget_told(&mut self, key: Key, scratch: &mut Scratch) {
+        let is_it = |life: &Life| life.key == key && life.is_told;
+        while let Some(index) = self.lives.iter().position(is_it) {
+            scratch.give_back(self.lives.remove(index).points);
         }
     }
 
