@@ -17,7 +17,7 @@ CENTRES = {"centre": ("10.0.0.1", "10.0.0.101"), "second": ("10.0.0.2", "10.0.0.
 CA = 11
 
 # Seconds.
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 class Log:
