@@ -7,7 +7,7 @@
 //!            apci      asdu      │
 //!            sync      types     ├── check      what it must not say whatever went before
 //!                      elements  ├── link       numbers, start and stop, timers
-//!                      time      ├── stations   commands, across connections
+//!                      time      ├── stations   commands (pair, command), across connections
 //!                                └── clock      its time tags against our time
 //!                                     ▲
 //!                                  settings      what is configured of the station
@@ -28,6 +28,7 @@ pub mod elements;
 mod facts;
 pub mod file;
 mod link;
+mod pair;
 pub mod qualifier;
 pub mod record;
 pub mod security;
@@ -51,7 +52,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: NAME,
     ports: &[2404],
     schemas: &[&IEC104, &IEC104_OBJECT],
-    anomalies: &[check::NAMES, &link::NAMES, &stations::NAMES, &clock::NAMES],
+    anomalies: &[check::NAMES, &link::NAMES, &pair::NAMES, &clock::NAMES],
     max_kept: sync::LOOK_AHEAD,
     secrets: false,
     first_octets: &[apci::START],

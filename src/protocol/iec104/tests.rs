@@ -43,7 +43,7 @@ impl Records for Lines {
 fn is_about_others_too(record: &dyn Record) -> bool {
     let value = |name| record.schema().resolve(name).map(|path| record.value(path.field.into()));
     let names = [check::DIRECTION].into_iter().chain(link::NAMES);
-    let names = names.chain(stations::NAMES).chain(clock::NAMES);
+    let names = names.chain(pair::NAMES).chain(clock::NAMES);
     match value("anomaly.event") {
         Some(event) => names.map(Value::text).any(|name| name == event),
         None => value("iec104.command.outcome").is_some_and(|outcome| outcome != Value::Absent),
