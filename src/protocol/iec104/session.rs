@@ -367,5 +367,5 @@ fn raise(violation: Violation, out: &mut dyn Records) {
 const _: () = assert!(size_of::<Session>() <= 1024, "the state of an idle link has a limit");
 
 #[cfg(test)]
-#[path = "session_tests.rs"]
+#[path = "session_tests/mod.rs"]
 mod tests;
