@@ -194,13 +194,9 @@ impl<'e> Channel<'e> {
     pub(super) fn close(&mut self, connection: &mut Connection) {
         connection.flush(self);
         self.conclude(connection);
-        let left = Direction::BOTH.map(|direction| {
-            let sender = match direction {
-                Direction::ToServer => *self.client,
-                Direction::ToClient => self.client.opposite(),
-            };
-            connection.stream(sender).kept()
-        });
+        let client = *self.client;
+        let left =
+            Direction::BOTH.map(|direction| connection.stream(direction.sender(client)).kept());
         let Some(protocol) = self.app.protocol() else { return };
         let over = App::Over { protocol, reset: connection.is_reset() };
         let App::Known { mut parser, .. } = std::mem::replace(self.app, over) else {

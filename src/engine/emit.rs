@@ -144,14 +144,8 @@ impl Records for Emitter<'_> {
     }
 
     fn emit_about(&mut self, direction: Direction, record: &dyn Record) {
-        let flow = self.context.flow.map(|flow| {
-            let client = flow.client;
-            let sender = match direction {
-                Direction::ToServer => client,
-                Direction::ToClient => client.opposite(),
-            };
-            FlowContext { sender, ..flow }
-        });
+        let flow = self.context.flow;
+        let flow = flow.map(|flow| FlowContext { sender: direction.sender(flow.client), ..flow });
         let context = Context { flow, ..self.context };
         *self.alerted |= self.outlet.emit(&context, record, self.sink);
     }

@@ -26,6 +26,15 @@ impl Direction {
         if sender as u8 == client as u8 { Self::ToServer } else { Self::ToClient }
     }
 
+    /// Who sends this way.
+    #[inline]
+    pub const fn sender(self, client: Side) -> Side {
+        match self {
+            Self::ToServer => client,
+            Self::ToClient => client.opposite(),
+        }
+    }
+
     /// The other way.
     #[inline]
     #[must_use]

@@ -295,7 +295,7 @@ impl Pair {
         }
         // A termination may repeat the selection instead, as lib60870 does.
         let comparable = met.complete && !life.doubtful && life.awaits_confirmation();
-        if comparable && cause != cause::ACTIVATION_TERMINATION && !life.is_repeated_by(answer) {
+        if comparable && !ends && !life.is_repeated_by(answer) {
             met.raise(CONFIRMATION_DIFFERS, answer);
         }
         let (now, negative) = (met.moment, answer.negative);
@@ -326,15 +326,8 @@ impl Pair {
         widths: Widths,
         met: &mut Met<'_>,
     ) {
-        let Met { moment, at, .. } = *met;
         if !met.complete {
-            let recent =
-                |early: &Early| moment.time < early.moment.time + met.settings.confirm_time;
-            self.early.retain(recent);
-            if self.early.len() < EARLY {
-                self.early.push(Early { answer: *answer, cause, widths, moment, at });
-            }
-            return;
+            return self.keep_early(answer, cause, widths, met);
         }
         // That something is not known may be said of anything that was sent, and the end of a
         // command may be told on a connection that was opened since.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::NAME;
-use super::apci::{APCI, Apdu, PREFIX};
+use super::apci::{APCI, Apdu, Control, PREFIX};
 use super::asdu::{Asdu, Widths};
 use super::cause;
 use super::check;
@@ -110,10 +110,7 @@ impl Session {
     #[cold]
     fn look_up_settings(&mut self, stations: &Stations) {
         self.settings_for = self.sure_control().unwrap_or(Direction::ToServer);
-        let station = match self.settings_for {
-            Direction::ToServer => self.client.opposite(),
-            Direction::ToClient => self.client,
-        };
+        let station = self.settings_for.opposite().sender(self.client);
         let settings = stations.configured.of(self.key.address(station));
         if let Some(widths) = settings.widths.or(stations.narrow_widths(&self.key)) {
             (self.widths, self.widths_watched) = (widths, 0);
@@ -306,7 +303,13 @@ impl Session {
             cause::ACTIVATION | cause::DEACTIVATION => true,
             // A read is answered by the object, and by nothing else.
             cause::REQUEST if !known.confirmed => true,
-            7 | 9 | 10 if known.confirmed => false,
+            cause::ACTIVATION_CONFIRMATION
+            | cause::DEACTIVATION_CONFIRMATION
+            | cause::ACTIVATION_TERMINATION
+                if known.confirmed =>
+            {
+                false
+            }
             44..=47 => false,
             _ => return,
         };
@@ -341,11 +344,10 @@ impl Session {
 
 /// N(S) and N(R) of an APDU in format I.
 fn numbers(apdu: &[u8]) -> (u16, u16) {
-    match apdu.get(PREFIX..).and_then(|octets| octets.first_chunk()) {
-        Some(&[s1, s2, r1, r2]) => {
-            (u16::from_le_bytes([s1, s2]) >> 1, u16::from_le_bytes([r1, r2]) >> 1)
-        }
-        None => (0, 0),
+    let octets = apdu.get(PREFIX..).and_then(|octets| octets.first_chunk());
+    match octets.map(|octets| Control::from_octets(*octets)) {
+        Some(Control::I { send, receive }) => (send, receive),
+        _ => (0, 0),
     }
 }
 
