@@ -110,10 +110,16 @@ impl Servers {
 
 impl Known {
     fn add(&mut self, fact: Fact<'_>) {
-        self.merge(match fact {
-            Fact::Count(count) => Self::Count(count),
-            Fact::Member(value) => Self::Members([Member::from(value)].into()),
-        });
+        match (self, fact) {
+            (Self::Count(sum), Fact::Count(count)) => *sum = sum.saturating_add(count),
+            (Self::Members(members), Fact::Member(value)) => {
+                if members.len() < MOST_MEMBERS {
+                    members.insert(value.into());
+                }
+            }
+            (known, Fact::Count(count)) => *known = Self::Count(count),
+            (known, Fact::Member(value)) => *known = Self::Members([value.into()].into()),
+        }
     }
 
     fn merge(&mut self, other: Self) {

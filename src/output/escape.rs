@@ -7,12 +7,6 @@ pub(super) const CONTROL: u8 = 1;
 /// Taken as it is where it is part of UTF-8.
 pub(super) const NOT_ASCII: u8 = 2;
 
-/// Whether JSON does not take an octet of UTF-8 as it is.
-#[inline]
-pub(super) fn needs_escape(octet: u8) -> bool {
-    !matches!(escape_of(octet), PLAIN | NOT_ASCII)
-}
-
 /// Whether JSON takes a text as it is. Looks at eight octets at once.
 #[inline]
 pub(super) fn is_plain(text: &[u8]) -> bool {

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use super::clock::Clock;
-use super::escape::{is_plain, needs_escape};
+use super::escape::is_plain;
 use super::pen::{Pen, SHORT, four_digits, two_digits};
 use crate::time::Timestamp;
 
@@ -188,6 +188,9 @@ impl Json {
     }
 
     fn escaped(&mut self, text: &[u8]) {
+        if text.is_ascii() {
+            return self.escaped_utf8(text);
+        }
         for chunk in text.utf8_chunks() {
             self.escaped_utf8(chunk.valid().as_bytes());
             if !chunk.invalid().is_empty() {
@@ -197,15 +200,9 @@ impl Json {
     }
 
     fn escaped_utf8(&mut self, text: &[u8]) {
-        let mut rest = text;
-        while let Some(at) = rest.iter().position(|octet| needs_escape(*octet)) {
-            let (plain, escaped) = rest.split_at(at);
-            self.raw(plain);
-            let Some((octet, after)) = escaped.split_first() else { return };
-            self.write(|pen, _| pen.escape(*octet));
-            rest = after;
+        for piece in text.chunks(Pen::ESCAPED) {
+            self.write(|pen, _| piece.iter().for_each(|octet| pen.escape(*octet)));
         }
-        self.raw(rest);
     }
 
     /// `"2026-11-23T04:55:59.123456+0000"`, as Suricata writes moments.

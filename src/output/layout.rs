@@ -68,6 +68,8 @@ struct Object {
     lists: Vec<usize>,
     /// Objects in it that have such fields or lists, or objects with some.
     late_objects: Vec<usize>,
+    /// The same of objects that only one type of message has, by that type.
+    late_by_type: Vec<Option<usize>>,
 }
 
 /// The record itself, among [`Layout::objects`].
@@ -139,6 +141,7 @@ impl Layout {
             late_fields: Vec::new(),
             lists: Vec::new(),
             late_objects: Vec::new(),
+            late_by_type: Vec::new(),
         });
         self.objects.len() - 1
     }
@@ -153,11 +156,8 @@ impl Layout {
     fn note_late(&mut self, object: usize) {
         let path: Vec<_> = self.path(object).collect();
         for object in path {
-            let parent = self.objects[object].parent;
-            let late = &mut self.objects[parent].late_objects;
-            if !late.contains(&object) {
-                late.push(object);
-            }
+            let Object { parent, only, .. } = self.objects[object];
+            self.objects[parent].note_late(object, only);
         }
     }
 
@@ -183,6 +183,17 @@ impl Layout {
     pub(crate) fn write_lists(&self, record: &dyn Record, json: &mut Json) {
         for (index, list) in self.lists.iter().enumerate() {
             write_list(list, index, record, json);
+        }
+    }
+}
+
+impl Object {
+    fn note_late(&mut self, object: usize, only: Option<u8>) {
+        if let Some(only) = only.map(usize::from) {
+            self.late_by_type.resize(self.late_by_type.len().max(only + 1), None);
+            self.late_by_type[only] = Some(object);
+        } else if !self.late_objects.contains(&object) {
+            self.late_objects.push(object);
         }
     }
 }
@@ -310,17 +321,19 @@ impl Writing<'_> {
             write_list(&layout.lists[*index], *index, self.record, self.json);
         }
         for late in &object.late_objects {
-            let only = layout.objects[*late].only;
-            if self.opened & 1 << late == 0
-                && only.is_none_or(|only| only == self.record.message_type())
-            {
-                self.late_object(*late);
-            }
+            self.late_object(*late);
+        }
+        if !object.late_by_type.is_empty() {
+            let late = object.late_by_type.get(usize::from(self.record.message_type()));
+            late.into_iter().flatten().for_each(|late| self.late_object(*late));
         }
     }
 
     /// Writes an object of which no field came on the way, if anything is in it.
     fn late_object(&mut self, object: usize) {
+        if self.opened & 1 << object != 0 {
+            return;
+        }
         let parent = self.current;
         let before = self.json.len();
         self.open(object);

@@ -23,6 +23,9 @@ impl Pen<'_> {
     /// Pieces begin before this.
     const REACH: usize = 64;
 
+    /// So many octets fit before [`REACH`](Self::REACH) if each of them is escaped.
+    pub(super) const ESCAPED: usize = Self::REACH / b"\\u0000".len();
+
     /// The first `length` octets of `text`. Copying a width known at compile time and cutting it
     /// is cheaper than a call to copy a few octets.
     #[inline(always)]
@@ -135,6 +138,7 @@ impl Pen<'_> {
         self.put(&digits, 4 - leading_zeros);
     }
 
+    #[inline(always)]
     pub(super) fn escape(&mut self, octet: u8) {
         match escape_of(octet) {
             PLAIN | NOT_ASCII => self.put(&[octet], 1),

@@ -419,14 +419,18 @@ impl<'a> Properties<'a> {
             .map(|(property, content)| content.value(property))
     }
 
-    /// The user properties, in order.
-    pub(super) fn user_properties(&self) -> impl Iterator<Item = UserProperty<'a>> {
-        let present = self.present & Property::named("user_property").bit() != 0;
-        let properties = if present { *self } else { Self::default() };
-        properties.iter().filter_map(|(_, content)| match content {
-            Content::Pair(pair) => Some(pair),
-            Content::Integer(_) | Content::Octets(_) => None,
-        })
+    /// Shows the user properties, in order.
+    #[inline]
+    pub(super) fn each_user_property(&self, visit: &mut dyn FnMut(&UserProperty<'a>)) {
+        const USER_PROPERTY: &Property = Property::named("user_property");
+        if self.present & USER_PROPERTY.bit() == 0 {
+            return;
+        }
+        for (_, content) in self.iter() {
+            if let Content::Pair(pair) = content {
+                visit(&pair);
+            }
+        }
     }
 
     fn iter(self) -> Iter<'a> {

@@ -123,7 +123,7 @@ macro_rules! packets {
             $(
                 $(|p, visit| if p.header.kind == PacketType::$kind {
                     let $p = p;
-                    $properties.user_properties().for_each(|pair| visit(&pair));
+                    $properties.each_user_property(&mut |pair| visit(pair));
                 },)*
                 $(|p, $visit| if p.header.kind == PacketType::$kind {
                     let $p = p;
@@ -206,8 +206,11 @@ packets! {
             => Value::Code(p.header.kind as u8);
         "version": Kind::Range(3, 5), "Protocol level: 3, 4 (MQTT 3.1.1) or 5."
             => Value::maybe(p.dialect, |dialect| Value::Integer(dialect.level as i64));
-        "version_inferred": Kind::Boolean, "Whether the level is a conclusion, as no CONNECT was seen."
-            => Value::maybe(p.dialect, |dialect| Value::Boolean(dialect.inferred));
+        "version_inferred": Kind::Boolean, "True if the level is a conclusion, as no CONNECT was seen."
+            => match p.dialect {
+                Some(dialect) if dialect.inferred => Value::Boolean(true),
+                _ => Value::Absent,
+            };
         "length": Kind::Range(0, MOST_VARIABLE), "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
         "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets at the end of a packet other than PUBLISH that were not looked at."
