@@ -1,6 +1,7 @@
 //! A TCP connection: two streams, and where in its life it is.
 
-use super::stream::{Acknowledged, Incident, distance};
+use super::reader::{Acknowledged, Incident};
+use super::stream::distance;
 use super::{Reader, Side, Stream};
 use crate::packet::{Checksum, Tcp, TcpFlags};
 use crate::time::Timestamp;

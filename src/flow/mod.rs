@@ -4,13 +4,15 @@ mod community_id;
 mod connection;
 mod key;
 mod pending;
+mod reader;
 mod stream;
 mod table;
 
 pub use community_id::{CommunityId, community_id};
 pub use connection::{Connection, Outcome, Phase};
 pub use key::{Direction, FlowKey, Side};
-pub use stream::{Acknowledged, Incident, Reader, Stream, StreamCounters, Why};
+pub use reader::{Acknowledged, Incident, Reader, Why};
+pub use stream::{Stream, StreamCounters};
 pub use table::{Flow, FlowTable, Found, Lifetime, Timeouts};
 
 /// How far a parser came in the bytes that it was shown.

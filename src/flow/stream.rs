@@ -14,72 +14,11 @@
 
 use std::time::Duration;
 
+use super::Progress;
 use super::pending::Pending;
-use super::{Progress, Side};
+use super::reader::{Incident, Reader, Why};
 use crate::packet::Tcp;
 use crate::time::Timestamp;
-
-/// Takes what a stream delivers.
-pub trait Reader {
-    /// What follows was sent by this end, which has acknowledged so much of the other's stream.
-    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged);
-
-    /// What comes with the next call, data or a gap, ends before the octet with this sequence
-    /// number.
-    fn reach(&mut self, _end: u32) {}
-
-    /// Whether what follows came earlier, and waited for what was missing before it.
-    fn late(&mut self, _late: bool) {}
-
-    /// Octets in order, beginning with those that were kept. See [`Progress`].
-    fn data(&mut self, bytes: &[u8]) -> Progress;
-
-    /// `missing` octets will never come. What was kept for an unfinished message is gone.
-    fn gap(&mut self, missing: u64, why: Why);
-
-    /// Something that no sane sender does.
-    fn incident(&mut self, incident: Incident);
-
-    /// The most octets to keep for an unfinished message.
-    fn max_kept(&self) -> usize;
-}
-
-/// How much of the other direction the sender of a message has taken, as its acknowledgments say: the
-/// order in which a capture has the two directions is not the order in which either end saw them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Acknowledged {
-    /// Not all that was delivered.
-    Part,
-    /// Exactly all that was delivered.
-    All,
-    /// Octets that were not delivered yet, or are missed; or nobody knows.
-    #[default]
-    Beyond,
-}
-
-/// Why octets are missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    /// They were not captured, or more of them than may be kept had to be.
-    Lost,
-    /// Their packet was captured, but not to its end: the capture was told to.
-    Cut,
-}
-
-/// What no sane sender does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Incident {
-    /// The same octets of the stream came twice, with different content. The first were taken.
-    OverlapDiffers {
-        /// Where the second copy began: octets from the start of the stream.
-        offset: u64,
-    },
-    /// Segment after segment has other data under the sequence number of the first: a capture
-    /// written by hand. Only the first was taken.
-    SequenceFrozen,
-    /// One end acknowledges data that the other sent after a reset: both took no notice of it.
-    ResetIgnored,
-}
 
 /// A hole is given up so long after the receiver acknowledged what was in it …
 const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::super::Side;
+use super::super::reader::Acknowledged;
 use super::*;
 use crate::packet::{Checksum, TcpFlags};
 

@@ -12,6 +12,8 @@
 //! …                               with SQ = 0: address and elements again; SQ = 1: elements
 //! ```
 
+use std::ops::Range;
+
 use super::elements::InformationObject;
 use super::types::{self, Type};
 use crate::bytes::{Cursor, Short};
@@ -109,6 +111,21 @@ impl<'a> Asdu<'a> {
             (_, 0) => 0,
             (true, _) => address + count * elements,
             (false, _) => count * (address + elements),
+        })
+    }
+
+    /// Where the elements of each object stand in the body, in order; it may end before them. Of
+    /// types whose length varies none.
+    #[inline]
+    pub fn places(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let address = usize::from(self.widths.object_address);
+        let elements = self.known.and_then(|known| known.octets).map(usize::from);
+        let objects = elements.map_or(0, |_| usize::from(self.count));
+        let elements = elements.unwrap_or(0);
+        let stride = if self.sequence { elements } else { address + elements };
+        (0..objects).map(move |object| {
+            let start = address + object * stride;
+            start..start + elements
         })
     }
 
@@ -218,6 +235,19 @@ mod tests {
         assert_eq!(objects(&octets, Widths::STANDARD), expected);
         let asdu = Asdu::parse(&octets, Widths::STANDARD).unwrap();
         assert_eq!(asdu.wanted(), Some(asdu.body.len()));
+    }
+
+    #[test]
+    fn elements_stand_behind_an_address_each_or_behind_that_of_the_first() {
+        let places = |qualifier| {
+            let octets = [13, qualifier, 3, 0, 1, 0];
+            Asdu::parse(&octets, Widths::STANDARD).unwrap().places().collect::<Vec<_>>()
+        };
+        assert_eq!(places(2), [3..8, 11..16]);
+        assert_eq!(places(0x82), [3..8, 8..13]);
+        assert!(places(0).is_empty());
+        let file = Asdu::parse(&[125, 1, 13, 0, 1, 0], Widths::STANDARD).unwrap();
+        assert_eq!(file.places().count(), 0, "its length varies");
     }
 
     #[test]

@@ -64,18 +64,14 @@ pub(super) fn skew(
         let offset = (APCI + asdu.widths.header() + at) as u64;
         Some(Skew { seconds, offset })
     };
-    tags(asdu, known).find_map(judge)
+    tags(asdu).find_map(judge)
 }
 
 /// The time tags, each with where it stands in the body. Each object has one at its end.
-fn tags<'a>(asdu: &Asdu<'a>, known: &Type) -> impl Iterator<Item = (usize, Cp56Time2a)> + use<'a> {
-    let address = usize::from(asdu.widths.object_address);
-    let elements = usize::from(known.octets.unwrap_or(0));
-    let (body, sequence) = (asdu.body, asdu.sequence);
-    (0..usize::from(asdu.count)).map_while(move |index| {
-        let addresses = if sequence { 1 } else { index + 1 };
-        let at = (addresses * address + (index + 1) * elements).checked_sub(TAG)?;
-        let octets = body.get(at..)?.first_chunk::<TAG>()?;
+fn tags<'a>(asdu: &Asdu<'a>) -> impl Iterator<Item = (usize, Cp56Time2a)> + use<'a> {
+    let body = asdu.body;
+    asdu.places().map_while(move |place| {
+        let (at, octets) = (place.end - TAG, body.get(place)?.last_chunk::<TAG>()?);
         Some((at, Cp56Time2a(*octets)))
     })
 }

@@ -80,22 +80,21 @@ pub(super) fn check(asdu: &Asdu<'_>, known: &'static Type, out: &mut dyn Records
         return;
     }
     let mut checker = Checker { asdu, known, out, told: 0 };
-    let width = usize::from(asdu.widths.object_address);
-    let Some(octets) = known.octets.map(usize::from) else { return checker.segment(width) };
-    let stride = if asdu.sequence { octets } else { width + octets };
-    let mut place = width;
-    for _ in 0..asdu.count {
-        let rest = asdu.body.get(place..).unwrap_or_default();
-        let Some(object) = rest.get(..octets) else { return };
+    if known.octets.is_none() {
+        return checker.segment(asdu.widths.object_address.into());
+    }
+    for place in asdu.places() {
+        let start = place.start;
+        let rest = asdu.body.get(start..).unwrap_or_default();
+        let Some(object) = rest.get(..place.len()) else { return };
         if window(rest) & rules.reserved != 0 {
-            checker.reserved_bits(object, place);
+            checker.reserved_bits(object, start);
         }
         for (at, element) in rules.values.iter().map_while(|value| *value) {
             if let Some(octets) = object.get(usize::from(at)..) {
-                checker.value(element, octets, place + usize::from(at));
+                checker.value(element, octets, start + usize::from(at));
             }
         }
-        place += stride;
     }
 }
 

@@ -1,5 +1,7 @@
 //! The header of an ASDU, and what it says of its objects (IEC 60870-5-101, 7.1 and 7.2).
 
+use std::iter;
+
 use super::super::apci::APCI;
 use super::super::asdu::{Asdu, object_address};
 use super::super::cause::{self, Causes};
@@ -116,16 +118,17 @@ fn object_addresses(asdu: &Asdu<'_>, known: &Type, out: &mut dyn Records) {
             _ => return,
         },
     };
+    // One object at least, also of types whose length varies; with SQ = 1 only its address is sent.
     let width = usize::from(asdu.widths.object_address);
-    let stride = width + usize::from(known.octets.unwrap_or(0));
+    let others = asdu.places().skip(1).map(|place| place.start - width);
     let sent = if asdu.sequence { asdu.count.min(1) } else { asdu.count };
-    for index in 0..usize::from(sent) {
-        let Some(octets) = asdu.body.get(index * stride..) else { return };
+    for at in iter::once(0).chain(others).take(sent.into()) {
+        let Some(octets) = asdu.body.get(at..) else { return };
         let address = object_address(&mut Cursor::new(octets), asdu.widths.object_address);
         let Ok(address) = address else { return };
         if (address == 0) != zero_required {
             let event = if zero_required { IOA_NOT_ZERO } else { IOA_ZERO };
-            let offset = APCI + asdu.widths.header() + index * stride;
+            let offset = APCI + asdu.widths.header() + at;
             return raise(out, event, "iec104.objects.ioa", address as usize, offset);
         }
     }

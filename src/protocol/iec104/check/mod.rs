@@ -4,12 +4,10 @@
 //! Each violation is one anomaly, raised at most once an APDU, with the field, the offending
 //! value, and the octet of the APDU where it stands.
 
-#[allow(dead_code, reason = "asked by the link, which knows who controls")]
 mod direction;
 mod elements;
 mod header;
 
-#[allow(unused_imports, reason = "asked by the link, which knows who controls")]
 pub(super) use direction::{cause_from, direction};
 
 use super::NAME;
