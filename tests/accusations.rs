@@ -5,28 +5,31 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{OwnedFrame, file, frames, run};
+use common::{OwnedFrame, file, frames, run, shared};
 use gridtap::flow::FlowKey;
 use gridtap::packet::{Transport, decode};
 use gridtap::rule::RuleSet;
 use proptest::prelude::*;
 
+/// The port of the servers of each protocol.
+const PORTS: [u16; 2] = [2404, 1883];
+
 /// Normal life: the whole of it raises no anomaly.
-fn normal_life() -> Vec<OwnedFrame> {
-    let is_iec104 = |frame: &OwnedFrame| {
+fn normal_life(port: u16) -> Vec<OwnedFrame> {
+    let is_of_port = |frame: &OwnedFrame| {
         decode(frame.link, &frame.data).is_ok_and(|packet| match packet.transport {
-            Transport::Tcp(tcp) => [tcp.source_port, tcp.destination_port].contains(&2404),
+            Transport::Tcp(tcp) => [tcp.source_port, tcp.destination_port].contains(&port),
             _ => false,
         })
     };
-    frames(&file("pcaps/clean.pcap")).into_iter().filter(is_iec104).collect()
+    frames(&file("pcaps/clean.pcap")).into_iter().filter(is_of_port).collect()
 }
 
-/// The anomalies of IEC 104, but for what says that octets were missed in the middle of an APDU.
+/// The anomalies of protocols, but for what says that octets were missed in the middle of a message.
 fn accusations(frames: &[OwnedFrame]) -> Vec<String> {
     let seen = run(frames, Arc::new(RuleSet::default()));
     let of_protocol = seen.of("anomaly").into_iter().filter(|record| {
-        record["anomaly"]["app_proto"] == "iec104" && record["anomaly"]["event"] != "resync"
+        record["anomaly"]["app_proto"].is_string() && record["anomaly"]["event"] != "resync"
     });
     of_protocol.map(ToString::to_string).collect()
 }
@@ -50,27 +53,48 @@ fn indices(most: usize) -> impl Strategy<Value = Vec<prop::sample::Index>> {
 
 #[test]
 fn the_whole_accuses_nobody() {
-    assert_eq!(accusations(&normal_life()), [""; 0]);
+    for port in PORTS {
+        assert_eq!(accusations(&normal_life(port)), [""; 0], "port {port}");
+    }
 }
 
 #[test]
 fn one_direction_alone_accuses_nobody() {
-    for side in 0..2 {
-        let mut frames = normal_life();
+    for (port, side) in PORTS.into_iter().flat_map(|port| [(port, 0), (port, 1)]) {
+        let mut frames = normal_life(port);
         frames.retain(|frame| {
             let (_, sender) = FlowKey::of(&decode(frame.link, &frame.data).unwrap());
             sender.index() == side
         });
-        assert_eq!(accusations(&frames), [""; 0], "side {side}");
+        assert_eq!(accusations(&frames), [""; 0], "port {port}, side {side}");
     }
 }
 
+/// Whatever else is in them, peers that nobody made up keep to the order of things.
+#[test]
+fn conversations_of_others_accuse_nobody() {
+    let Some(folder) = shared("pcaps/mqtt") else { return };
+    for capture in CONVERSATIONS {
+        assert_eq!(accusations(&frames(&folder.join(capture))), [""; 0], "{capture}");
+    }
+}
+
+/// Captures of real clients and brokers in which nothing is wrong.
+const CONVERSATIONS: &[&str] = &[
+    "mqtt-ping.pcap",
+    "mqtt31-pub-qos2.pcap",
+    "mqtt311-sub-userpass.pcap",
+    "mqtt5-pub-jpeg.pcap",
+    "mqtt5-sub-customauth.pcap",
+    "mqtt5-unsub-qos1.pcap",
+];
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn loss_accuses_nobody(lost in indices(12)) {
-        let mut frames = normal_life();
+    fn loss_accuses_nobody(port in prop::sample::select(&PORTS[..]), lost in indices(12)) {
+        let mut frames = normal_life(port);
         for place in lost {
             frames.remove(place.index(frames.len()));
         }
@@ -78,19 +102,23 @@ proptest! {
     }
 
     #[test]
-    fn another_order_accuses_nobody(places in indices(40)) {
-        let mut frames = normal_life();
+    fn another_order_accuses_nobody(
+        port in prop::sample::select(&PORTS[..]),
+        places in indices(40),
+    ) {
+        let mut frames = normal_life(port);
         reorder(&mut frames, &places);
         prop_assert_eq!(accusations(&frames), [""; 0]);
     }
 
     #[test]
     fn a_late_beginning_with_loss_and_another_order_accuses_nobody(
+        port in prop::sample::select(&PORTS[..]),
         start: prop::sample::Index,
         lost in indices(8),
         places in indices(20),
     ) {
-        let mut frames = normal_life();
+        let mut frames = normal_life(port);
         frames.drain(..start.index(frames.len() - 40));
         for place in lost {
             frames.remove(place.index(frames.len()));

@@ -249,7 +249,8 @@ fn mistakes_in_what_protocols_register_have_their_place() {
         ("iec104: [7]", "1:22: `iec104` is a map of keys, and this is a number"),
         ("iec104: {k: 8}", "1:22: `iec104` is a list, and this is a map"),
         ("iec105: []", "1:13: there is no key `iec105` in `protocols` (did you mean `iec104`?)"),
-        ("mqtt: []", "1:13: there is no key `mqtt` in `protocols` (there are `iec104`)"),
+        ("ftp: []", "1:13: there is no key `ftp` in `protocols` (there are `iec104`"),
+        ("mqtt: [{topic_levels: 0}]", "1:35: `topic_levels` is at least 1 and at most 65536"),
     ] {
         let found = mistakes(&format!("protocols: {{{text}}}"));
         assert!(found.len() == 1 && found[0].starts_with(said), "{text}: {found:?}");

@@ -138,6 +138,11 @@ impl Collected {
                 {
                     command.retain(|name, _| !name.ends_with("_ms"));
                 }
+                if let Some(packet) = fields.get_mut("mqtt").and_then(Json::as_object_mut) {
+                    for part in packet.values_mut().filter_map(Json::as_object_mut) {
+                        part.remove("latency_ms");
+                    }
+                }
                 record
             })
             .collect()

@@ -16,8 +16,13 @@
 mod alias;
 mod connect;
 mod detect;
+mod facts;
+mod flight;
 mod guess;
 mod header;
+mod keep_alive;
+mod life;
+mod limits;
 mod packet;
 mod password;
 mod properties;
@@ -26,8 +31,10 @@ mod reader;
 mod reason;
 mod record;
 mod session;
+mod settings;
 mod stream;
 mod subscribe;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod topic;
@@ -35,7 +42,7 @@ mod violation;
 
 pub use record::MQTT;
 
-use super::{Parameters, Parser, Protocol, Shared, Start};
+use super::{Parser, Protocol, ServerSettings, Shared, Start};
 
 /// What this protocol registers.
 pub static PROTOCOL: Protocol = Protocol {
@@ -50,13 +57,19 @@ pub static PROTOCOL: Protocol = Protocol {
     recognise: detect::recognise,
     look: guess::LEAST..=detect::TRIED,
     start,
-    shared: || Box::new(()),
-    parameters: Parameters::NONE,
-    configure: |_, _| {},
+    shared: || Box::new(settings::Configured::default()),
+    parameters: settings::PARAMETERS,
+    configure,
     servers: "MQTT brokers",
-    facts: session::FACTS,
+    facts: facts::NAMES,
 };
 
-fn start(start: Start<'_>, _: &Shared) -> Box<dyn Parser> {
-    Box::new(stream::Flow::new(start))
+fn start(start: Start<'_>, shared: &Shared) -> Box<dyn Parser> {
+    Box::new(stream::Flow::new(start, shared.downcast_ref()))
+}
+
+fn configure(shared: &mut Shared, settings: &[ServerSettings]) {
+    if let Some(configured) = shared.downcast_mut::<settings::Configured>() {
+        *configured = settings::Configured::new(settings);
+    }
 }

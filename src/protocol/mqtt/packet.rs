@@ -35,6 +35,21 @@ pub(super) struct Packet<'a> {
     pub(super) properties: Properties<'a>,
     /// What only this type of packet has.
     pub(super) body: Body<'a>,
+    /// Whose connection it is.
+    pub(super) who: Option<&'a Who>,
+    /// Milliseconds since the packet that it answers.
+    pub(super) latency: Option<u32>,
+    /// The topic filters that it answers.
+    pub(super) answered: Filters<'a>,
+}
+
+/// Who the client said that it is. Long names are cut.
+#[derive(Debug)]
+pub(super) struct Who {
+    /// As CONNECT says, or CONNACK if it assigns one.
+    pub(super) client_id: Box<[u8]>,
+    /// Who wants in.
+    pub(super) username: Option<Box<[u8]>>,
 }
 
 /// What is special to a packet type.
@@ -69,14 +84,20 @@ pub(super) fn kept(header: Header, bytes: &[u8]) -> usize {
 /// The part of a payload that is shown: whole characters, if it is text.
 #[inline]
 pub(super) fn head(payload: &[u8]) -> &[u8] {
+    cut(payload, HEAD)
+}
+
+/// The first octets of a text, `most` (four or more) at the most: whole characters.
+#[inline]
+pub(super) fn cut(text: &[u8], most: usize) -> &[u8] {
     let is_inside = |octet: &u8| octet & 0b1100_0000 == 0b1000_0000;
-    let Some(next) = payload.get(HEAD) else { return payload };
-    let mut end = HEAD;
+    let Some(next) = text.get(most) else { return text };
+    let mut end = most;
     if is_inside(next) {
-        let start = payload[HEAD - 3..HEAD].iter().rposition(|octet| !is_inside(octet));
-        end = start.map_or(HEAD, |start| HEAD - 3 + start);
+        let start = text[most - 3..most].iter().rposition(|octet| !is_inside(octet));
+        end = start.map_or(most, |start| most - 3 + start);
     }
-    &payload[..end]
+    &text[..end]
 }
 
 impl<'a> Packet<'a> {
@@ -91,6 +112,9 @@ impl<'a> Packet<'a> {
             code: None,
             properties: Properties::default(),
             body: Body::None,
+            who: None,
+            latency: None,
+            answered: Filters::of(&[], false),
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Publish<'a> {
     pub(super) topic: Option<&'a [u8]>,
     /// The topic that an alias stands for, if it had to be looked up.
     pub(super) aliased: Option<&'a [u8]>,
+    /// Whether the alias may stand for something else by now.
+    pub(super) doubtful: bool,
     /// The payload, as far as it is kept.
     pub(super) payload: Option<&'a [u8]>,
 }

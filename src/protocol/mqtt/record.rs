@@ -211,6 +211,10 @@ packets! {
                 Some(dialect) if dialect.inferred => Value::Boolean(true),
                 _ => Value::Absent,
             };
+        "client_id": Kind::Text, "Client identifier of the connection, its first 256 octets: what CONNECT says, or CONNACK if it assigns one."
+            => Value::maybe(p.who, |who| Value::Text(&who.client_id));
+        "username": Kind::Text, "User name of the connection, its first 256 octets."
+            => Value::maybe(p.who, |who| text(who.username.as_deref()));
         "length": Kind::Range(0, MOST_VARIABLE), "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
         "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets at the end of a packet other than PUBLISH that were not looked at."
@@ -285,6 +289,8 @@ packets! {
             => p.publish(|m| text(m.aliased.or(m.topic)));
         "topic_resolved": Kind::Boolean, "True if the topic is what an alias stands for."
             => p.publish(|m| Value::maybe(m.aliased, |_| Value::Boolean(true)));
+        "topic_doubtful": Kind::Boolean, "True if octets were missed since the alias was set: it may stand for something else."
+            => p.publish(|m| if m.doubtful { Value::Boolean(true) } else { Value::Absent });
         "message_id": Kind::Range(0, 65_535), "Packet identifier, with QoS 1 and 2."
             => integer(p.id);
         "message": Kind::Text, "The payload, its first 1024 octets."
@@ -310,6 +316,8 @@ packets! {
 
     "puback" Puback |p| {
         "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "latency_ms": Kind::Range(0, 4_294_967_295), "Milliseconds since the PUBLISH that it answers."
+            => integer(p.latency);
         "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RECEIVED), "The code's name."
             => named(&reason::RECEIVED, p.code);
@@ -318,6 +326,8 @@ packets! {
 
     "pubrec" Pubrec |p| {
         "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "latency_ms": Kind::Range(0, 4_294_967_295), "Milliseconds since the PUBLISH that it answers."
+            => integer(p.latency);
         "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RECEIVED), "The code's name."
             => named(&reason::RECEIVED, p.code);
@@ -326,6 +336,8 @@ packets! {
 
     "pubrel" Pubrel |p| {
         "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "latency_ms": Kind::Range(0, 4_294_967_295), "Milliseconds since the PUBREC that it answers."
+            => integer(p.latency);
         "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RELEASED), "The code's name."
             => named(&reason::RELEASED, p.code);
@@ -334,6 +346,8 @@ packets! {
 
     "pubcomp" Pubcomp |p| {
         "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "latency_ms": Kind::Range(0, 4_294_967_295), "Milliseconds since the PUBREL that it answers."
+            => integer(p.latency);
         "reason_code": Kind::Range(0, 255), "Reason code (level 5)." => integer(p.code);
         "reason": Kind::Name(&reason::RELEASED), "The code's name."
             => named(&reason::RELEASED, p.code);
@@ -349,7 +363,11 @@ packets! {
 
     "suback" Suback |p| {
         "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "latency_ms": Kind::Range(0, 4_294_967_295), "Milliseconds since the SUBSCRIBE that it answers."
+            => integer(p.latency);
         properties "properties" (p.properties) [reason_string];
+        list "filters" of FILTER, "The topic filters of the request that it answers."
+            => |visit| p.answered.iter().for_each(|subscription| visit(&Filter(subscription.filter)));
         list "qos_granted" of CODE, "A return or reason code for each topic filter."
             => |visit| p.codes().for_each(|code| visit(&Code(code)));
         list "reasons" of SUBACK_REASON, "The codes' names."
@@ -365,7 +383,11 @@ packets! {
 
     "unsuback" Unsuback |p| {
         "message_id": Kind::Range(0, 65_535), "Packet identifier." => integer(p.id);
+        "latency_ms": Kind::Range(0, 4_294_967_295), "Milliseconds since the UNSUBSCRIBE that it answers."
+            => integer(p.latency);
         properties "properties" (p.properties) [reason_string];
+        list "filters" of FILTER, "The topic filters of the request that it answers."
+            => |visit| p.answered.iter().for_each(|subscription| visit(&Filter(subscription.filter)));
         list "reason_codes" of CODE, "A reason code for each topic filter (level 5)."
             => |visit| p.codes().for_each(|code| visit(&Code(code)));
         list "reasons" of UNSUBACK_REASON, "The codes' names."

@@ -7,6 +7,7 @@ use super::header::{Header, PacketType, Start as HeaderStart};
 use super::packet;
 use super::password::{self, Password};
 use super::session::Session;
+use super::settings::Configured;
 use super::violation::{Emit, Report, Violation};
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, Progress};
@@ -15,7 +16,7 @@ use crate::protocol::{Fact, Input, Parser, Shared, Start};
 /// One flow.
 #[derive(Debug)]
 pub(super) struct Flow {
-    session: Session,
+    pub(super) session: Session,
     /// By direction: why the next octet is not known to begin a packet.
     lost: [Option<Lost>; 2],
     /// By direction: how many octets follow of a CONNECT whose password was not found yet.
@@ -60,9 +61,9 @@ enum Step {
 
 impl Flow {
     /// A flow without a packet yet.
-    pub(super) fn new(start: Start<'_>) -> Self {
+    pub(super) fn new(start: Start<'_>, configured: Option<&Configured>) -> Self {
         let lost = start.joined.then_some(Lost::JOINED);
-        Self { session: Session::new(start.joined), lost: [lost; 2], unguarded: [0; 2] }
+        Self { session: Session::new(start, configured), lost: [lost; 2], unguarded: [0; 2] }
     }
 
     /// Reads the packet at the start of `bytes`.
@@ -85,7 +86,7 @@ impl Flow {
             return Step::Need(0, wanted);
         }
         let Some(shown) = bytes.get(..kept) else { return Step::Need(0, kept) };
-        self.session.packet(input.direction, header, shown, out);
+        self.session.packet(input, header, shown, out);
         Step::Done(header.total())
     }
 
@@ -129,6 +130,7 @@ impl Flow {
     ) -> Step {
         let value = if offset == 0 { Value::Integer(0) } else { Value::Absent };
         Emit::new(out).report(violation, field, value, offset);
+        self.session.miss(input.direction);
         let lost = Lost { skipped: 1, expected: None, silent: false };
         self.lost[input.direction.index()] = Some(lost);
         Step::Done(1)
@@ -179,7 +181,13 @@ impl Parser for Flow {
             };
             let lost = self.lost[input.direction.index()];
             let step = match lost {
-                None => self.read_packet(&input, rest, out),
+                None => {
+                    let step = self.read_packet(&input, rest, out);
+                    if let Step::Need(..) = step {
+                        self.session.begin(&input);
+                    }
+                    step
+                }
                 Some(lost) => self.find_packet(input.direction, lost, rest, out),
             };
             let (Step::Done(octets) | Step::Need(octets, _)) = step;
@@ -195,7 +203,7 @@ impl Parser for Flow {
     }
 
     fn gap(&mut self, direction: Direction, missing: u64, out: &mut dyn Records) {
-        self.session.miss();
+        self.session.miss(direction);
         // The rest of a CONNECT with a hole in it: the password may be anywhere.
         let unguarded = std::mem::take(&mut self.unguarded[direction.index()]) as u64;
         if unguarded > missing {

@@ -18,6 +18,8 @@ pub(super) struct Filters<'a> {
     with_options: bool,
     /// Whether these have all the meanings of level 5.
     v5: bool,
+    /// Whether there are no more of them in the packet.
+    whole: bool,
 }
 
 /// A topic filter and how it is subscribed to (clause 3.8.3).
@@ -71,6 +73,21 @@ impl Options {
 }
 
 impl<'a> Filters<'a> {
+    /// Those of a request that was [kept](Self::block), read as they were then.
+    pub(super) const fn of(block: &'a [u8], with_options: bool) -> Self {
+        Self { block, with_options, v5: false, whole: false }
+    }
+
+    /// The octets that could be read of them.
+    pub(super) const fn block(self) -> &'a [u8] {
+        self.block
+    }
+
+    /// Whether all filters of the packet are there.
+    pub(super) const fn is_whole(self) -> bool {
+        self.whole
+    }
+
     /// In order.
     pub(super) fn iter(self) -> impl Iterator<Item = Subscription<'a>> {
         let mut cursor = Cursor::new(self.block);
@@ -90,7 +107,8 @@ pub(super) fn read<'a>(packet: &mut Packet<'a>, reader: &mut Reader<'a, '_>) -> 
         packet.properties.read(reader, Place::packet(packet.header.kind))?;
     }
     let with_options = packet.header.kind == PacketType::Subscribe;
-    let mut filters = Filters { block: &[], with_options, v5: reader.is_v5() };
+    let v5 = reader.is_v5();
+    let mut filters = Filters { block: &[], with_options, v5, whole: false };
     let result = read_filters(&mut filters, reader);
     packet.body = Body::Filters(filters);
     result
@@ -104,6 +122,7 @@ fn read_filters<'a>(filters: &mut Filters<'a>, reader: &mut Reader<'a, '_>) -> R
         let read = whole.len() - reader.rest().len();
         filters.block = whole.get(..read).unwrap_or_default();
         if reader.is_empty() {
+            filters.whole = true;
             return Ok(());
         }
     }

@@ -81,12 +81,40 @@ violations! {
     SubscriptionOptions = "subscription_options";
     /// The payload is said to be UTF-8 and is not.
     PayloadFormat = "payload_format";
+    /// More octets than the receiver announced that it takes, or than is configured.
+    PacketTooLarge = "packet_too_large";
+    /// A topic name or filter of more levels than are configured.
+    TopicTooDeep = "topic_too_deep";
     /// The client's first packet is no CONNECT.
     NotConnectFirst = "not_connect_first";
+    /// A second CONNECT, or a second CONNACK.
+    ConnectRepeated = "connect_repeated";
+    /// What only the other end sends.
+    WrongDirection = "wrong_direction";
+    /// The broker sends something else than AUTH before a CONNACK that accepts.
+    PacketBeforeConnack = "packet_before_connack";
+    /// An answer to what was not asked.
+    AckWithoutRequest = "ack_without_request";
+    /// An answer of another type than the packet identifier waits for.
+    AckWrongKind = "ack_wrong_kind";
+    /// A packet identifier is used again before the packet that it stands for is answered.
+    PacketIdInUse = "packet_id_in_use";
+    /// More messages wait for their answers than their receiver announced that it takes.
+    ReceiveMaximumExceeded = "receive_maximum_exceeded";
+    /// A message with QoS 2 was received and is not released.
+    Qos2Unreleased = "qos2_unreleased";
     /// Topic alias 0.
     AliasZero = "alias_zero";
     /// A topic alias that was not set before.
     AliasUnknown = "alias_unknown";
+    /// A topic alias greater than the receiver announced that it takes.
+    AliasOverMaximum = "alias_over_maximum";
+    /// The client sent nothing for more than one and a half times its keep-alive.
+    KeepaliveMissed = "keepalive_missed";
+    /// Not as many codes in an answer as topic filters in the request.
+    SubscriptionCountMismatch = "subscription_count_mismatch";
+    /// A packet behind the sender's own DISCONNECT.
+    DataAfterDisconnect = "data_after_disconnect";
 }
 
 /// Takes violations while a packet is read.
@@ -175,6 +203,6 @@ mod tests {
     #[test]
     fn every_violation_has_its_bit() {
         assert!(Violation::NAMES.len() <= 64);
-        assert_eq!(Violation::AliasUnknown.name(), "alias_unknown");
+        assert_eq!(Violation::DataAfterDisconnect.name(), "data_after_disconnect");
     }
 }

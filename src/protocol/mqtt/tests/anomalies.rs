@@ -417,11 +417,18 @@ fn each_is_raised_once_a_packet() {
     assert_eq!(wrong(4, &filters), ["topic_filter_invalid topics.topic=a# @6"]);
 }
 
-/// Each name of the contract has a test here that carries it.
+/// Each name of the contract has a test that carries it, here or among the conversations.
 #[test]
 fn every_name_is_tested() {
-    let tests = include_str!("anomalies.rs");
+    let tests = [
+        include_str!("anomalies.rs"),
+        include_str!("../session_tests/life.rs"),
+        include_str!("../session_tests/flight.rs"),
+        include_str!("../session_tests/limits.rs"),
+        include_str!("../session_tests/time.rs"),
+    ];
     for name in PROTOCOL.anomalies.concat() {
-        assert!(tests.contains(&format!("fn {name}()")), "{name}");
+        let test = format!("fn {name}()");
+        assert!(tests.iter().any(|file| file.contains(&test)), "{name}");
     }
 }

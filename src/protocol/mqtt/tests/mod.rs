@@ -26,17 +26,33 @@ fn connect(level: u8) -> &'static [u8] {
     }
 }
 
+/// What a packet says of those before it. The packets of these tests stand one after the other in one
+/// direction, and are about what is in them; `session_tests` are about conversations.
+const OF_CONVERSATIONS: &[&str] = &[
+    "ack_without_request",
+    "alias_over_maximum",
+    "connect_repeated",
+    "data_after_disconnect",
+    "packet_before_connack",
+    "packet_id_in_use",
+    "wrong_direction",
+];
+
 /// Collects what a parser emits, a line each.
 #[derive(Default)]
 struct Lines(Vec<String>);
 
 impl Records for Lines {
     fn emit(&mut self, record: &dyn Record) {
-        self.0.push(if std::ptr::eq(record.schema(), &raw const ANOMALY) {
-            anomaly_line(record)
+        if std::ptr::eq(record.schema(), &raw const ANOMALY) {
+            let line = anomaly_line(record);
+            let name = line.split(' ').nth(1).unwrap();
+            if !OF_CONVERSATIONS.contains(&name) {
+                self.0.push(line);
+            }
         } else {
-            packet_line(record)
-        });
+            self.0.push(packet_line(record));
+        }
     }
 
     fn wants(&self, _schema: &'static Schema) -> bool {

@@ -295,7 +295,6 @@ fn facts() {
     assert_eq!(
         facts,
         [
-            "clients Member(Text([99]))",
             "subscriptions Count(2)",
             "messages in Count(1)",
             "messages out Count(2)",
