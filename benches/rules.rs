@@ -101,7 +101,7 @@ record! {
     fields {
         "mqtt.connack.return_code": Kind::Integer, "Code."
             => |p| Value::maybe(p.code, |code| Value::Integer(code.into()));
-        "mqtt.publish.topic": Kind::Text, "Topic." => |p| Value::maybe(p.topic, Value::text);
+        "mqtt.publish.topic": Kind::TopicName, "Topic." => |p| Value::maybe(p.topic, Value::text);
     }
     lists {
         "mqtt.subscribe.topics": FILTER, "Filters."
@@ -113,7 +113,7 @@ record! {
     /// A filter.
     static FILTER: Filter<'a> = "filter";
     fields {
-        "topic": Kind::Text, "Filter." => |f| Value::text(f.0);
+        "topic": Kind::TopicFilter, "Filter." => |f| Value::text(f.0);
     }
 }
 
@@ -214,6 +214,80 @@ fn mqtt(criterion: &mut Criterion) {
     }
 }
 
+/// A rule for each of these filters of one field.
+fn topic_rules(field: &str, filters: impl Iterator<Item = String>) -> RuleSet {
+    let source = |(number, filter): (usize, String)| Source {
+        name: format!("{number}.yml"),
+        text: format!(
+            "title: Topic\nid: 00000000-0000-4000-8000-{number:012}\n\
+             logsource: {{product: gridtap, service: mqtt}}\n\
+             detection:\n  s: {{{field}|topic: '{filter}'}}\n  condition: s\n"
+        ),
+    };
+    let sources: Vec<_> = filters.enumerate().map(source).collect();
+    RuleSet::load(&sources, SERVICES, &Placeholders::new())
+        .unwrap_or_else(|found| panic!("{}", found[0].render(false)))
+}
+
+/// Filters as applications have them, for other meters than those that are heard of.
+fn filters(count: usize) -> impl Iterator<Item = String> {
+    (0..count).map(|index| match index % 3 {
+        0 => format!("site{}/substation/feeder/heater{index}/#", index % 500),
+        1 => format!("site{}/+/feeder/heater{index}/power", index % 500),
+        _ => format!("+/substation/feeder/heater{index}/+"),
+    })
+}
+
+/// From a topic to what somebody subscribes to.
+type Subscription = fn(&String) -> String;
+
+fn topics(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rules/topics");
+    let topics: Vec<_> = (0..4096_u32)
+        .map(|index| format!("site{}/substation/feeder/meter{}/power", index % 500, index * 31))
+        .collect();
+    let context = context(20);
+    group.throughput(Throughput::Elements(topics.len() as u64));
+    let subscribed: &[(&str, Subscription)] = &[
+        ("filter", |topic| topic.replace("/power", "/#")),
+        // What meets as many filters as anything does, and thousands of levels.
+        ("hostile", |_| format!("{}#", "+/".repeat(5_000))),
+    ];
+    for count in [10, 1_000, 10_000] {
+        let set = topic_rules("mqtt.publish.topic", filters(count));
+        let mut matcher = Matcher::new(Arc::new(set));
+        let service = matcher.service(&MQTT).expect("rules about it");
+        group.bench_function(BenchmarkId::new("name", count), |bencher| {
+            bencher.iter(|| {
+                let mut hits = 0;
+                for topic in &topics {
+                    let packet = Packet { code: None, topic: Some(topic), filter: None };
+                    let event = Event { context: &context, record: &packet };
+                    hits += matcher.matches(service, &event).into_iter().count();
+                }
+                hits
+            });
+        });
+        let set = topic_rules("mqtt.subscribe.topics.topic", filters(count));
+        let mut matcher = Matcher::new(Arc::new(set));
+        let service = matcher.service(&MQTT).expect("rules about it");
+        for (name, subscription) in subscribed {
+            let filters: Vec<_> = topics.iter().map(subscription).collect();
+            group.bench_function(BenchmarkId::new(*name, count), |bencher| {
+                bencher.iter(|| {
+                    let mut hits = 0;
+                    for filter in &filters {
+                        let packet = Packet { code: None, topic: None, filter: Some(filter) };
+                        let event = Event { context: &context, record: &packet };
+                        hits += matcher.matches(service, &event).into_iter().count();
+                    }
+                    hits
+                });
+            });
+        }
+    }
+}
+
 fn loading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules/load");
     group.sample_size(10);
@@ -224,5 +298,5 @@ fn loading(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, iec104, mqtt, loading);
+criterion_group!(benches, iec104, mqtt, topics, loading);
 criterion_main!(benches);

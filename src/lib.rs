@@ -26,7 +26,7 @@
 //!
 //! | | | |
 //! |-|-|-|
-//! | 0 | [`bytes`], [`document`], [`time`] | a cursor that cannot panic; what people write in YAML; packet time |
+//! | 0 | [`bytes`], [`document`], [`time`], [`topic`] | a cursor that cannot panic; what people write in YAML; packet time; topics that match |
 //! | 1 | [`packet`] | frame → packet |
 //! | 2 | [`flow`] | flow table, TCP streams, expiry by packet time |
 //! | 3 | [`event`] | what a record and a field are: name → kind → accessor |
@@ -62,3 +62,4 @@ pub mod packet;
 pub mod protocol;
 pub mod rule;
 pub mod time;
+pub mod topic;

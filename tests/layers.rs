@@ -10,6 +10,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("bytes", 0),
     ("document", 0),
     ("time", 0),
+    ("topic", 0),
     ("packet", 1),
     ("flow", 2),
     ("event", 3),

@@ -102,6 +102,8 @@ const fn kind(field: &Field) -> &'static str {
         Kind::Number => "number",
         Kind::Name(_) => "name",
         Kind::Text => "text",
+        Kind::TopicName => "topic name",
+        Kind::TopicFilter => "topic filter",
         Kind::Address => "address",
         Kind::Time => "time",
     }

@@ -93,10 +93,26 @@ pub enum Kind {
     Name(&'static [&'static str]),
     /// Free text.
     Text,
+    /// Text that is the name of a topic: see [`crate::topic`].
+    TopicName,
+    /// Text that is a topic filter.
+    TopicFilter,
     /// An IPv4 or IPv6 address.
     Address,
     /// A moment, written in ISO 8601.
     Time,
+}
+
+impl Kind {
+    /// Whether its values are text.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Text | Self::TopicName | Self::TopicFilter)
+    }
+
+    /// Whether topics are compared with it as topics.
+    pub const fn is_topic(self) -> bool {
+        matches!(self, Self::TopicName | Self::TopicFilter)
+    }
 }
 
 /// Names and types of fields, as a rule may use them: see [`Schema::resolve`].

@@ -106,14 +106,15 @@ impl Service {
         let (mut triggering, mut confirming) = (Fields::default(), Fields::default());
         let (mut fields, mut field_bits) = (0, vec![0; layout.words as usize * 64]);
         let field_of = |id: &PredicateId| predicates[*id as usize].field;
-        for ids in layout.order.chunk_by(|one, two| field_of(one) == field_of(two)) {
+        let by_field = layout.order.chunk_by(|one, two| field_of(one) == field_of(two));
+        for (number, ids) in by_field.enumerate() {
             let question = |id: &PredicateId| Question {
                 id: layout.places[*id as usize],
                 test: &predicates[*id as usize].test,
             };
             let questions: Vec<_> = ids.iter().map(question).collect();
             let field = field_of(&ids[0]);
-            let index = FieldIndex::new(field.kind(schema), &questions, &mut classes);
+            let index = FieldIndex::new(field.kind(schema), number, &questions, &mut classes);
             if questions[0].id < layout.known * 64 {
                 triggering.add(field, index, FieldSet::MAX);
                 continue;
@@ -149,6 +150,7 @@ impl Service {
     fn matches(&self, event: &Event<'_>, state: &mut State) {
         let State { truth, scratch, memory } = state;
         truth.begin();
+        scratch.begin();
         let profile = self.profile(event);
         if let Some(words) = memory.recall(&profile) {
             truth.load(words);

@@ -20,6 +20,8 @@ pub(super) enum Comparison {
     Cidr,
     /// The number is on this side of the value.
     Order(Order),
+    /// The topic filter matches the topic name, or has a name in common with the topic filter.
+    Topic,
     /// It is there, or is not.
     Exists,
 }
@@ -83,7 +85,7 @@ const REGEX: Comparison =
 const ENCODED: &str = "the wire's fields are not encoded; compare them as they are";
 const TIMED: &str = "parts of a moment cannot be compared yet";
 
-/// Appendix A of the Sigma specification 2.1, "Value modifiers".
+/// Appendix A of the Sigma specification 2.1, "Value modifiers"; `topic` is ours.
 const MODIFIERS: &[(&str, Effect)] = &[
     ("contains", Effect::Compare(Comparison::Contains)),
     ("startswith", Effect::Compare(Comparison::StartsWith)),
@@ -94,6 +96,7 @@ const MODIFIERS: &[(&str, Effect)] = &[
     ("lte", Effect::Compare(Comparison::Order(Order::LessOrEqual))),
     ("gt", Effect::Compare(Comparison::Order(Order::Greater))),
     ("gte", Effect::Compare(Comparison::Order(Order::GreaterOrEqual))),
+    ("topic", Effect::Compare(Comparison::Topic)),
     ("exists", Effect::Compare(Comparison::Exists)),
     ("i", Effect::IgnoreCase),
     ("ignorecase", Effect::IgnoreCase),
@@ -215,6 +218,11 @@ mod tests {
         assert_eq!(parse(&["contains", "all"]), Ok(Modifiers { all: true, ..contains }));
         assert_eq!(parse(&["cased", "contains"]), Ok(Modifiers { cased: true, ..contains }));
         let flags = RegexFlags { ignore_case: true, dot_all: true, ..RegexFlags::default() };
+        let topic = Modifiers { comparison: Comparison::Topic, ..Modifiers::NONE };
+        assert_eq!(
+            parse(&["topic", "all", "neq", "expand"]),
+            Ok(Modifiers { all: true, negated: true, expand: true, ..topic })
+        );
         assert_eq!(parse(&["re", "i", "s"]).map(|m| m.comparison), Ok(Comparison::Regex(flags)));
     }
 
@@ -228,6 +236,10 @@ mod tests {
             (&["cased", "cidr"], "do not go together"),
             (&["exists", "all"], "means nothing"),
             (&["lt", "expand"], "means nothing"),
+            (&["topic", "contains"], "one comparison too many"),
+            (&["topic", "re"], "one comparison too many"),
+            (&["topic", "cased"], "means nothing"),
+            (&["cased", "topic"], "do not go together"),
             (&["base64offset"], "not supported"),
         ] {
             let error = parse(words).expect_err("refused");

@@ -53,6 +53,9 @@ pub(super) enum Test {
     Addresses { v4: Ranges<u32>, v6: Ranges<u128> },
     /// The text is one of these.
     Texts(Vec<TextTest>),
+    /// One of these topic filters, which are valid and without share, matches the topic name, or
+    /// has a name in common with the topic filter.
+    Topics(Vec<Box<[u8]>>),
 }
 
 /// What is asked of a text.
@@ -67,7 +70,8 @@ pub(super) enum TextTest {
 impl Test {
     /// The test that holds when any of these, which are of one sort, does.
     pub(super) fn any(tests: Vec<Self>) -> Self {
-        let (mut points, mut v4s, mut v6s, mut texts) = (vec![], vec![], vec![], vec![]);
+        let (mut points, mut v4s, mut v6s) = (vec![], vec![], vec![]);
+        let (mut texts, mut topics) = (vec![], vec![]);
         for test in tests {
             match test {
                 Self::Present => return Self::Present,
@@ -77,7 +81,13 @@ impl Test {
                     v6s.push(v6);
                 }
                 Self::Texts(more) => texts.extend(more),
+                Self::Topics(more) => topics.extend(more),
             }
+        }
+        if !topics.is_empty() {
+            topics.sort_unstable();
+            topics.dedup();
+            return Self::Topics(topics);
         }
         if !texts.is_empty() {
             texts.sort_unstable();

@@ -92,7 +92,13 @@ fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
             v4 + v6
         }
         (Test::Texts(texts), _) => texts.iter().map(text_share).sum(),
+        (Test::Topics(filters), _) => filters.iter().map(|filter| topic_share(filter)).sum(),
     }
+}
+
+fn topic_share(filter: &[u8]) -> f64 {
+    let named = filter.iter().filter(|octet| !b"+#/".contains(octet)).count();
+    0.02 + 0.8 / (1 + named) as f64
 }
 
 fn text_share(text: &TextTest) -> f64 {

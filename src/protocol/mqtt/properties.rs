@@ -270,7 +270,8 @@ impl Property {
     /// The kind of its values in records.
     pub(super) const fn kind(&self) -> Kind {
         match self.encoding {
-            Encoding::Text | Encoding::Topic | Encoding::Binary | Encoding::Pair => Kind::Text,
+            Encoding::Text | Encoding::Binary | Encoding::Pair => Kind::Text,
+            Encoding::Topic => Kind::TopicName,
             Encoding::Flag => Kind::Range(0, 255),
             // Of a secret only the length is shown.
             Encoding::TwoByte | Encoding::Secret => Kind::Range(0, 65_535),

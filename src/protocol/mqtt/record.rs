@@ -248,7 +248,7 @@ packets! {
             => p.connect(|c| text(c.username));
         "password_length": Kind::Range(0, 65_535), "Octets of the password, which is never shown."
             => p.connect(|c| integer(c.password_length.map(|length| length as u32)));
-        "will.topic": Kind::Text, "Topic that the will is published to."
+        "will.topic": Kind::TopicName, "Topic that the will is published to."
             => p.connect(|c| text(c.will_topic));
         "will.message": Kind::Text, "Payload of the will, its first 1024 octets."
             => p.connect(|c| text(c.will_message.map(head)));
@@ -291,7 +291,7 @@ packets! {
     }
 
     "publish" Publish |p| {
-        "topic": Kind::Text, "Topic name; where only an alias was sent, what it stands for."
+        "topic": Kind::TopicName, "Topic name; where only an alias was sent, what it stands for."
             => p.publish(|m| text(m.aliased.or(m.topic)));
         "topic_resolved": Kind::Boolean, "True if the topic is what an alias stands for."
             => p.publish(|m| Value::maybe(m.aliased, |_| Value::Boolean(true)));
@@ -482,7 +482,7 @@ record! {
     /// A topic filter.
     static FILTER: Filter<'a> = "filter";
     fields {
-        "": Kind::Text, "The filter." => |f| Value::Text(f.0);
+        "": Kind::TopicFilter, "The filter." => |f| Value::Text(f.0);
     }
 }
 
@@ -517,7 +517,7 @@ record! {
     /// A topic filter and how it is subscribed to.
     static SUBSCRIPTION: Subscription<'a> = "subscription";
     fields {
-        "topic": Kind::Text, "The topic filter."
+        "topic": Kind::TopicFilter, "The topic filter."
             => |s| Value::Text(s.filter);
         "qos": Kind::Range(0, 3), "The highest QoS that is wanted."
             => |s| Value::Integer(s.options.qos().into());

@@ -78,7 +78,15 @@ impl Compiler<'_, '_> {
         modifiers: Modifiers,
         name: &Spanned<String>,
     ) -> Option<()> {
+        if modifiers.comparison == Comparison::Topic {
+            return self.check_topic(kind, name);
+        }
         let (what, right, advice) = match kind {
+            Kind::TopicName | Kind::TopicFilter => (
+                "a topic",
+                is_textual(modifiers.comparison),
+                "topics have `topic`, and `contains`, `startswith`, `endswith` and `re`",
+            ),
             Kind::Text => (
                 "text",
                 is_textual(modifiers.comparison),
@@ -110,7 +118,7 @@ impl Compiler<'_, '_> {
                 "moments have `lt`, `lte`, `gt` and `gte`",
             ),
         };
-        if modifiers.cased && !matches!(kind, Kind::Text | Kind::Name(_)) {
+        if modifiers.cased && !kind.is_text() && !matches!(kind, Kind::Name(_)) {
             return self
                 .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
         }
@@ -119,6 +127,17 @@ impl Compiler<'_, '_> {
         }
         let message = format!("`{}` is {what}: this comparison means nothing", name.value);
         self.wrong_with(name.span, message, Some(advice.to_owned()))
+    }
+
+    fn check_topic(&mut self, kind: Kind, name: &Spanned<String>) -> Option<()> {
+        if kind.is_topic() {
+            return Some(());
+        }
+        let topics = self.schema.paths().filter(|(.., field)| field.kind.is_topic());
+        let names: Vec<String> = topics.map(|(name, ..)| format!("`{name}`")).collect();
+        let help = (!names.is_empty()).then(|| format!("topics are {}", names.join(", ")));
+        let message = format!("`{}` is no topic: `topic` means nothing", name.value);
+        self.wrong_with(name.span, message, help)
     }
 }
 

@@ -250,7 +250,7 @@ impl Compiler<'_, '_> {
         let fields: Vec<FieldId> = self
             .schema
             .paths()
-            .filter(|(_, _, field)| matches!(field.kind, Kind::Text))
+            .filter(|(_, _, field)| field.kind.is_text())
             .map(|(_, path, _)| FieldId { of_context: false, path })
             .collect();
         if fields.is_empty() {
@@ -268,5 +268,5 @@ impl Compiler<'_, '_> {
 
 /// Whether one value, or one of several members, can meet several conditions at once.
 fn can_hold_together(field: FieldId, kind: Kind) -> bool {
-    field.path.list.is_some() || matches!(kind, Kind::Text | Kind::Name(_))
+    field.path.list.is_some() || kind.is_text() || matches!(kind, Kind::Name(_))
 }

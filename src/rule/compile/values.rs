@@ -13,9 +13,15 @@ use crate::rule::predicate::{Ranges, Test, TextTest, flag_point, number_point, t
 use crate::rule::sigma::{Item, Spanned};
 use crate::rule::yaml::{Meaning, Scalar, Span};
 use crate::time::Timestamp;
+use crate::topic;
 
 /// Whole numbers up to here are exact as floating point numbers.
 const EXACT: i64 = 1 << 53;
+/// The octets that a topic has at most [MQTT-1.5.4-1].
+const LONGEST_TOPIC: usize = 65_535;
+/// The levels that a rule's topic filter may have: as many as the most patient broker takes. The
+/// index has a table for each.
+const DEEPEST_TOPIC: usize = 200;
 /// Floating point numbers from here on are no whole number of 64 bits.
 const LARGEST: f64 = 9_223_372_036_854_775_808.0;
 
@@ -54,6 +60,10 @@ impl Compiler<'_, '_> {
                 return Some(Atom::Absent);
             }
             (Comparison::Exists, _) => return self.wrong(*span, "`exists` is `true` or `false`"),
+            (Comparison::Topic, Meaning::Null) => {
+                let help = "for YAML, `#` begins a comment: write '#'".to_owned();
+                return self.wrong_with(*span, "there is no topic filter here", Some(help));
+            }
             (_, Meaning::Null) => {
                 return self
                     .wrong(*span, "nothing to compare with: a plain `null` asks for absence");
@@ -61,12 +71,16 @@ impl Compiler<'_, '_> {
             _ => {}
         }
         let is_text = matches!(scalar.meaning, Meaning::Plain | Meaning::Quoted);
-        let is_regex = matches!(modifiers.comparison, Comparison::Regex(_));
-        if is_text && !is_regex && Pattern::parse(&scalar.text).shape() == Shape::Anything {
+        let has_wildcards =
+            !matches!(modifiers.comparison, Comparison::Regex(_) | Comparison::Topic);
+        if is_text && has_wildcards && Pattern::parse(&scalar.text).shape() == Shape::Anything {
             return Some(Atom::Present);
         }
         let test = match kind {
-            Kind::Text => {
+            Kind::TopicName | Kind::TopicFilter if modifiers.comparison == Comparison::Topic => {
+                Test::Topics(vec![self.topic(value)?])
+            }
+            Kind::Text | Kind::TopicName | Kind::TopicFilter => {
                 let scalar = self.word(value)?;
                 Test::Texts(vec![self.text_test(scalar, modifiers, *span)?])
             }
@@ -204,6 +218,25 @@ impl Compiler<'_, '_> {
             return self.wrong_with(value.span, message, Some(format!("write '{}'", scalar.text)));
         }
         Some(scalar)
+    }
+
+    /// A topic filter as it stands: `*`, `?` and `\` are characters like others in it.
+    fn topic(&mut self, value: &Spanned<Scalar>) -> Option<Box<[u8]>> {
+        let text = self.word(value)?.text.as_str();
+        let wrong = |reason: String| (format!("`{text}` is no topic filter"), Some(reason));
+        let (message, help) = match topic::Filter::parse(text.as_bytes()) {
+            // Clauses 1.5.4 and 4.7.3.
+            Ok(_) if text.contains('\0') => wrong("topics have no U+0000".to_owned()),
+            Ok(_) if text.len() > LONGEST_TOPIC => {
+                wrong(format!("topics have at most {LONGEST_TOPIC} octets"))
+            }
+            Ok(filter) if filter.depth() > DEEPEST_TOPIC => {
+                wrong(format!("it has more than {DEEPEST_TOPIC} levels"))
+            }
+            Ok(filter) => return Some(filter.as_bytes().into()),
+            Err(mistake) => wrong(mistake.to_string()),
+        };
+        self.wrong_with(value.span, message, help)
     }
 
     pub(super) fn text_test(

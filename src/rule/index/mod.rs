@@ -2,13 +2,14 @@
 
 mod points;
 mod texts;
+mod topics;
 
 use super::predicate::{AddressPoint, PredicateId, Test, point};
 use super::truth::{ClassBuilder, ClassId, Classes, Truth};
 use crate::event::{Hex, Kind, Value};
 use points::PointIndex;
-pub(super) use texts::Scratch;
 use texts::TextIndex;
+use topics::TopicIndex;
 
 /// The index of one field, over all predicates on it.
 #[derive(Debug, Clone)]
@@ -28,6 +29,23 @@ enum By {
     Addresses { v4: PointIndex<u32>, v6: PointIndex<u128> },
     /// Text.
     Texts(TextIndex),
+    /// Topics that rules compare as such, and perhaps as text.
+    Topics { topics: TopicIndex, texts: Option<TextIndex> },
+}
+
+/// Buffers of look-ups. Kept between events so that nothing is allocated.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scratch {
+    texts: texts::Scratch,
+    topics: topics::Scratch,
+}
+
+impl Scratch {
+    /// What is looked up from here on belongs to another event.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.topics.begin();
+    }
 }
 
 /// A predicate of the field that is indexed.
@@ -46,9 +64,25 @@ fn present(questions: &[Question<'_>]) -> Vec<PredicateId> {
 }
 
 impl FieldIndex {
-    /// Builds the index of a field whose values are of this kind.
-    pub(super) fn new(kind: Kind, questions: &[Question<'_>], classes: &mut ClassBuilder) -> Self {
+    /// Builds the index of a field whose values are of this kind. No other index of the service has
+    /// this number.
+    pub(super) fn new(
+        kind: Kind,
+        number: usize,
+        questions: &[Question<'_>],
+        classes: &mut ClassBuilder,
+    ) -> Self {
         let by = match kind {
+            Kind::TopicName | Kind::TopicFilter
+                if questions.iter().any(|question| matches!(question.test, Test::Topics(_))) =>
+            {
+                let has_texts =
+                    questions.iter().any(|question| matches!(question.test, Test::Texts(_)));
+                By::Topics {
+                    topics: TopicIndex::new(kind, number, questions, classes),
+                    texts: has_texts.then(|| TextIndex::new(questions, classes)),
+                }
+            }
             Kind::Boolean
             | Kind::Integer
             | Kind::Range(..)
@@ -71,7 +105,9 @@ impl FieldIndex {
                     _ => None,
                 }),
             },
-            Kind::Text => By::Texts(TextIndex::new(questions, classes)),
+            Kind::Text | Kind::TopicName | Kind::TopicFilter => {
+                By::Texts(TextIndex::new(questions, classes))
+            }
         };
         Self { present: classes.of(&present(questions)), by }
     }
@@ -81,7 +117,7 @@ impl FieldIndex {
         match &self.by {
             By::Codes(index) | By::Numbers(index) => index.is_flat(),
             By::Addresses { v4, v6 } => v4.is_flat() && v6.is_flat(),
-            By::Texts(_) => false,
+            By::Texts(_) | By::Topics { .. } => false,
         }
     }
 
@@ -132,11 +168,18 @@ impl FieldIndex {
             },
             (By::Texts(index), Value::Text(text)) => {
                 apply(self.present);
-                index.look_up(text, classes, truth, scratch);
+                index.look_up(text, classes, truth, &mut scratch.texts);
             }
             (By::Texts(index), Value::Octets(octets)) => {
                 apply(self.present);
-                index.look_up(Hex::new(octets).as_bytes(), classes, truth, scratch);
+                index.look_up(Hex::new(octets).as_bytes(), classes, truth, &mut scratch.texts);
+            }
+            (By::Topics { topics, texts }, Value::Text(text)) => {
+                apply(self.present);
+                topics.look_up(text, classes, truth, &mut scratch.topics);
+                if let Some(texts) = texts {
+                    texts.look_up(text, classes, truth, &mut scratch.texts);
+                }
             }
             // Of a value that is not of the field's kind no more can be said.
             _ => apply(self.present),

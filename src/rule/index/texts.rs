@@ -93,7 +93,7 @@ struct Automaton {
 
 /// Buffers that text is prepared in. Kept between events so that nothing is allocated.
 #[derive(Debug, Clone, Default)]
-pub(in crate::rule) struct Scratch {
+pub(super) struct Scratch {
     lower: Vec<u8>,
     replaced: String,
     /// The look-up in which a regular expression was tried last.
@@ -393,7 +393,7 @@ fn compiled(source: &str) -> Option<Regex> {
 }
 
 /// Text as a record has it: what is not UTF-8 is U+FFFD there.
-fn as_written<'t>(bytes: &'t [u8], replaced: &'t mut String) -> &'t str {
+pub(super) fn as_written<'t>(bytes: &'t [u8], replaced: &'t mut String) -> &'t str {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return text;
     }

@@ -100,6 +100,40 @@ fn mistakes_in_fields_and_values() {
         ),
         ("thing.topic|re: '(\\w{50}){50}{50}'", "the regular expression takes too much memory"),
         ("thing.topic|expand: plain", "there is no placeholder in this value (as in '%masters%')"),
+        (
+            "thing.topic|topic: 'a+/b'",
+            "`a+/b` is no topic filter (`+` stands alone in its level, as in `a/+/b`)",
+        ),
+        (
+            "thing.topic|topic: [a, 'a/#/b']",
+            "`a/#/b` is no topic filter (`#` stands alone in the last level, as in `a/#`)",
+        ),
+        ("thing.tags|topic: ''", "`` is no topic filter (it is empty)"),
+        (
+            "thing.tags|topic: $share/g",
+            "`$share/g` is no topic filter (a share has a name without wildcards and a filter, as in `$share/name/a/#`)",
+        ),
+        ("thing.topic|topic: \"a\\0\"", "`a\0` is no topic filter (topics have no U+0000)"),
+        (
+            "thing.topic|topic: null",
+            "there is no topic filter here (for YAML, `#` begins a comment: write '#')",
+        ),
+        (
+            "thing.topic|topic: true",
+            "`true` without quotes is a boolean to many tools (write 'true')",
+        ),
+        (
+            "thing.detail|topic: a/#",
+            "`thing.detail` is no topic: `topic` means nothing (topics are `thing.topic`, `thing.tags`)",
+        ),
+        (
+            "src_ip|topic: a/#",
+            "`src_ip` is no topic: `topic` means nothing (topics are `thing.topic`, `thing.tags`)",
+        ),
+        (
+            "thing.topic|gt: a",
+            "`thing.topic` is a topic: this comparison means nothing (topics have `topic`, and `contains`, `startswith`, `endswith` and `re`)",
+        ),
         ("thing.topic|contians: x", "there is no modifier `contians` (did you mean `contains`?)"),
         (
             "thing.objects.ioa: 1, thing.objects.value: 2",

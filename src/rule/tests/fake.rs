@@ -74,9 +74,9 @@ record! {
             => |t| Value::maybe(t.negative, Value::Boolean);
         "thing.value": Kind::Number, "A number."
             => |t| number(t.value);
-        "thing.topic": Kind::Text, "A text."
+        "thing.topic": Kind::TopicName, "A topic."
             => |t| text(t.topic.as_ref());
-        "thing.detail": Kind::Text, "Another text."
+        "thing.detail": Kind::Text, "A text."
             => |t| text(t.detail.as_ref());
         "thing.peer": Kind::Address, "An address."
             => |t| Value::maybe(t.peer, Value::Address);
@@ -104,7 +104,7 @@ record! {
     /// A tag.
     static TAG: Tag = "tag";
     fields {
-        "": Kind::Text, "The tag." => |t| Value::Text(&t.0);
+        "": Kind::TopicFilter, "The tag." => |t| Value::Text(&t.0);
     }
 }
 

@@ -71,11 +71,7 @@ fn selection(of: &Selection, event: &Event<'_>) -> bool {
         Selection::All(items) => items.iter().all(|of| item(of, event)),
         Selection::Any(members) => members.iter().any(|member| selection(member, event)),
         Selection::Keyword(word) => {
-            let texts = event
-                .record
-                .schema()
-                .paths()
-                .filter(|(.., field)| matches!(field.kind, Kind::Text));
+            let texts = event.record.schema().paths().filter(|(.., field)| field.kind.is_text());
             texts.flat_map(|(name, ..)| values(event, &name)).any(|value| {
                 let Plain::Text(text) = value else { return false };
                 glob(&format!("*{}*", word.value.text), &text.to_lowercase())
@@ -88,9 +84,17 @@ fn item(item: &Item, event: &Event<'_>) -> bool {
     let name = &item.field.as_ref().expect("no keywords with modifiers here").value;
     let found = values(event, name);
     let modifiers = item.modifiers.expect("loaded before");
+    let schema = event.record.schema();
+    let field = FieldId::resolve(schema, name).expect("there is this field");
+    let is_filter = matches!(field.kind(schema), Kind::TopicFilter);
     let one = |value: &Scalar| match (modifiers.comparison, value.meaning) {
         (Comparison::Exists, Meaning::Boolean(expected)) => found.is_empty() != expected,
         (_, Meaning::Null) => found.is_empty(),
+        (Comparison::Topic, _) => found.iter().any(|plain| match plain {
+            Plain::Text(text) if is_filter => overlap(&value.text, text),
+            Plain::Text(text) => is_matched(&value.text, text),
+            _ => false,
+        }),
         _ => found.iter().any(|plain| compare(plain, modifiers, value)),
     };
     let mut each = item.values.iter().map(|value| one(&value.value));
@@ -150,6 +154,37 @@ fn compare(found: &Plain, modifiers: Modifiers, wanted: &Scalar) -> bool {
     }
 }
 
+/// Whether a topic filter matches a topic name, in which wildcards are nothing special.
+fn is_matched(filter: &str, name: &str) -> bool {
+    overlap(filter, &name.replace('+', "plus").replace('#', "hash"))
+}
+
+/// Whether some topic name matches both filters. (Of what is special in the first level and in the
+/// empty name, `crate::topic` has the tests.)
+fn overlap(one: &str, two: &str) -> bool {
+    fn levels(one: &[&str], two: &[&str]) -> bool {
+        match (one, two) {
+            (["#"], _) | (_, ["#"]) | ([], []) => true,
+            ([one, rest @ ..], [two, others @ ..]) => {
+                (one == two || *one == "+" || *two == "+") && levels(rest, others)
+            }
+            _ => false,
+        }
+    }
+    let [one, two] = [one, two].map(|text| text.strip_prefix("$share/g/").unwrap_or(text));
+    let is_filter = |text: &str| {
+        let levels: Vec<_> = text.split('/').collect();
+        let is_whole = |(at, level): (usize, &&str)| match *level {
+            "+" => true,
+            "#" => at + 1 == levels.len(),
+            level => !level.contains(['+', '#']),
+        };
+        !text.is_empty() && levels.iter().enumerate().all(is_whole)
+    };
+    let [ones, twos] = [one, two].map(|text| text.split('/').collect::<Vec<_>>());
+    is_filter(one) && is_filter(two) && levels(&ones, &twos)
+}
+
 /// Wildcards without escapes.
 fn glob(pattern: &str, text: &str) -> bool {
     let mut rest = pattern.chars();
@@ -170,8 +205,23 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 // ── What rules and records are made of: few values, so that they meet ───────────────────────────
 
-const WORDS: &[&str] =
-    &["a", "A", "ab", "aB", "abc", "bc", "é", "aÉ", "grid/x/set", "GRID/y/set", "set", ""];
+const TOPICS: &[&str] = &["grid/+/set", "grid/#", "#", "+", "a", "aB/#", "$share/g/grid/x/+"];
+const WORDS: &[&str] = &[
+    "grid/+/#",
+    "#",
+    "a",
+    "A",
+    "ab",
+    "aB",
+    "abc",
+    "bc",
+    "é",
+    "aÉ",
+    "grid/x/set",
+    "GRID/y/set",
+    "set",
+    "",
+];
 const PATTERNS: &[&str] =
     &["a*", "*b", "*b*", "a?", "?", "grid/*/set", "*X*T", "é*", "*??*b", "*", "a*é"];
 const REGEXES: &[&str] = &["a+b", "^set$", "[xy]/", "É"];
@@ -244,6 +294,8 @@ fn items() -> impl Strategy<Value = String> {
             prop::sample::select(&["3", "4", "5"][..]).prop_map(str::to_owned).boxed(),
         ),
         on("thing.tags", words, pick(WORDS)),
+        on("thing.tags", &["|topic"], pick(TOPICS)),
+        on("thing.topic", &["|topic", "|topic|all"], pick(TOPICS)),
     ];
     for field in ["thing.ca", "thing.objects.ioa"] {
         choices.push(on(

@@ -336,3 +336,56 @@ fn several_documents_in_a_file() {
     let source = Source { name: "two.yml".to_owned(), text: format!("---\n{one}---\n{two}") };
     assert_eq!(load(&[source]).expect("right").rules.len(), 2);
 }
+
+#[test]
+fn topics_are_compared_as_topics() {
+    let thing = |topic: &str, tags: &[&str]| Thing {
+        topic: Some(topic.as_bytes().to_vec()),
+        tags: tags.iter().map(|tag| tag.as_bytes().to_vec()).collect(),
+        ..Thing::default()
+    };
+    let name = |item: &str, topic: &str| holds(&self::item(item), &thing(topic, &[]));
+    assert!(name("thing.topic|topic: a/+", "a/b") && !name("thing.topic|topic: a/+", "a/b/c"));
+    assert!(!name("thing.topic|topic: A/+", "a/b"));
+    assert!(name("thing.topic|topic: [b, c]", "c"));
+    assert!(name("thing.topic|topic|all: [a/+, +/b]", "a/b"));
+    assert!(!name("thing.topic|topic|all: [a/+, +/b]", "a/c"));
+    assert!(name("thing.topic|topic|neq: a/#", "b") && !name("thing.topic|topic|neq: a/#", "a"));
+    assert!(name("thing.topic|topic: $share/g/a/+", "a/b"));
+    assert!(name("thing.topic|topic: a/#, thing.topic|endswith: /set", "a/b/SET"));
+    // Of Sigma's wildcards and its escapes there are none here.
+    assert!(name(r"thing.topic|topic: 'a*'", "a*") && !name("thing.topic|topic: 'a*'", "ab"));
+    assert!(name(r"thing.topic|topic: 'a\*'", r"a\*") && name(r"thing.topic|topic: '*'", "*"));
+    assert!(!name("thing.topic|topic: '*'", "b"));
+    // What is not UTF-8 is compared as it is written.
+    let damaged = Thing { topic: Some(b"a/\xff".to_vec()), ..Thing::default() };
+    assert!(holds(&item("thing.topic|topic: \"a/\u{FFFD}\""), &damaged));
+
+    let filter = |item: &str, tags: &[&str]| holds(&self::item(item), &thing("", tags));
+    assert!(filter("thing.tags|topic: a/b", &["x", "+/b"]));
+    assert!(filter("thing.tags|topic: a/b", &["$share/g/a/#"]));
+    assert!(!filter("thing.tags|topic: $SYS/#", &["#", "+/a"]));
+    assert!(!filter("thing.tags|topic: '#'", &["a+", "", "$share/g", "$SYS/x"]));
+    assert!(!filter("thing.tags|topic: '#'", &[]));
+}
+
+#[test]
+fn what_a_list_said_of_topics_is_forgotten_with_the_event() {
+    let rules =
+        ["a/#", "b/#"].map(|filter| format!("  s: {{thing.tags|topic: {filter}}}\n  condition: s"));
+    let sources: Vec<_> = (0..).zip(&rules).map(|(number, text)| rule(number, text)).collect();
+    let mut matcher = Matcher::new(load(&sources).expect("right").into());
+    let thing = |tags: &[&str]| Thing {
+        tags: tags.iter().map(|tag| tag.as_bytes().to_vec()).collect(),
+        ..Thing::default()
+    };
+    for (tags, expected) in [
+        (&["a", "a/b", "+"][..], &[0, 1][..]),
+        (&["b", "b/c"], &[1]),
+        (&["b"], &[1]),
+        (&["c"], &[]),
+        (&["a"], &[0]),
+    ] {
+        assert_eq!(hits(&mut matcher, &thing(tags)), expected, "{tags:?}");
+    }
+}
