@@ -7,6 +7,7 @@
 pub mod iec104;
 pub mod mqtt;
 mod settings;
+pub mod tls;
 
 use std::any::Any;
 use std::ops::RangeInclusive;
@@ -19,7 +20,7 @@ use crate::packet::Defect;
 use crate::time::Timestamp;
 
 /// All protocols, in the order in which detection asks them.
-pub static REGISTRY: &[&Protocol] = &[&iec104::PROTOCOL, &mqtt::PROTOCOL];
+pub static REGISTRY: &[&Protocol] = &[&iec104::PROTOCOL, &mqtt::PROTOCOL, &tls::PROTOCOL];
 
 /// What a protocol registers.
 #[derive(Debug)]
