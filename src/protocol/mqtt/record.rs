@@ -14,6 +14,30 @@ use super::subscribe::{Options, Subscription};
 use crate::event::{Field, Kind, List, Record, Schema, Value};
 use crate::record;
 
+/// What Suricata's object does not have.
+pub(super) const ADDITIONS: &[&str] = &[
+    "mqtt.type",
+    "mqtt.version",
+    "mqtt.version_inferred",
+    "mqtt.length",
+    "mqtt.skipped_length",
+    "mqtt.auth",
+    "mqtt.*.reason",
+    "mqtt.*.reasons",
+    "mqtt.*.properties",
+    "mqtt.connect.bridge",
+    "mqtt.connect.keep_alive",
+    "mqtt.connect.password_length",
+    "mqtt.connect.flags.will_qos",
+    "mqtt.connect.will.payload_length",
+    "mqtt.publish.topic_resolved",
+    "mqtt.publish.payload_length",
+    "mqtt.publish.payload_utf8",
+    "mqtt.subscribe.topics.no_local",
+    "mqtt.subscribe.topics.retain_as_published",
+    "mqtt.subscribe.topics.retain_handling",
+];
+
 /// Declares the table: fields of all packets, then an object a packet type.
 macro_rules! packets {
     (

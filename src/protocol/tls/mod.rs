@@ -45,6 +45,7 @@ pub static PROTOCOL: Protocol = Protocol {
     // Not 443: a hint is of use for what begins out of sight, and that port has more than TLS.
     ports: &[8883, 19_998, 8084],
     schemas: &[&TLS],
+    additions: record::ADDITIONS,
     anomalies: &[violation::NAMES],
     max_kept: message::MOST_KEPT,
     secrets: false,

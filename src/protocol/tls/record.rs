@@ -10,6 +10,21 @@ use super::version::Version;
 use crate::event::{Kind, Record, Value};
 use crate::record;
 
+/// What Suricata's object does not have.
+pub(super) const ADDITIONS: &[&str] = &[
+    "tls.handshake",
+    "tls.partial",
+    "tls.carries",
+    "tls.cipher_suite",
+    "tls.group",
+    "tls.client_certificate",
+    "tls.validity",
+    "tls.self_issued",
+    "tls.client.validity",
+    "tls.client.self_issued",
+    "tls.alert",
+];
+
 /// Which end sent something, by code of [`Role`](crate::protocol::Role).
 const ENDS: &[&str] = &["client", "server"];
 
