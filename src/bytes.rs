@@ -65,6 +65,15 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A cursor over the next `count` bytes alone, which are read with it; offsets count on from
+    /// the same start.
+    #[inline]
+    pub fn nested(&mut self, count: usize) -> Result<Self, Short> {
+        let offset = self.offset;
+        self.take(count)?;
+        Ok(Self { bytes: self.bytes.get(..self.offset).unwrap_or_default(), offset })
+    }
+
     /// The next `N` bytes.
     #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Short> {
@@ -93,6 +102,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub fn u16_le(&mut self) -> Result<u16, Short> {
         self.array().map(u16::from_le_bytes)
+    }
+
+    /// Three bytes, most significant first.
+    #[inline]
+    pub fn u24_be(&mut self) -> Result<u32, Short> {
+        self.array().map(|[high, middle, low]| u32::from_be_bytes([0, high, middle, low]))
     }
 
     /// Three bytes, least significant first.
@@ -134,6 +149,17 @@ mod tests {
         assert_eq!(cursor.take(2), Ok(&[9, 10][..]));
         assert_eq!(cursor.f32_le(), Ok(1.0));
         assert!(cursor.is_empty());
+    }
+
+    #[test]
+    fn a_nested_cursor_ends_early_and_counts_on() {
+        let mut cursor = Cursor::new(&[1, 2, 3, 4, 5, 6]);
+        assert_eq!(cursor.u8(), Ok(1));
+        let mut nested = cursor.nested(3).unwrap();
+        assert_eq!((cursor.rest(), nested.rest()), (&[5, 6][..], &[2, 3, 4][..]));
+        assert_eq!(nested.u24_be(), Ok(0x02_0304));
+        assert_eq!(nested.u8(), Err(Short { offset: 4, wanted: 1, left: 0 }));
+        assert_eq!(cursor.nested(3).unwrap_err(), Short { offset: 4, wanted: 3, left: 2 });
     }
 
     #[test]

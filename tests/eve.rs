@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{Collected, file, files, frames, shared};
 use gridtap::engine::{Engine, Limits, Sink};
 use gridtap::event::{CONTEXT, Event, Schema};
-use gridtap::output::{ADDITIONS, Eve, Types, is_addition};
+use gridtap::output::{Eve, Types, additions, is_addition};
 use gridtap::protocol::{Fact, Protocol, services};
 use gridtap::rule::{Hits, Placeholders, RuleSet};
 use serde_json::{Map, Value as Json};
@@ -37,7 +37,7 @@ impl Sink for Both<'_> {
 
 /// The captures of the repository, and those beside it.
 fn captures() -> Vec<PathBuf> {
-    let mut captures = ["demo", "clean", "injection", "all-types"]
+    let mut captures = ["demo", "clean", "injection", "all-types", "tls"]
         .map(|name| file(&format!("pcaps/{name}.pcap")))
         .to_vec();
     let folders = shared("pcaps").map(|folder| files(&folder)).unwrap_or_default();
@@ -186,7 +186,7 @@ fn has(root: &Json, schema: &Json, name: &str) -> bool {
 fn every_addition_is_documented_and_exists() {
     let docs = std::fs::read_to_string(file("docs/records.md")).unwrap();
     let fields: Vec<_> = services().flat_map(Schema::paths).map(|(name, ..)| name).collect();
-    for addition in ADDITIONS {
+    for addition in additions() {
         assert!(docs.contains(&format!("`{addition}`")), "{addition} is not in docs/records.md");
         let is_ours = addition.starts_with("alert.") || addition.starts_with("stats.");
         let covers = |name: &String| {

@@ -40,9 +40,7 @@ pub(super) struct Arguments {
     /// Write records as EVE JSON lines; - is standard output
     #[arg(long, value_name = "FILE")]
     eve: Option<PathBuf>,
-    /// Which records: alert, anomaly, flow, sensor, stats, iec104, iec104_object, mqtt; with commas
-    /// between them [default: all but iec104_object]
-    #[arg(long, value_name = "TYPES", requires = "eve")]
+    #[arg(long, value_name = "TYPES", requires = "eve", help = about_types())]
     types: Option<Types>,
     /// Write the counters in Prometheus' text format; - is standard output
     #[arg(long, value_name = "FILE")]
@@ -50,6 +48,11 @@ pub(super) struct Arguments {
     /// Write the packets around each alert as pcapng into this directory
     #[arg(long, value_name = "DIRECTORY")]
     evidence: Option<PathBuf>,
+}
+
+fn about_types() -> String {
+    let words = Types::WORDS.join(", ");
+    format!("Which records, with commas between them: {words} [default: all but iec104_object]")
 }
 
 impl Arguments {

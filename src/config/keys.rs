@@ -273,8 +273,8 @@ section! {
         /// Of `file`: when a new one is begun. `off` leaves it to logrotate and SIGHUP; without
         /// either it grows as long as the disk has room.
         rotation: Option<Rotation> = "off";
-        /// Which records.
-        types: Types = "[alert, anomaly, flow, sensor, stats, iec104, mqtt]";
+        /// Which records. `all` is all but `iec104_object`, which repeats what `iec104` has.
+        types: Types = "[all]";
         /// The most that waits in memory. Beyond it, records that are no alerts are dropped and
         /// counted; alerts go to the spool as fast as its disk takes them.
         queue: Octets = "16MiB", from "64KiB" to "4GiB";

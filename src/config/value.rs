@@ -349,13 +349,13 @@ impl Setting for Listen {
 
 impl Setting for Types {
     const KIND: Kind = Kind {
-        words: &["alert", "anomaly", "flow", "sensor", "stats", "iec104", "iec104_object", "mqtt"],
+        words: Self::WORDS,
         list: true,
         ..Kind::value("a record type")
     };
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let choices: Vec<_> = Self::names().map(|name| (name, name)).collect();
+        let choices: Vec<_> = Self::WORDS.iter().map(|word| (*word, *word)).collect();
         let names = reader.list(node, |item, reader| reader.one_of(item, &choices))?;
         if names.is_empty() {
             return reader.wrong(node.span, "this list picks no record at all");

@@ -1,9 +1,9 @@
 //! What our records have beyond Suricata's schema of EVE.
 
-/// Dotted names of the fields and objects that we add; `*` stands for one part. `docs/records.md`
-/// says what they are.
-pub const ADDITIONS: &[&str] = &[
-    "iec104",
+use crate::protocol::REGISTRY;
+
+/// What is added to records that no protocol has.
+const ADDITIONS: &[&str] = &[
     "sensor",
     "stats.gridtap",
     "alert.rule_id",
@@ -21,40 +21,18 @@ pub const ADDITIONS: &[&str] = &[
     "flow.missed_toclient",
     "flow.retransmissions_toserver",
     "flow.retransmissions_toclient",
-    "mqtt.type",
-    "mqtt.version",
-    "mqtt.version_inferred",
-    "mqtt.client_id",
-    "mqtt.username",
-    "mqtt.length",
-    "mqtt.skipped_length",
-    "mqtt.auth",
-    "mqtt.*.reason",
-    "mqtt.*.reasons",
-    "mqtt.*.properties",
-    "mqtt.*.latency_ms",
-    "mqtt.connect.bridge",
-    "mqtt.connect.keep_alive",
-    "mqtt.connect.password_length",
-    "mqtt.connect.flags.will_qos",
-    "mqtt.connect.will.payload_length",
-    "mqtt.connect.will.payload_utf8",
-    "mqtt.connect.will.payload_hex",
-    "mqtt.publish.topic_resolved",
-    "mqtt.publish.topic_doubtful",
-    "mqtt.publish.payload_length",
-    "mqtt.publish.payload_utf8",
-    "mqtt.suback.filters",
-    "mqtt.unsuback.filters",
-    "mqtt.publish.payload_hex",
-    "mqtt.subscribe.topics.no_local",
-    "mqtt.subscribe.topics.retain_as_published",
-    "mqtt.subscribe.topics.retain_handling",
 ];
 
-/// Whether the field with this dotted name, or an object that it is in, is one of [`ADDITIONS`].
+/// Dotted names of the fields and objects that we add; `*` stands for one part. `docs/records.md`
+/// says what they are.
+pub fn additions() -> impl Iterator<Item = &'static str> {
+    let of_protocols = REGISTRY.iter().flat_map(|protocol| protocol.additions);
+    ADDITIONS.iter().chain(of_protocols).copied()
+}
+
+/// Whether the field with this dotted name, or an object that it is in, is one of [`additions`].
 pub fn is_addition(name: &str) -> bool {
-    ADDITIONS.iter().any(|addition| covers(addition, name))
+    additions().any(|addition| covers(addition, name))
 }
 
 fn covers(addition: &str, name: &str) -> bool {

@@ -15,7 +15,7 @@ mod pen;
 mod tests;
 mod types;
 
-pub use additions::{ADDITIONS, is_addition};
+pub use additions::{additions, is_addition};
 pub use eve::Eve;
 pub use formatter::{Formatter, LineKind};
 pub use types::{Types, UnknownType};

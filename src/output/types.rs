@@ -13,6 +13,9 @@ const STATS: &str = "stats";
 /// Repeats what is in `iec104`, an information object a record: written on demand only.
 const ON_DEMAND: &str = "iec104_object";
 
+/// All but what is written on demand.
+const ALL: &str = "all";
+
 /// A set of record types.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Types(Vec<&'static str>);
@@ -24,10 +27,26 @@ pub struct UnknownType {
     name: String,
 }
 
+/// The words that pick record types: `all`, then their names.
+const WORDS: [&str; protocol::SERVICES.len() + 3] = {
+    let mut words = [ALL; protocol::SERVICES.len() + 3];
+    words[1] = ALERT;
+    let mut index = 0;
+    while index < protocol::SERVICES.len() {
+        words[index + 2] = protocol::SERVICES[index].name;
+        index += 1;
+    }
+    words[index + 2] = STATS;
+    words
+};
+
 impl Types {
+    /// What a list of record types may have: `all`, which is the default, then their names.
+    pub const WORDS: &'static [&'static str] = &WORDS;
+
     /// The names of all record types.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        [ALERT].into_iter().chain(protocol::services().map(|schema| schema.name)).chain([STATS])
+        Self::WORDS.iter().copied().filter(|word| *word != ALL)
     }
 
     /// What either of two sets has.
@@ -78,20 +97,21 @@ impl Default for Types {
     }
 }
 
-/// Names with commas between them.
+/// Words with commas between them.
 impl FromStr for Types {
     type Err = UnknownType;
 
     fn from_str(list: &str) -> Result<Self, Self::Err> {
-        list.split(',')
-            .map(str::trim)
-            .map(|wanted| {
-                Self::names()
-                    .find(|name| *name == wanted)
-                    .ok_or_else(|| UnknownType { name: wanted.to_owned() })
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let mut types = Self::none();
+        for wanted in list.split(',').map(str::trim) {
+            if wanted == ALL {
+                types = types.union(&Self::default());
+                continue;
+            }
+            let name = Self::names().find(|name| *name == wanted);
+            types.0.push(name.ok_or_else(|| UnknownType { name: wanted.to_owned() })?);
+        }
+        Ok(types)
     }
 }
 
@@ -113,6 +133,13 @@ mod tests {
         for name in Types::names() {
             assert_eq!(types.contains(name), name != ON_DEMAND, "{name}");
         }
+    }
+
+    #[test]
+    fn all_is_the_default_and_may_be_added_to() {
+        assert_eq!("all".parse(), Ok(Types::default()));
+        let everything: Types = format!("{ON_DEMAND},all").parse().unwrap();
+        assert!(Types::names().all(|name| everything.contains(name)));
     }
 
     #[test]

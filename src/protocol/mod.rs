@@ -7,6 +7,7 @@
 pub mod iec104;
 pub mod mqtt;
 mod settings;
+pub mod tls;
 
 use std::any::Any;
 use std::ops::RangeInclusive;
@@ -19,7 +20,7 @@ use crate::packet::Defect;
 use crate::time::Timestamp;
 
 /// All protocols, in the order in which detection asks them.
-pub static REGISTRY: &[&Protocol] = &[&iec104::PROTOCOL, &mqtt::PROTOCOL];
+pub static REGISTRY: &[&Protocol] = &[&iec104::PROTOCOL, &mqtt::PROTOCOL, &tls::PROTOCOL];
 
 /// What a protocol registers.
 #[derive(Debug)]
@@ -30,6 +31,9 @@ pub struct Protocol {
     pub ports: &'static [u16],
     /// The record types that its parser emits.
     pub schemas: &'static [&'static Schema],
+    /// Dotted names of the fields and objects in their records that Suricata's schema of EVE does not
+    /// have; `*` stands for one part. `docs/records.md` says what they are.
+    pub additions: &'static [&'static str],
     /// Every `anomaly.event` that its parser raises, by what raises it.
     pub anomalies: &'static [&'static [&'static str]],
     /// The most octets that its parser asks to be kept for one unfinished message.
@@ -168,12 +172,44 @@ pub fn by_name(name: &str) -> Option<&'static Protocol> {
     REGISTRY.iter().copied().find(|protocol| protocol.name == name)
 }
 
+/// Record types below protocols.
+static BELOW: [&Schema; 3] =
+    [&crate::event::FLOW, &crate::event::ANOMALY, &crate::event::SENSOR];
+
+const SERVICE_COUNT: usize = {
+    let (mut count, mut protocol) = (BELOW.len(), 0);
+    while protocol < REGISTRY.len() {
+        count += REGISTRY[protocol].schemas.len();
+        protocol += 1;
+    }
+    count
+};
+
 /// Every record type that a rule can be about: those below protocols, then those that protocols
 /// register.
+pub static SERVICES: [&Schema; SERVICE_COUNT] = {
+    let mut services = [BELOW[0]; SERVICE_COUNT];
+    let mut count = 0;
+    while count < BELOW.len() {
+        services[count] = BELOW[count];
+        count += 1;
+    }
+    let mut protocol = 0;
+    while protocol < REGISTRY.len() {
+        let schemas = REGISTRY[protocol].schemas;
+        let mut index = 0;
+        while index < schemas.len() {
+            services[count] = schemas[index];
+            (count, index) = (count + 1, index + 1);
+        }
+        protocol += 1;
+    }
+    services
+};
+
+/// The same, one after another.
 pub fn services() -> impl Iterator<Item = &'static Schema> {
-    [&crate::event::FLOW, &crate::event::ANOMALY, &crate::event::SENSOR]
-        .into_iter()
-        .chain(REGISTRY.iter().flat_map(|protocol| protocol.schemas.iter().copied()))
+    SERVICES.iter().copied()
 }
 
 /// Every name that `anomaly.event` can have: of packets, streams and detection, then of protocols.

@@ -52,6 +52,8 @@ pub static PROTOCOL: Protocol = Protocol {
     name: NAME,
     ports: &[2404],
     schemas: &[&IEC104, &IEC104_OBJECT],
+    // Suricata does not decode it.
+    additions: &[NAME],
     anomalies: &[check::NAMES, &link::NAMES, &pair::NAMES, &clock::NAMES],
     max_kept: sync::LOOK_AHEAD,
     secrets: false,

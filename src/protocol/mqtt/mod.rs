@@ -49,6 +49,7 @@ pub static PROTOCOL: Protocol = Protocol {
     name: "mqtt",
     ports: &[1883],
     schemas: &[&MQTT],
+    additions: record::ADDITIONS,
     anomalies: &[violation::Violation::NAMES],
     max_kept: packet::KEPT,
     secrets: true,

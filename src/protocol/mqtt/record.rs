@@ -14,6 +14,39 @@ use super::subscribe::{Options, Subscription};
 use crate::event::{Field, Hex, Kind, List, Record, Schema, Value};
 use crate::record;
 
+/// What Suricata's object does not have.
+pub(super) const ADDITIONS: &[&str] = &[
+    "mqtt.type",
+    "mqtt.version",
+    "mqtt.version_inferred",
+    "mqtt.client_id",
+    "mqtt.username",
+    "mqtt.length",
+    "mqtt.skipped_length",
+    "mqtt.auth",
+    "mqtt.*.reason",
+    "mqtt.*.reasons",
+    "mqtt.*.properties",
+    "mqtt.*.latency_ms",
+    "mqtt.connect.bridge",
+    "mqtt.connect.keep_alive",
+    "mqtt.connect.password_length",
+    "mqtt.connect.flags.will_qos",
+    "mqtt.connect.will.payload_length",
+    "mqtt.connect.will.payload_utf8",
+    "mqtt.connect.will.payload_hex",
+    "mqtt.publish.topic_resolved",
+    "mqtt.publish.topic_doubtful",
+    "mqtt.publish.payload_length",
+    "mqtt.publish.payload_utf8",
+    "mqtt.suback.filters",
+    "mqtt.unsuback.filters",
+    "mqtt.publish.payload_hex",
+    "mqtt.subscribe.topics.no_local",
+    "mqtt.subscribe.topics.retain_as_published",
+    "mqtt.subscribe.topics.retain_handling",
+];
+
 /// Declares the table: fields of all packets, then an object a packet type.
 macro_rules! packets {
     (
