@@ -63,7 +63,8 @@ impl Session {
 
     /// Whether the server has agreed to TLS 1.3: all that it says behind that is encrypted (4.1.3).
     pub(super) fn is_agreed_tls13(&self) -> bool {
-        let agreed = self.handshake.as_ref().is_some_and(|handshake| handshake.server_hello.is_some());
+        let agreed =
+            self.handshake.as_ref().is_some_and(|handshake| handshake.server_hello.is_some());
         self.is_tls13() && agreed
     }
 
@@ -126,12 +127,7 @@ impl Session {
         })
     }
 
-    fn client_hello(
-        &mut self,
-        direction: Direction,
-        body: Option<&[u8]>,
-        report: &mut Report<'_>,
-    ) {
+    fn client_hello(&mut self, direction: Direction, body: Option<&[u8]>, report: &mut Report<'_>) {
         let handshake = self.begun(direction);
         let Some(body) = body else { return self.miss() };
         let (hello, read) = ClientHello::read(body);
@@ -139,12 +135,7 @@ impl Session {
         check_hello(read, body, report);
     }
 
-    fn server_hello(
-        &mut self,
-        direction: Direction,
-        body: Option<&[u8]>,
-        report: &mut Report<'_>,
-    ) {
+    fn server_hello(&mut self, direction: Direction, body: Option<&[u8]>, report: &mut Report<'_>) {
         let handshake = self.begun(direction.opposite());
         let Some(body) = body else { return self.miss() };
         let (hello, read) = ServerHello::read(body);

@@ -203,7 +203,9 @@ impl Flow {
             }
             (Content::Alert, _) => {}
             (Content::ApplicationData, _) => self.application_data(header, trusted, reading),
-            (Content::Heartbeat, Cover::Clear) if trusted => check_heartbeat(header, fragment, report),
+            (Content::Heartbeat, Cover::Clear) if trusted => {
+                check_heartbeat(header, fragment, report)
+            }
             (Content::Heartbeat, _) => {}
         }
         Step::Done(header.total())

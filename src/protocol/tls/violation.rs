@@ -73,11 +73,7 @@ pub(super) struct Report<'o> {
 }
 
 impl<'o> Report<'o> {
-    pub(super) fn new(
-        told: &'o mut Told,
-        direction: Direction,
-        out: &'o mut dyn Records,
-    ) -> Self {
+    pub(super) fn new(told: &'o mut Told, direction: Direction, out: &'o mut dyn Records) -> Self {
         Self { told, direction, out }
     }
 
