@@ -112,7 +112,9 @@ impl Known {
     fn add(&mut self, fact: Fact<'_>) {
         self.merge(match fact {
             Fact::Count(count) => Self::Count(count),
-            Fact::Member(value) => Self::Members([Member::from(value)].into()),
+            Fact::Member(value) | Fact::UserName(value) => {
+                Self::Members([Member::from(value)].into())
+            }
         });
     }
 

@@ -11,7 +11,7 @@ use super::properties::{Property, UserProperty};
 use super::publish::is_utf8;
 use super::reason;
 use super::subscribe::{Options, Subscription};
-use crate::event::{Field, Kind, List, Record, Schema, Value};
+use crate::event::{Field, Kind, List, Record, Schema, Secrecy, Value};
 use crate::record;
 
 /// Declares the table: fields of all packets, then an object a packet type.
@@ -22,36 +22,51 @@ macro_rules! packets {
         }
         $(
             $object:literal $kind:ident |$p:ident| {
-                $($name:literal: $field_kind:expr, $doc:literal => $get:expr;)*
+                $($name:literal: $field_kind:expr, $(gives $secrecy:ident,)? $doc:literal =>
+                    $get:expr;)*
                 $(properties $path:literal ($properties:expr) [$($property:ident)*];)*
                 $(list $list:literal of $element:ident, $list_doc:literal => |$visit:ident| $each:expr;)*
             }
         )*
     ) => {
         static FIELDS: &[Field] = &[
-            $(Field { name: concat!("mqtt.", $all_name), kind: $all_kind, doc: $all_doc },)*
+            $(Field {
+                name: concat!("mqtt.", $all_name),
+                kind: $all_kind,
+                secrecy: Secrecy::Open,
+                doc: $all_doc,
+            },)*
             $(
                 Field {
                     name: concat!("mqtt.", $object, ".qos"),
                     kind: Kind::Range(0, 3),
+                    secrecy: Secrecy::Open,
                     doc: "QoS bits of the fixed header.",
                 },
                 Field {
                     name: concat!("mqtt.", $object, ".retain"),
                     kind: Kind::Boolean,
+                    secrecy: Secrecy::Open,
                     doc: "RETAIN bit of the fixed header.",
                 },
                 Field {
                     name: concat!("mqtt.", $object, ".dup"),
                     kind: Kind::Boolean,
+                    secrecy: Secrecy::Open,
                     doc: "DUP bit of the fixed header.",
                 },
-                $(Field { name: concat!("mqtt.", $object, ".", $name), kind: $field_kind, doc: $doc },)*
+                $(Field {
+                    name: concat!("mqtt.", $object, ".", $name),
+                    kind: $field_kind,
+                    secrecy: record!(@secrecy $($secrecy)?),
+                    doc: $doc,
+                },)*
                 $($({
                     const PROPERTY: &Property = Property::named(stringify!($property));
                     Field {
                         name: concat!("mqtt.", $object, ".", $path, ".", stringify!($property)),
                         kind: PROPERTY.kind(),
+                        secrecy: PROPERTY.secrecy(),
                         doc: PROPERTY.doc,
                     }
                 },)*)*
@@ -237,13 +252,13 @@ packets! {
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.will())));
         "flags.clean_session": Kind::Boolean, "Whether the session starts anew."
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.clean())));
-        "username": Kind::Text, "User name."
+        "username": Kind::Text, gives UserName, "User name."
             => p.connect(|c| text(c.username));
         "password_length": Kind::Range(0, 65_535), "Octets of the password, which is never shown."
             => p.connect(|c| integer(c.password_length.map(|length| length as u32)));
         "will.topic": Kind::TopicName, "Topic that the will is published to."
             => p.connect(|c| text(c.will_topic));
-        "will.message": Kind::Text, "Payload of the will, its first 1024 octets."
+        "will.message": Kind::Text, gives Payload, "Payload of the will, its first 1024 octets."
             => p.connect(|c| text(c.will_message.map(head)));
         "will.payload_length": Kind::Range(0, 65_535), "Octets of the will's payload."
             => p.connect(|c| integer(c.will_message.map(|message| message.len() as u32)));
@@ -284,7 +299,7 @@ packets! {
             => p.publish(|m| Value::maybe(m.aliased, |_| Value::Boolean(true)));
         "message_id": Kind::Range(0, 65_535), "Packet identifier, with QoS 1 and 2."
             => integer(p.id);
-        "message": Kind::Text, "The payload, its first 1024 octets."
+        "message": Kind::Text, gives Payload, "The payload, its first 1024 octets."
             => p.publish(|m| text(m.payload.map(head)));
         "payload_length": Kind::Range(0, MOST_VARIABLE), "Octets of the payload."
             => p.publish(|m| integer(m.payload.map(|payload| (payload.len() + p.skipped) as u32)));
