@@ -112,13 +112,15 @@ impl Known {
     fn add(&mut self, fact: Fact<'_>) {
         match (self, fact) {
             (Self::Count(sum), Fact::Count(count)) => *sum = sum.saturating_add(count),
-            (Self::Members(members), Fact::Member(value)) => {
+            (Self::Members(members), Fact::Member(value) | Fact::UserName(value)) => {
                 if members.len() < MOST_MEMBERS {
                     members.insert(value.into());
                 }
             }
             (known, Fact::Count(count)) => *known = Self::Count(count),
-            (known, Fact::Member(value)) => *known = Self::Members([value.into()].into()),
+            (known, Fact::Member(value) | Fact::UserName(value)) => {
+                *known = Self::Members([value.into()].into())
+            }
         }
     }
 

@@ -17,7 +17,7 @@ use super::rule_files::{self, RuleFiles};
 use super::summary::{Kept, Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
-use crate::config::{self, Config};
+use crate::config::{Config, Redacted};
 use crate::engine::{Engine, Place, Sink};
 use crate::event::{Event, Schema};
 use crate::flow::Side;
@@ -45,6 +45,10 @@ pub(super) struct Arguments {
     /// Write the counters in Prometheus' text format; - is standard output
     #[arg(long, value_name = "FILE")]
     metrics: Option<PathBuf>,
+    /// What records, summary and evidence do not show, besides what the configuration hides:
+    /// user_names, payloads; with a comma between them
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_parser = redacted)]
+    redact: Vec<Redacted>,
     /// Write the packets around each alert as pcapng into this directory
     #[arg(long, value_name = "DIRECTORY")]
     evidence: Option<PathBuf>,
@@ -53,6 +57,12 @@ pub(super) struct Arguments {
 fn about_types() -> String {
     let words = Types::WORDS.join(", ");
     format!("Which records, with commas between them: {words} [default: all but iec104_object]")
+}
+
+fn redacted(name: &str) -> Result<Redacted, String> {
+    let all = [Redacted::UserNames, Redacted::Payloads];
+    let found = all.into_iter().find(|redacted| redacted.name() == name);
+    found.ok_or_else(|| format!("it is one of {}", all.map(Redacted::name).join(", ")))
 }
 
 impl Arguments {
@@ -96,13 +106,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let eve = arguments.eve.as_deref().map(create).transpose()?;
     let page = arguments.metrics.as_deref().map(create).transpose()?;
     let types = arguments.types.clone().unwrap_or_default();
-    let eve = eve.map(|output| Eve::new(output, types, &rules.rules, config.host.as_deref()));
+    let mut config = config;
+    config.redact.extend(&arguments.redact);
+    let redaction = config.redaction();
+    let eve = eve.map(|output| {
+        Eve::new(output, types, &rules.rules, config.host.as_deref()).with_redaction(redaction)
+    });
 
     let evidence = arguments.evidence.as_deref();
     let evidence = evidence.map(|directory| Evidence::open(directory, &config)).transpose()?;
     let mut sink = ReplaySink { eve, evidence, summary: Summary::new(&rules) };
     let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink)
-        .with_settings(&config.protocols);
+        .with_settings(&config.protocols)
+        .with_redaction(redaction);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
     let kept = sink.evidence.map(Evidence::finish);
@@ -231,8 +247,10 @@ struct Evidence {
 impl Evidence {
     /// Into this directory, otherwise as configured.
     fn open(directory: &Path, config: &Config) -> Result<Self, Failure> {
-        let configured = config.evidence.as_ref().map(config::Evidence::options);
-        let options = configured.unwrap_or_else(|| Options::new(directory));
+        let redaction = config.redaction();
+        let configured = config.evidence.as_ref().map(|evidence| evidence.options(redaction));
+        let options =
+            configured.unwrap_or_else(|| Options { redaction, ..Options::new(directory) });
         let writer = Writer::open(directory, options.size);
         let writer =
             writer.map_err(|error| Failure::Create { path: directory.to_owned(), error })?;

@@ -13,6 +13,7 @@ use super::setting::{Kind, Setting, section, words};
 use super::value::{InterfaceName, Label, Listen, Octets, RuleSource};
 use crate::document::yaml::Node;
 use crate::engine;
+use crate::event::Redaction;
 use crate::flow::Timeouts;
 use crate::output::{Types, evidence};
 use crate::protocol::Configured;
@@ -72,6 +73,13 @@ outputs:
 #    types: [alert]
 ";
 
+        /// What leaves the process in no record, no answer of the API and no capture of evidence:
+        /// `user_names`, and `payloads` of MQTT with what applications put beside them (correlation
+        /// data). Rules match what is hidden all the same.
+        redact: Vec<Redacted> = "[]", shown "\
+#redact: [user_names, payloads]
+";
+
         /// Captures of the packets around each alert.
         evidence: Option<Evidence> = "off";
 
@@ -87,6 +95,26 @@ outputs:
 
         /// The least important messages that the daemon itself logs.
         log_level: LogLevel = "info";
+    }
+}
+
+words! {
+    /// What is hidden.
+    pub enum Redacted {
+        /// Who logs in.
+        UserNames = "user_names",
+        /// What applications tell each other.
+        Payloads = "payloads",
+    }
+}
+
+impl Config {
+    /// What is hidden.
+    pub fn redaction(&self) -> Redaction {
+        Redaction {
+            user_names: self.redact.contains(&Redacted::UserNames),
+            payloads: self.redact.contains(&Redacted::Payloads),
+        }
     }
 }
 
@@ -347,14 +375,15 @@ section! {
         before: Duration = "30s", from "0s" to "1h";
         /// How long after the alert the last of them may be.
         after: Duration = "5s", from "0s" to "10m";
-        /// Whether the passwords of MQTT CONNECTs are overwritten.
+        /// Whether the passwords of MQTT CONNECTs are overwritten. With `redact` they are in any
+        /// case.
         blank_passwords: bool = "true";
     }
 }
 
 impl Evidence {
     /// What is kept, and how much of it.
-    pub fn options(&self) -> evidence::Options {
+    pub fn options(&self, redaction: Redaction) -> evidence::Options {
         evidence::Options {
             directory: self.directory.clone(),
             size: self.size.0,
@@ -363,6 +392,7 @@ impl Evidence {
             before: self.before,
             after: self.after,
             blank_passwords: self.blank_passwords,
+            redaction,
         }
     }
 }

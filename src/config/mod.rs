@@ -30,8 +30,8 @@ use std::path::PathBuf;
 
 use given::{Given, GivenFile};
 pub use keys::{
-    Config, Evidence, Filter, FlowTimeouts, Http, Interface, Limits, Link, LogLevel, Output, Ring,
-    RotatedNames, Rotation, Target, Transport,
+    Config, Evidence, Filter, FlowTimeouts, Http, Interface, Limits, Link, LogLevel, Output,
+    Redacted, Ring, RotatedNames, Rotation, Target, Transport,
 };
 use reader::{DEFAULTS, Origin, Places, Reader, built_in};
 use unit::Unit;

@@ -30,7 +30,7 @@ pub(super) struct Files {
 /// confined when this returns. Nothing where no evidence is configured.
 pub(super) fn start(config: &Config) -> Result<Option<Files>, Error> {
     let Some(evidence) = &config.evidence else { return Ok(None) };
-    let options = evidence.options();
+    let options = evidence.options(config.redaction());
     let confine = || sandbox::enter_thread(Role::Output, false).map_err(io::Error::other);
     let archive = Writer::open(&options.directory, options.size)
         .and_then(|writer| Archive::start(&options, writer, confine, tell));

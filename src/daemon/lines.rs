@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::evidence::Evidence;
 use crate::engine::{Place, Sink, Stats};
-use crate::event::{Event, Schema};
+use crate::event::{Event, Redaction, Schema};
 use crate::flow::Side;
 use crate::inventory::Inventory;
 use crate::output::evidence::KeeperCounters;
@@ -91,6 +91,11 @@ impl LineSink {
             inventory: Inventory::default(),
             lost: Lost::default(),
         }
+    }
+
+    /// The same, without what this hides.
+    pub(super) fn with_redaction(self, redaction: Redaction) -> Self {
+        Self { formatter: self.formatter.with_redaction(redaction), ..self }
     }
 
     pub(super) fn set_rules(&mut self, rules: &[Rule]) {

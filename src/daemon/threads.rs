@@ -65,12 +65,16 @@ pub(super) fn start(
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
         let kept = evidence.as_ref().map(|files| files.keep(count));
-        let sink = LineSink::new(types.clone(), &rules.rules, config.host.as_deref(), kept);
+        let redaction = config.redaction();
+        let sink = LineSink::new(types.clone(), &rules.rules, config.host.as_deref(), kept)
+            .with_redaction(redaction);
         let limits = config.limits.engine(config.threads);
         let watch = Watch::new(Parts {
             thread,
             live: Live::new(rings),
-            engine: Engine::new(Arc::clone(&rules), limits, &sink).with_settings(&config.protocols),
+            engine: Engine::new(Arc::clone(&rules), limits, &sink)
+                .with_settings(&config.protocols)
+                .with_redaction(redaction),
             sink,
             duplicates: config.duplicates.map(Duplicates::within),
             pause: if count == 1 { ALONE } else { TOGETHER },

@@ -204,7 +204,10 @@ impl<'e> Channel<'e> {
         };
         parser.end(left, self.shared.of(protocol), &mut self.emitter);
         let server = self.key.address(self.client.opposite());
-        parser.facts(&mut |name, fact| self.emitter.sink.fact(server, protocol, name, fact));
+        let redaction = self.emitter.outlet.redaction;
+        parser.facts(&mut |name, fact| {
+            self.emitter.sink.fact(server, protocol, name, fact.redacted(redaction));
+        });
     }
 
     fn direction(&self) -> Direction {

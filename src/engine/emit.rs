@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::{Sink, Stats};
-use crate::event::{ANOMALY, Context, Event, FlowContext, Record, Records, Schema, Value};
+use crate::event::{
+    ANOMALY, Context, Event, FlowContext, Record, Records, Redaction, Schema, Secrecy, Value,
+};
 use crate::flow::Direction;
 use crate::protocol;
 use crate::rule::{Hits, Matcher, RuleSet, ServiceId};
@@ -24,6 +26,8 @@ pub(super) struct Outlet {
     anomaly_event: usize,
     /// Whether the sink keeps packets.
     pub(super) keeps: bool,
+    /// What of it is not shown.
+    pub(super) redaction: Redaction,
     /// Whether packet times can be compared with those of others.
     pub(super) clock_trusted: bool,
     pub(super) stats: Stats,
@@ -51,7 +55,15 @@ impl Outlet {
         };
         let anomaly_event =
             ANOMALY.resolve("anomaly.event").map_or(usize::MAX, |path| path.field.into());
-        Self { matcher, readers, anomaly_event, keeps: sink.keeps(), clock_trusted: true, stats }
+        Self {
+            matcher,
+            readers,
+            anomaly_event,
+            keeps: sink.keeps(),
+            redaction: Redaction::default(),
+            clock_trusted: true,
+            stats,
+        }
     }
 
     pub(super) fn rules(&self) -> &RuleSet {
@@ -154,8 +166,9 @@ impl Records for Emitter<'_> {
         self.outlet.wants(schema)
     }
 
-    fn secret(&mut self, octets: Range<usize>) {
-        if let Some(flow) = self.context.flow.filter(|_| self.outlet.keeps) {
+    fn secret(&mut self, secrecy: Secrecy, octets: Range<usize>) {
+        let is_hidden = self.outlet.keeps && self.outlet.redaction.hides(secrecy);
+        if let Some(flow) = self.context.flow.filter(|_| is_hidden) {
             let [start, end] =
                 [octets.start, octets.end].map(|at| self.first.wrapping_add(at as u32));
             self.sink.secret(flow.id, flow.sender, start..end);

@@ -33,7 +33,8 @@ impl Engine {
         for flow in self.flows.latest().take(most) {
             let App::Known { protocol, parser } = &flow.app.app else { continue };
             let server = flow.key.address(flow.client.opposite());
-            parser.facts(&mut |name, fact| tell(server, protocol, name, fact));
+            let redaction = self.outlet.redaction;
+            parser.facts(&mut |name, fact| tell(server, protocol, name, fact.redacted(redaction)));
         }
     }
 

@@ -23,7 +23,7 @@ pub use show::{Place, Reading};
 pub use stats::{CUT, FRAGMENT, NOT_IP, Stats};
 
 use crate::event::{
-    Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Schema,
+    Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Redaction, Schema,
 };
 use crate::flow::{
     Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
@@ -126,6 +126,14 @@ impl Engine {
     #[must_use]
     pub fn with_settings(mut self, configured: &Configured) -> Self {
         self.configure(configured);
+        self
+    }
+
+    /// The same; what this hides is not told to the sink as a fact, and told to it as secret. Records
+    /// are whole: whoever writes them hides it.
+    #[must_use]
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        self.outlet.redaction = redaction;
         self
     }
 

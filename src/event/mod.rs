@@ -7,6 +7,7 @@
 mod anomaly;
 mod context;
 mod flow;
+mod redaction;
 mod schema;
 mod sensor;
 mod value;
@@ -18,6 +19,7 @@ use crate::flow::Direction;
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
+pub use redaction::{Redaction, Secrecy};
 pub use schema::{Field, List, NO_MESSAGE, Record, Schema};
 pub use sensor::{SENSOR, SensorRecord, Sight};
 pub use value::{FieldPath, Hex, Kind, Value};
@@ -44,8 +46,8 @@ pub trait Records {
     /// Whether anybody reads records of this type; those that nobody reads need not be built.
     fn wants(&self, schema: &'static Schema) -> bool;
 
-    /// These octets are nobody's business, such as a password: whoever keeps packets overwrites
-    /// them. Counted from the first octet that the parser was given with this call, or that follows
-    /// the gap that it was told of; they may be still to come.
-    fn secret(&mut self, _octets: Range<usize>) {}
+    /// These octets give something away, such as a password: where that is hidden, whoever keeps
+    /// packets overwrites them. Counted from the first octet that the parser was given with this
+    /// call, or that follows the gap that it was told of; they may be still to come.
+    fn secret(&mut self, _secrecy: Secrecy, _octets: Range<usize>) {}
 }

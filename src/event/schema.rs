@@ -4,7 +4,7 @@
 //! meanings: what rules, the EVE writer, `gridtap rules fields` and the documentation read) and
 //! its [`Record`] implementation (the accessors). Neither can drift from the other.
 
-use super::{Kind, Value};
+use super::{Kind, Secrecy, Value};
 
 /// A field of a record.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Field {
     pub name: &'static str,
     /// What values it has.
     pub kind: Kind,
+    /// What its values give away.
+    pub secrecy: Secrecy,
     /// What it means, with unit and range; one sentence.
     pub doc: &'static str,
 }
@@ -86,6 +88,7 @@ pub trait Record {
 ///     message_types(&NAMES, |r| r.code);                                        // optional
 ///     fields {
 ///         "a.dotted.name": Kind::Integer, "What it means." => |r| Value::Integer(r.number);
+///         "a.user": Kind::Text, gives UserName, "Who it is." => |r| Value::text(r.user);
 ///     }
 ///     lists {                                                                   // optional
 ///         "a.list": ELEMENT_SCHEMA, "What it means." => |r, visit| r.list.for_each(visit);
@@ -99,7 +102,8 @@ macro_rules! record {
         $vis:vis static $schema:ident: $record:ident $(<$lt:lifetime>)? = $service:literal;
         $(message_types($types:expr, |$typed:ident| $message_type:expr);)?
         fields {
-            $($($name:literal)+: $kind:expr, $about:literal => |$r:ident| $get:expr;)*
+            $($($name:literal)+: $kind:expr, $(gives $secrecy:ident,)? $about:literal =>
+                |$r:ident| $get:expr;)*
         }
         $(lists {
             $($list:literal: $element:expr, $list_about:literal =>
@@ -111,7 +115,12 @@ macro_rules! record {
             name: $service,
             doc: concat!($($doc, "\n"),+),
             fields: &[$(
-                $crate::event::Field { name: concat!($($name),+), kind: $kind, doc: $about }
+                $crate::event::Field {
+                    name: concat!($($name),+),
+                    kind: $kind,
+                    secrecy: $crate::record!(@secrecy $($secrecy)?),
+                    doc: $about,
+                }
             ),*],
             lists: &[$($(
                 $crate::event::List { name: $list, doc: $list_about, element: &$element }
@@ -162,6 +171,8 @@ macro_rules! record {
         }
     };
     (@types) => { &[] };
+    (@secrecy) => { $crate::event::Secrecy::Open };
+    (@secrecy $secrecy:ident) => { $crate::event::Secrecy::$secrecy };
     (@types $types:expr) => { $types };
     (@get $record:ident) => { for<'r> fn(&'r $record) -> $crate::event::Value<'r> };
     (@get $record:ident $lt:lifetime) => {

@@ -3,7 +3,7 @@
 
 use super::json::Json;
 use super::layout::Layout;
-use crate::event::{CONTEXT, Context, FlowContext};
+use crate::event::{CONTEXT, Context, FlowContext, Redaction};
 use crate::flow::{FlowKey, Side};
 
 /// Parts of flows that are kept. Two flows that share a slot make theirs anew in turn.
@@ -75,7 +75,7 @@ impl Envelope {
     pub(super) fn new() -> Self {
         let first = CONTEXT.fields.iter().position(|field| field.name == "src_ip").unwrap_or(0);
         Self {
-            layout: Layout::new(&CONTEXT),
+            layout: Layout::new(&CONTEXT, Redaction::default()),
             shared: first..CONTEXT.fields.len(),
             parts: Vec::new(),
         }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::{Formatter, Types};
 use crate::engine::Stats;
-use crate::event::Event;
+use crate::event::{Event, Redaction};
 use crate::rule::Rule;
 use crate::time::Timestamp;
 
@@ -30,6 +30,12 @@ impl<W: Write> Eve<W> {
     pub fn new(output: W, types: Types, rules: &[Rule], sensor: Option<&str>) -> Self {
         let formatter = Formatter::new(types, rules, sensor, BATCH + BATCH / 4);
         Self { output, formatter, written: 0, error: None }
+    }
+
+    /// The same, without what this hides.
+    #[must_use]
+    pub fn with_redaction(self, redaction: Redaction) -> Self {
+        Self { formatter: self.formatter.with_redaction(redaction), ..self }
     }
 
     /// The types of records that are written.

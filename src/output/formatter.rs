@@ -11,7 +11,7 @@ use super::json::{Json, Key};
 use super::layout::Layout;
 use super::pen::hexadecimal;
 use crate::engine::Stats;
-use crate::event::{Context, Event, Schema};
+use crate::event::{Context, Event, Redaction, Schema};
 use crate::protocol;
 use crate::rule::{Level, Rule};
 use crate::time::Timestamp;
@@ -81,6 +81,15 @@ impl Formatter {
             rules: rules.iter().map(RulePart::new).collect(),
             moment: Moment::default(),
         }
+    }
+
+    /// The same, without what this hides.
+    #[must_use]
+    pub fn with_redaction(mut self, redaction: Redaction) -> Self {
+        for shape in &mut self.shapes {
+            shape.layout = Layout::new(shape.schema, redaction);
+        }
+        self
     }
 
     /// Alerts are of these rules from now on.
@@ -227,7 +236,7 @@ impl Shape {
         Self {
             schema,
             event_type: event_type(schema.name, sensor),
-            layout: Layout::new(schema),
+            layout: Layout::new(schema, Redaction::default()),
             written,
         }
     }

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::json::{Json, Key, Member};
-use crate::event::{Field, Hex, Kind, Record, Schema, Value};
+use crate::event::{Field, Hex, Kind, Record, Redaction, Schema, Value};
 
 /// How to write records of one type.
 #[derive(Debug)]
@@ -39,6 +39,8 @@ struct Values {
     /// Members that are known beforehand: of a field with names one for each code, `None` for a
     /// code without a name; of a flag those for false and true; of other fields none.
     known: Box<[Option<Member>]>,
+    /// What is written in place of any value.
+    mark: Option<Member>,
 }
 
 #[derive(Debug)]
@@ -76,8 +78,8 @@ struct Object {
 const RECORD: usize = 0;
 
 impl Layout {
-    /// How to write every field and list of `schema`.
-    pub(crate) fn new(schema: &'static Schema) -> Self {
+    /// How to write every field and list of `schema`, but for what is hidden.
+    pub(crate) fn new(schema: &'static Schema, redaction: Redaction) -> Self {
         let mut layout = Self { fields: Vec::new(), lists: Vec::new(), objects: Vec::new() };
         layout.add_object(String::new(), "", RECORD, None);
         let mut closed = vec![false];
@@ -97,7 +99,7 @@ impl Layout {
             }
             layout.fields.push(Slot {
                 object: if is_late { LATE } else { object },
-                values: Values::new(field, Some(key)),
+                values: Values::new(field, Some(key), redaction),
             });
         }
         for list in schema.lists {
@@ -105,8 +107,10 @@ impl Layout {
             layout.objects[object].lists.push(layout.lists.len());
             layout.note_late(object);
             let element = match list.element.fields {
-                [field] if field.name.is_empty() => Element::Plain(Values::new(field, None)),
-                _ => Element::Object(Self::new(list.element)),
+                [field] if field.name.is_empty() => {
+                    Element::Plain(Values::new(field, None, redaction))
+                }
+                _ => Element::Object(Self::new(list.element, redaction)),
             };
             layout.lists.push(ListSlot { key: Key::new(key), element });
         }
@@ -200,7 +204,8 @@ impl Object {
 
 impl Values {
     /// Of a field with this key, or of elements of an array.
-    fn new(field: &Field, key: Option<&str>) -> Self {
+    fn new(field: &Field, key: Option<&str>, redaction: Redaction) -> Self {
+        let mark = redaction.hides(field.secrecy).then(|| Member::name(key, Redaction::MARK));
         let known = match field.kind {
             Kind::Boolean => [false, true].map(|flag| Some(Member::flag(key, flag))).into(),
             Kind::Name(names) => {
@@ -209,7 +214,7 @@ impl Values {
             }
             _ => Box::default(),
         };
-        Self { key: key.map_or_else(Key::none, Key::new), known }
+        Self { key: key.map_or_else(Key::none, Key::new), known, mark }
     }
 
     #[inline]
@@ -233,6 +238,9 @@ impl Values {
 
     #[inline]
     fn write(&self, value: Value<'_>, json: &mut Json) {
+        if let Some(mark) = &self.mark {
+            return self.write_mark(value, mark, json);
+        }
         let key = &self.key;
         match value {
             Value::Absent => {}
@@ -248,6 +256,15 @@ impl Values {
             Value::Octets(octets) => json.text(key, Hex::new(octets).as_bytes()),
             Value::Address(address) => json.address(key, address),
             Value::Time(time) => json.time(key, time),
+        }
+    }
+}
+
+impl Values {
+    #[cold]
+    fn write_mark(&self, value: Value<'_>, mark: &Member, json: &mut Json) {
+        if self.has_text(value) {
+            json.member(mark);
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Eve, Types};
 use crate::engine::Stats;
 use crate::event::{
     ANOMALY, Anomaly, CONTEXT, Context, Event, FLOW, FlowContext, FlowReason, FlowRecord,
-    FlowState, Kind, Record, Value,
+    FlowState, Kind, Record, Redaction, Value,
 };
 use crate::flow::{CommunityId, FlowKey, Side};
 use crate::record;
@@ -61,7 +61,7 @@ record! {
     fields {
         "m.code": Kind::Name(&["zero", "", "two"]), "A name." => |m| Value::Code(m.code);
         "m.publish.topic": Kind::Text, "A text." => |m| Value::maybe(m.topic, Value::Text);
-        "m.connect.client": Kind::Text, "A text." => |m| Value::maybe(m.client, Value::text);
+        "m.connect.client": Kind::Text, gives UserName, "A text." => |m| Value::maybe(m.client, Value::text);
         "m.last": Kind::Boolean, "After the objects." => |_m| Value::Boolean(true);
         "m.publish.length": Kind::Integer, "In an object that was left."
             => |m| Value::maybe(m.topic, |topic| Value::Integer(topic.len() as i64));
@@ -75,9 +75,13 @@ record! {
 }
 
 fn written(record: &dyn Record) -> String {
+    written_without(record, Redaction::default())
+}
+
+fn written_without(record: &dyn Record, redaction: Redaction) -> String {
     let mut json = Json::default();
     json.begin();
-    Layout::new(record.schema()).write(record, &mut json);
+    Layout::new(record.schema(), redaction).write(record, &mut json);
     json.close(b'}');
     String::from_utf8(json.as_bytes().to_vec()).unwrap()
 }
@@ -104,6 +108,16 @@ fn an_object_has_all_its_members_in_one_place() {
             r#""objects":[{"ioa":1,"quality":{"invalid":false},"value":0.5},{"ioa":2}]}}"#
         )
     );
+}
+
+#[test]
+fn what_is_redacted_is_a_mark_where_there_was_something() {
+    let redaction = Redaction { user_names: true, payloads: true };
+    let message = Message { code: 1, client: Some("c"), ..Message::default() };
+    let expected = r#"{"m":{"connect":{"client":"[redacted]"},"last":true}}"#;
+    assert_eq!(written_without(&message, redaction), expected);
+    let message = Message { code: 1, ..Message::default() };
+    assert_eq!(written_without(&message, redaction), r#"{"m":{"last":true}}"#);
 }
 
 #[test]

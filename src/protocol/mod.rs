@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 
 pub use settings::{Configured, Parameter, ParameterKind, Parameters, ServerSettings, Standard};
 
-use crate::event::{Records, Schema, Value};
+use crate::event::{Records, Redaction, Schema, Secrecy, Value};
 use crate::flow::{Acknowledged, Direction, FlowKey, Progress, Side};
 use crate::packet::Defect;
 use crate::time::Timestamp;
@@ -165,6 +165,19 @@ pub enum Fact<'a> {
     Count(u64),
     /// A member of a set that is joined over flows.
     Member(Value<'a>),
+    /// The same, and it says who somebody is.
+    UserName(Value<'a>),
+}
+
+impl Fact<'_> {
+    /// As it may leave the process.
+    #[must_use]
+    pub fn redacted(self, redaction: Redaction) -> Self {
+        match self {
+            Self::UserName(name) => Self::UserName(redaction.shown(Secrecy::UserName, name)),
+            other => other,
+        }
+    }
 }
 
 /// The protocol with this name.

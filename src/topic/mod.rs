@@ -60,8 +60,10 @@ impl<'t> Filter<'t> {
         if memchr::memchr(b'#', above).is_some() {
             return Err(Mistake::HashNotLast);
         }
-        let is_whole = |level: &[u8]| level == b"+" || memchr::memchr(b'+', level).is_none();
-        if above.split(|octet| *octet == b'/').all(is_whole) {
+        let is_slash =
+            |at: Option<usize>| at.and_then(|at| above.get(at)).is_none_or(|octet| *octet == b'/');
+        let is_alone = |at: usize| is_slash(at.checked_sub(1)) && is_slash(at.checked_add(1));
+        if memchr::memchr_iter(b'+', above).all(is_alone) {
             Ok(Self(text))
         } else {
             Err(Mistake::PlusInLevel)

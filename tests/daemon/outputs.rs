@@ -6,10 +6,11 @@ use std::thread;
 
 use nix::sys::signal::Signal::SIGHUP;
 
-use super::daemon::{Host, Metrics, handled, records};
+use super::common;
+use super::daemon::{Host, Metrics, get, handled, records};
 use super::receiver::{Receiver, ids};
 use super::shapes::{Link, alarms, rule};
-use super::world::{self, Sender, again, cable, in_namespace, run};
+use super::world::{self, Sender, again, cable, capture, in_namespace, run};
 
 /// A host whose daemon tells of [`alarms`], to these outputs.
 fn host(outputs: &str) -> Host {
@@ -66,6 +67,41 @@ fn a_full_disk_is_felt_by_its_output_alone() {
         assert_eq!(other.len(), 200);
         assert_eq!(full, other, "every alert, late");
         assert!(before < 200);
+    });
+}
+
+/// Records, answers and evidence; where nothing is redacted, all of them have it.
+#[test]
+fn what_is_redacted_leaves_the_daemon_nowhere() {
+    in_namespace("outputs::what_is_redacted_leaves_the_daemon_nowhere", || {
+        cable("in", "out");
+        let sent = capture("demo.pcap");
+        for (redact, shown) in [("[]", true), ("[user_names, payloads]", false)] {
+            let host = Host::new(&format!(
+                "interfaces: [{{interface: out}}]\n\
+                 redact: {redact}\n\
+                 outputs: [{{type: file, path: DIR/eve.json}}]\n\
+                 evidence: {{directory: DIR/evidence}}\n"
+            ));
+            let daemon = host.start();
+            Sender::new("in").send_all(&sent);
+            handled(&daemon, sent.len());
+            let answer = |path: &str| get(&format!("/api/v1/{path}")).unwrap().1;
+            let answers = [answer("alerts"), answer("brokers")].concat();
+            daemon.end();
+            let evidence = common::files(&host.path("evidence")).into_iter();
+            let evidence: Vec<u8> = evidence
+                .flat_map(|path| common::frames(&path))
+                .flat_map(|frame| frame.data)
+                .collect();
+            for word in ["scada", "p_kw"] {
+                assert_eq!(host.read("eve.json").contains(word), shown, "{word}");
+                let found = memchr::memmem::find(&evidence, word.as_bytes()).is_some();
+                assert_eq!(found, shown, "{word}");
+            }
+            assert_eq!(answers.contains("\"scada\""), shown, "{answers}");
+            assert_eq!(host.read("eve.json").contains("[redacted]"), !shown);
+        }
     });
 }
 

@@ -10,6 +10,7 @@
 //!   not shown         from         not shown                     to    not shown
 //! ```
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::engine::Reading;
@@ -19,8 +20,12 @@ use crate::packet::{self, LinkType, Segment, TcpFlags, Transport};
 /// Stands in the place of what is not shown.
 pub(super) const BLANK: u8 = b'*';
 
-/// Secrets of a flow that are remembered one by one. A client logs in once in a connection.
-const SECRETS: usize = 8;
+/// Secrets of a flow that are remembered one by one, besides those of messages. A client logs in
+/// once in a connection.
+pub(super) const SECRETS: usize = 8;
+
+/// Secrets that are looked through for one that is told again, as that is done right behind.
+const LATEST: usize = 4;
 
 /// Sequence numbers are compared modulo 2^32: what is so far behind is forgotten.
 const REACH: i32 = 1 << 30;
@@ -35,7 +40,7 @@ const fn ahead(one: u32, other: u32) -> i32 {
 pub(super) struct Hidden {
     /// By the [`Side`] that sends. Without one, nothing is shown.
     windows: [Option<Window>; 2],
-    secrets: Vec<Secret>,
+    secrets: VecDeque<Secret>,
     /// What is before these numbers, by sender, is not shown: secrets of there were forgotten.
     floors: [Option<u32>; 2],
 }
@@ -51,7 +56,7 @@ struct Window {
 
 /// Octets of a stream that are not shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Secret {
+pub(super) struct Secret {
     sender: Side,
     octets: Range<u32>,
 }
@@ -85,14 +90,15 @@ impl Hidden {
         self.floors[sender.index()].take_if(|floor| ahead(*floor, from) <= 0);
     }
 
-    /// These octets are secret. With more secrets than are remembered, nothing before the end of
-    /// one that is forgotten is shown.
-    pub(super) fn add(&mut self, sender: Side, octets: Range<u32>) {
+    /// These octets are secret. With more secrets than `most`, nothing before the end of one that is
+    /// forgotten is shown.
+    pub(super) fn add(&mut self, sender: Side, octets: Range<u32>, most: usize) {
         let secret = Secret { sender, octets };
-        if ahead(secret.octets.end, secret.octets.start) <= 0 || self.secrets.contains(&secret) {
+        let is_known = self.secrets.iter().rev().take(LATEST).any(|known| *known == secret);
+        if ahead(secret.octets.end, secret.octets.start) <= 0 || is_known {
             return;
         }
-        if let Some(last) = self.secrets.last_mut()
+        if let Some(last) = self.secrets.back_mut()
             && last.sender == sender
             && last.octets.end == secret.octets.start
             && ahead(secret.octets.end, last.octets.start) > 0
@@ -100,14 +106,15 @@ impl Hidden {
             last.octets.end = secret.octets.end;
             return;
         }
-        if self.secrets.len() >= SECRETS {
-            let Secret { sender, octets } = self.secrets.remove(0);
+        while self.secrets.len() >= most.max(1)
+            && let Some(Secret { sender, octets }) = self.secrets.pop_front()
+        {
             let floor = &mut self.floors[sender.index()];
             if floor.is_none_or(|floor| ahead(octets.end, floor) > 0) {
                 *floor = Some(octets.end);
             }
         }
-        self.secrets.push(secret);
+        self.secrets.push_back(secret);
     }
 
     /// Overwrites in a copy of a frame what is not to be seen.
@@ -173,8 +180,8 @@ mod tests {
     #[test]
     fn secrets_are_not_shown_wherever_a_segment_begins() {
         let mut hidden = read(&[(100, 110)]);
-        hidden.add(Side::Lower, 103..106);
-        hidden.add(Side::Upper, 100..110);
+        hidden.add(Side::Lower, 103..106, SECRETS);
+        hidden.add(Side::Upper, 100..110, SECRETS);
         assert_eq!(shown(&hidden, 100, b"abcdefghij"), "abc***ghij");
         assert_eq!(shown(&hidden, 104, b"efghij"), "**ghij");
         assert_eq!(shown(&hidden, 98, b"yzabcd"), "**abc*");
@@ -193,7 +200,7 @@ mod tests {
     fn of_many_secrets_none_shows() {
         let mut hidden = read(&[(0, 1000)]);
         for start in (0..300).step_by(10) {
-            hidden.add(Side::Lower, start..start + 5);
+            hidden.add(Side::Lower, start..start + 5, SECRETS);
         }
         for start in (0..300).step_by(10) {
             assert!(shown(&hidden, start, b"abcdefghij").starts_with("*****"), "{start}");
@@ -204,7 +211,7 @@ mod tests {
     #[test]
     fn sequence_numbers_may_go_round() {
         let mut hidden = read(&[(0, 1000)]);
-        hidden.add(Side::Lower, 10..20);
+        hidden.add(Side::Lower, 10..20, SECRETS);
         for step in 0..16_u32 {
             let start = 1000_u32.wrapping_add(step << 28);
             hidden.read(Side::Lower, &Reading::To(start..start.wrapping_add(1 << 28)));

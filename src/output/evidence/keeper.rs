@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 
 use super::case::{Case, CasePacket, Interface, NAMED_ALERTS, Note, file_name, text};
 use super::counters::KeeperCounters;
-use super::hidden::Hidden;
+use super::hidden::{Hidden, SECRETS, Secret};
 use super::store::{Kept, NONE, Store};
 use super::{Limits, Options};
 use crate::engine::{Place, Reading};
@@ -124,6 +124,8 @@ impl Keeper {
         let limits = options.limits(threads);
         // A slot, its place in the list of free ones and in the index, which is up to half empty.
         let slot = size_of::<Slot>() + size_of::<Hidden>() + 4 + 10;
+        let secrets = if limits.frame_secrets > 0 { SECRETS + limits.frame_secrets } else { 0 };
+        let slot = slot + secrets * size_of::<Secret>();
         let store = Store::new(limits.memory, slot);
         let flows = store.most_frames();
         Self {
@@ -239,21 +241,24 @@ impl Keeper {
         if !self.limits.blank {
             return;
         }
+        let per_frame = self.limits.frame_secrets;
+        let most = SECRETS + per_frame;
         if let Some(slot) = self.find(flow) {
             self.turn_to(slot);
             if let Some(slot) = self.slots.get_mut(slot as usize) {
-                slot.hidden.get_or_insert_default().add(sender, octets);
+                let most = most + per_frame * slot.frames as usize;
+                slot.hidden.get_or_insert_default().add(sender, octets, most);
             }
             return;
         }
         if let Some((_, hidden)) = self.told.iter_mut().find(|(of, _)| *of == flow) {
-            return hidden.add(sender, octets);
+            return hidden.add(sender, octets, most);
         }
         if self.told.len() >= TOLD {
             self.told.pop_front();
         }
         let mut hidden = Box::<Hidden>::default();
-        hidden.add(sender, octets);
+        hidden.add(sender, octets, most);
         self.told.push_back((flow, hidden));
     }
 

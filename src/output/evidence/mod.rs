@@ -19,7 +19,7 @@
 //!
 //! # What is not
 //!
-//! Passwords are overwritten, and the checksums of TCP mended. Where they stand is what a parser
+//! Passwords are overwritten, user names and payloads where they are redacted, and the checksums of TCP mended. Where they stand is what a parser
 //! tells ([`Records::secret`](crate::event::Records::secret)); since it can tell only of what it has
 //! read, data of a protocol with secrets that nobody has read are overwritten too: those that wait
 //! for others to come first, the beginning of an unfinished message at the end of a file, what stands
@@ -44,6 +44,8 @@ pub use counters::{ArchiveCounters, KeeperCounters};
 pub use keeper::Keeper;
 pub use writer::Writer;
 
+use crate::event::Redaction;
+
 /// What is kept, and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -62,6 +64,8 @@ pub struct Options {
     pub after: Duration,
     /// Whether passwords are overwritten.
     pub blank_passwords: bool,
+    /// What else is; then passwords are in any case.
+    pub redaction: Redaction,
 }
 
 impl Options {
@@ -75,6 +79,7 @@ impl Options {
             before: Duration::from_secs(30),
             after: Duration::from_secs(5),
             blank_passwords: true,
+            redaction: Redaction::default(),
         }
     }
 
@@ -87,7 +92,8 @@ impl Options {
             packets: self.packets.max(1),
             before: self.before,
             after: self.after,
-            blank: self.blank_passwords,
+            blank: self.blank_passwords || self.redaction.is_any(),
+            frame_secrets: if self.redaction.payloads { 4 } else { 0 },
         }
     }
 
@@ -113,4 +119,7 @@ struct Limits {
     before: Duration,
     after: Duration,
     blank: bool,
+    /// Secrets of a flow that are remembered for each of its frames, besides those of a login:
+    /// telemetry sends a message in a segment, or a few.
+    frame_secrets: usize,
 }

@@ -44,7 +44,7 @@ impl Tally {
             tell("clients", Fact::Member(Value::Text(client)));
         }
         for user in &self.users.0 {
-            tell("users", Fact::Member(Value::Text(user)));
+            tell("users", Fact::UserName(Value::Text(user)));
         }
         tell("subscriptions", Fact::Count(subscriptions));
         tell("messages in", Fact::Count(self.to_broker));

@@ -1,10 +1,12 @@
 //! Where the password of a CONNECT stands (clause 3.1.3.6), even of one that is malformed or not all
-//! here. It is the last field, so whoever cannot tell yet where it begins has seen none of it.
+//! here. It is the last field, so whoever cannot tell yet where it begins has seen none of it. On the
+//! way there, what else gives something away: the will's message and the user name.
 
 use std::ops::Range;
 
 use super::connect::{ConnectFlags, level_of};
 use super::header::{Header, Level, VariableInteger, variable_integer};
+use crate::event::Secrecy;
 
 /// Where a password is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +27,19 @@ enum Stop {
     Overrun,
 }
 
-/// Looks for the password in the packet at the start of `bytes`.
-pub(super) fn find(header: Header, bytes: &[u8]) -> Password {
-    let mut walk = Walk { bytes, at: header.length.into(), total: header.total(), flags: None };
+/// Looks for the password in the packet at the start of `bytes`. Tells `pass` of other octets of it
+/// that give something away, once it is known where they are, again with each look.
+pub(super) fn find(
+    header: Header,
+    bytes: &[u8],
+    pass: &mut dyn FnMut(Secrecy, Range<usize>),
+) -> Password {
+    let (at, total) = (header.length.into(), header.total());
+    let mut walk = Walk { bytes, at, total, flags: None, pass };
     let found = walk.password();
-    let may_hold = walk.flags.is_none_or(ConnectFlags::password);
+    // Where it cannot be told what stands there, it may be any of these.
+    let may_hold =
+        walk.flags.is_none_or(|flags| flags.password() || flags.username() || flags.will());
     match found {
         Ok(Some(octets)) if !octets.is_empty() => Password::Octets(octets),
         Err(Stop::Short(wanted)) if may_hold => Password::Behind(walk.at, wanted),
@@ -46,6 +56,7 @@ struct Walk<'a> {
     /// Octets of the packet.
     total: usize,
     flags: Option<ConnectFlags>,
+    pass: &'a mut dyn FnMut(Secrecy, Range<usize>),
 }
 
 impl Walk<'_> {
@@ -54,23 +65,24 @@ impl Walk<'_> {
         let level = level_of(self.octets::<1>()?[0]);
         let flags = ConnectFlags::new(self.octets::<1>()?[0]);
         self.flags = Some(flags);
-        if !flags.password() {
-            return Ok(None);
-        }
         self.skip(2)?;
         self.properties(level)?;
         self.binary()?;
         if flags.will() {
+            let start = self.at;
             self.properties(level)?;
+            (self.pass)(Secrecy::Payload, start..self.at);
             self.binary()?;
-            self.binary()?;
+            let message = self.binary()?;
+            (self.pass)(Secrecy::Payload, message);
         }
         // MQTT 3.1, clause 3.1: user name and password may be missing although their flags are set.
         let may_miss = level == Level::V3;
         if flags.username() && !(may_miss && self.at == self.total) {
-            self.binary()?;
+            let user_name = self.binary()?;
+            (self.pass)(Secrecy::UserName, user_name);
         }
-        if may_miss && self.at == self.total {
+        if !flags.password() || may_miss && self.at == self.total {
             return Ok(None);
         }
         self.binary().map(Some)
@@ -89,7 +101,7 @@ impl Walk<'_> {
         Ok(octets)
     }
 
-    /// Properties and their length (clause 2.2.2).
+    /// Properties and their length (clause 2.2.2). They need not be here.
     fn properties(&mut self, level: Level) -> Result<(), Stop> {
         if level != Level::V5 {
             return Ok(());
@@ -134,7 +146,7 @@ mod tests {
 
     fn find_in(bytes: &[u8], shown: usize) -> Password {
         let Start::Header(header) = Header::read(bytes) else { panic!("{bytes:?}") };
-        find(header, &bytes[..shown])
+        find(header, &bytes[..shown], &mut |_, _| {})
     }
 
     /// With a fixed header in front.

@@ -4,7 +4,7 @@ use super::header::{MOST_VARIABLE, PacketType, VariableInteger, variable_integer
 use super::reader::{Reader, Stop};
 use super::violation::Violation;
 use crate::bytes::Cursor;
-use crate::event::{Kind, Value};
+use crate::event::{Kind, Secrecy, Value};
 
 /// Where properties can stand: a packet type, or the will in a CONNECT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,6 +277,14 @@ impl Property {
             Encoding::TwoByte | Encoding::Secret => Kind::Range(0, 65_535),
             Encoding::FourByte => Kind::Range(0, 4_294_967_295),
             Encoding::Variable => Kind::Range(0, MOST_VARIABLE),
+        }
+    }
+
+    /// What its values give away: data that only the applications understand are theirs.
+    pub(super) const fn secrecy(&self) -> Secrecy {
+        match self.encoding {
+            Encoding::Binary => Secrecy::Payload,
+            _ => Secrecy::Open,
         }
     }
 

@@ -1,5 +1,6 @@
 //! PUBLISH (clause 3.3).
 
+use std::ops::Range;
 use std::str;
 
 use super::header::{Dialect, Header, Level, VariableInteger, variable_integer};
@@ -51,6 +52,18 @@ fn kept_of_long(header: Header, dialect: Option<Dialect>, bytes: &[u8]) -> usize
         VariableInteger::Endless => at,
     };
     total.min(payload + KEPT).min(super::packet::KEPT)
+}
+
+/// Where the packet at the start of `bytes` has its payload, and its properties if it has some: all
+/// that is behind topic name and packet identifier. `None` before it can be told, when none of it is
+/// here.
+#[inline]
+pub(super) fn said(header: Header, bytes: &[u8]) -> Option<Range<usize>> {
+    let start = usize::from(header.length);
+    let topic = u16::from_be_bytes(*bytes.get(start..)?.first_chunk()?);
+    let id = if header.qos() > 0 { 2 } else { 0 };
+    let total = header.total();
+    Some((start + 2 + usize::from(topic) + id).min(total)..total)
 }
 
 /// Reads a PUBLISH.

@@ -11,7 +11,7 @@ use super::properties::{Property, UserProperty};
 use super::publish::is_utf8;
 use super::reason;
 use super::subscribe::{Options, Subscription};
-use crate::event::{Field, Hex, Kind, List, Record, Schema, Value};
+use crate::event::{Field, Hex, Kind, List, Record, Schema, Secrecy, Value};
 use crate::record;
 
 /// What Suricata's object does not have.
@@ -51,40 +51,56 @@ pub(super) const ADDITIONS: &[&str] = &[
 macro_rules! packets {
     (
         all |$all:ident| {
-            $($all_name:literal: $all_kind:expr, $all_doc:literal => $all_get:expr;)*
+            $($all_name:literal: $all_kind:expr, $(gives $all_secrecy:ident,)? $all_doc:literal =>
+                $all_get:expr;)*
         }
         $(
             $object:literal $kind:ident |$p:ident| {
-                $($name:literal: $field_kind:expr, $doc:literal => $get:expr;)*
+                $($name:literal: $field_kind:expr, $(gives $secrecy:ident,)? $doc:literal =>
+                    $get:expr;)*
                 $(properties $path:literal ($properties:expr) [$($property:ident)*];)*
                 $(list $list:literal of $element:ident, $list_doc:literal => |$visit:ident| $each:expr;)*
             }
         )*
     ) => {
         static FIELDS: &[Field] = &[
-            $(Field { name: concat!("mqtt.", $all_name), kind: $all_kind, doc: $all_doc },)*
+            $(Field {
+                name: concat!("mqtt.", $all_name),
+                kind: $all_kind,
+                secrecy: record!(@secrecy $($all_secrecy)?),
+                doc: $all_doc,
+            },)*
             $(
                 Field {
                     name: concat!("mqtt.", $object, ".qos"),
                     kind: Kind::Range(0, 3),
+                    secrecy: Secrecy::Open,
                     doc: "QoS bits of the fixed header.",
                 },
                 Field {
                     name: concat!("mqtt.", $object, ".retain"),
                     kind: Kind::Boolean,
+                    secrecy: Secrecy::Open,
                     doc: "RETAIN bit of the fixed header.",
                 },
                 Field {
                     name: concat!("mqtt.", $object, ".dup"),
                     kind: Kind::Boolean,
+                    secrecy: Secrecy::Open,
                     doc: "DUP bit of the fixed header.",
                 },
-                $(Field { name: concat!("mqtt.", $object, ".", $name), kind: $field_kind, doc: $doc },)*
+                $(Field {
+                    name: concat!("mqtt.", $object, ".", $name),
+                    kind: $field_kind,
+                    secrecy: record!(@secrecy $($secrecy)?),
+                    doc: $doc,
+                },)*
                 $($({
                     const PROPERTY: &Property = Property::named(stringify!($property));
                     Field {
                         name: concat!("mqtt.", $object, ".", $path, ".", stringify!($property)),
                         kind: PROPERTY.kind(),
+                        secrecy: PROPERTY.secrecy(),
                         doc: PROPERTY.doc,
                     }
                 },)*)*
@@ -246,7 +262,7 @@ packets! {
             };
         "client_id": Kind::Text, "Client identifier of the connection, its first 256 octets: what CONNECT says, or CONNACK if it assigns one."
             => Value::maybe(p.who, |who| Value::Text(&who.client_id));
-        "username": Kind::Text, "User name of the connection, its first 256 octets."
+        "username": Kind::Text, gives UserName, "User name of the connection, its first 256 octets."
             => Value::maybe(p.who, |who| text(who.username.as_deref()));
         "length": Kind::Range(0, MOST_VARIABLE), "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
@@ -277,13 +293,13 @@ packets! {
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.will())));
         "flags.clean_session": Kind::Boolean, "Whether the session starts anew."
             => p.connect(|c| Value::maybe(c.flags, |flags| Value::Boolean(flags.clean())));
-        "username": Kind::Text, "User name."
+        "username": Kind::Text, gives UserName, "User name."
             => p.connect(|c| text(c.username));
         "password_length": Kind::Range(0, 65_535), "Octets of the password, which is never shown."
             => p.connect(|c| integer(c.password_length.map(|length| length as u32)));
         "will.topic": Kind::TopicName, "Topic that the will is published to."
             => p.connect(|c| text(c.will_topic));
-        "will.message": Kind::Text, "Payload of the will, its first 1024 octets."
+        "will.message": Kind::Text, gives Payload, "Payload of the will, its first 1024 octets."
             => p.connect(|c| text(c.will_message.map(head)));
         "will.payload_length": Kind::Range(0, 65_535), "Octets of the will's payload."
             => p.connect(|c| integer(c.will_message.map(|message| message.len() as u32)));
@@ -291,7 +307,7 @@ packets! {
             => p.connect(|c| Value::maybe(c.will_message, |payload| {
                 Value::Boolean(is_utf8(payload, false))
             }));
-        "will.payload_hex": Kind::Text, "First 256 octets of the will's payload, two hexadecimal digits each, if they are not UTF-8."
+        "will.payload_hex": Kind::Text, gives Payload, "First 256 octets of the will's payload, two hexadecimal digits each, if they are not UTF-8."
             => p.connect(|c| Value::maybe(c.will_message, binary));
         properties "properties" (p.properties) [
             session_expiry_interval receive_maximum maximum_packet_size topic_alias_maximum
@@ -332,7 +348,7 @@ packets! {
             => p.publish(|m| if m.doubtful { Value::Boolean(true) } else { Value::Absent });
         "message_id": Kind::Range(0, 65_535), "Packet identifier, with QoS 1 and 2."
             => integer(p.id);
-        "message": Kind::Text, "The payload, its first 1024 octets."
+        "message": Kind::Text, gives Payload, "The payload, its first 1024 octets."
             => p.publish(|m| text(m.payload.map(head)));
         "payload_length": Kind::Range(0, MOST_VARIABLE), "Octets of the payload."
             => p.publish(|m| integer(m.payload.map(|payload| (payload.len() + p.skipped) as u32)));
@@ -340,7 +356,7 @@ packets! {
             => p.publish(|m| Value::maybe(m.payload, |payload| {
                 Value::Boolean(is_utf8(payload, p.skipped > 0))
             }));
-        "payload_hex": Kind::Text, "First 256 octets of the payload, two hexadecimal digits each, if they are not UTF-8."
+        "payload_hex": Kind::Text, gives Payload, "First 256 octets of the payload, two hexadecimal digits each, if they are not UTF-8."
             => p.publish(|m| Value::maybe(m.payload, binary));
         "truncated": Kind::Boolean, "True if not all of the payload was looked at."
             => if p.skipped > 0 { Value::Boolean(true) } else { Value::Absent };

@@ -6,10 +6,11 @@ use super::guess::{self, Boundary};
 use super::header::{Header, PacketType, Start as HeaderStart};
 use super::packet;
 use super::password::{self, Password};
+use super::publish;
 use super::session::Session;
 use super::settings::Configured;
 use super::violation::{Emit, Report, Violation};
-use crate::event::{Anomaly, Records, Value};
+use crate::event::{Anomaly, Records, Secrecy, Value};
 use crate::flow::{Direction, Progress};
 use crate::protocol::{Fact, Input, Parser, Shared, Start};
 
@@ -85,6 +86,12 @@ impl Flow {
         {
             return Step::Need(0, wanted);
         }
+        if header.kind == PacketType::Publish
+            && let Some(said) = publish::said(header, bytes)
+        {
+            let at = input.bytes.len() - bytes.len();
+            out.secret(Secrecy::Payload, at + said.start..at + said.end);
+        }
         let Some(shown) = bytes.get(..kept) else { return Step::Need(0, kept) };
         self.session.packet(input, header, shown, out);
         Step::Done(header.total())
@@ -101,14 +108,16 @@ impl Flow {
         out: &mut dyn Records,
     ) -> Option<usize> {
         let at = input.bytes.len() - bytes.len();
-        let mut hide = |octets: Range<usize>| out.secret(at + octets.start..at + octets.end);
+        let mut hide = |secrecy: Secrecy, octets: Range<usize>| {
+            out.secret(secrecy, at + octets.start..at + octets.end);
+        };
         let unguarded = &mut self.unguarded[input.direction.index()];
         *unguarded = 0;
-        match password::find(header, bytes) {
+        match password::find(header, bytes, &mut hide) {
             Password::None => {}
-            Password::Octets(octets) => hide(octets),
+            Password::Octets(octets) => hide(Secrecy::Password, octets),
             Password::Behind(passed, wanted) if wanted > packet::KEPT => {
-                hide(passed..header.total());
+                hide(Secrecy::Password, passed..header.total());
             }
             Password::Behind(_, wanted) => {
                 *unguarded = header.total().saturating_sub(bytes.len());
@@ -191,12 +200,22 @@ impl Parser for Flow {
                 Some(lost) => self.find_packet(input.direction, lost, rest, out),
             };
             let (Step::Done(octets) | Step::Need(octets, _)) = step;
-            // It may be the rest of a CONNECT whose beginning nobody saw.
-            if lost.is_some_and(|lost| lost.expected.is_some()) {
-                out.secret(done..done + octets);
+            // It may be the rest of a CONNECT whose beginning nobody saw, or of a message.
+            match lost {
+                None => {}
+                Some(Lost { expected: Some(_), .. }) => {
+                    out.secret(Secrecy::Password, done..done + octets);
+                }
+                Some(Lost { expected: None, .. }) => {
+                    out.secret(Secrecy::Payload, done..done + octets);
+                }
             }
             done += octets;
             if let Step::Need(_, wanted) = step {
+                // If a gap follows, nobody will ever know what it was.
+                if lost.is_some() {
+                    out.secret(Secrecy::Payload, done..input.bytes.len());
+                }
                 return Progress::need(done, wanted);
             }
         }
@@ -207,7 +226,7 @@ impl Parser for Flow {
         // The rest of a CONNECT with a hole in it: the password may be anywhere.
         let unguarded = std::mem::take(&mut self.unguarded[direction.index()]) as u64;
         if unguarded > missing {
-            out.secret(0..(unguarded - missing) as usize);
+            out.secret(Secrecy::Password, 0..(unguarded - missing) as usize);
         }
         let lost = self.lost[direction.index()];
         let lost = lost.unwrap_or(Lost { skipped: 0, expected: None, silent: false });
