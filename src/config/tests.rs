@@ -85,10 +85,7 @@ log_level: debug
     assert_eq!(config.limits.engine(2).flows, 2500);
     assert_eq!(config.limits.timeouts.application, Duration::from_secs(36 * 3600));
     let [file, syslog] = config.outputs.as_slice() else { panic!("{config:?}") };
-    assert_eq!(
-        (file.name.as_str(), file.types.clone()),
-        ("file", Types::default())
-    );
+    assert_eq!((file.name.as_str(), file.types.clone()), ("file", Types::default()));
     let rotation = Rotation {
         size: Some(Octets(100_000_000)),
         every: Some(Duration::from_secs(86_400)),

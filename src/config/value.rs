@@ -348,11 +348,7 @@ impl Setting for Listen {
 }
 
 impl Setting for Types {
-    const KIND: Kind = Kind {
-        words: Self::WORDS,
-        list: true,
-        ..Kind::value("a record type")
-    };
+    const KIND: Kind = Kind { words: Self::WORDS, list: true, ..Kind::value("a record type") };
 
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let choices: Vec<_> = Self::WORDS.iter().map(|word| (*word, *word)).collect();

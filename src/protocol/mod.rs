@@ -173,8 +173,7 @@ pub fn by_name(name: &str) -> Option<&'static Protocol> {
 }
 
 /// Record types below protocols.
-static BELOW: [&Schema; 3] =
-    [&crate::event::FLOW, &crate::event::ANOMALY, &crate::event::SENSOR];
+static BELOW: [&Schema; 3] = [&crate::event::FLOW, &crate::event::ANOMALY, &crate::event::SENSOR];
 
 const SERVICE_COUNT: usize = {
     let (mut count, mut protocol) = (BELOW.len(), 0);

@@ -44,7 +44,10 @@ pub(super) fn text(sequence: &[u8]) -> Result<Box<str>, der::Error> {
         while !attributes.is_finished() {
             let attribute: AnyRef<'_> = attributes.decode()?;
             let (kind, value) = attribute.sequence(|inside| {
-                Ok::<_, der::Error>((inside.decode::<AnyRef<'_>>()?, inside.decode::<AnyRef<'_>>()?))
+                Ok::<_, der::Error>((
+                    inside.decode::<AnyRef<'_>>()?,
+                    inside.decode::<AnyRef<'_>>()?,
+                ))
             })?;
             if text.len() < MOST {
                 text.push_str(separator);
@@ -101,7 +104,9 @@ fn push_value(text: &mut String, value: AnyRef<'_>) {
             let (units, _) = octets.as_chunks();
             let units = units.iter().map(|unit| u16::from_be_bytes(*unit));
             let characters = char::decode_utf16(units);
-            text.extend(characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)));
+            text.extend(
+                characters.map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)),
+            );
         }
         _ => text.push_str(&String::from_utf8_lossy(Hex::new(octets).as_bytes())),
     }

@@ -7,8 +7,15 @@ use crate::event::Value;
 use crate::protocol::Fact;
 
 /// All names that something is told under, in the order in which people read them.
-pub(super) const NAMES: &[&str] =
-    &["carries", "versions", "names", "certificates", "client certificates", "handshakes", "refused"];
+pub(super) const NAMES: &[&str] = &[
+    "carries",
+    "versions",
+    "names",
+    "certificates",
+    "client certificates",
+    "handshakes",
+    "refused",
+];
 
 /// Octets of a name that are kept.
 const LONGEST: usize = 128;

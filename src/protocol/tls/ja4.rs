@@ -106,8 +106,7 @@ fn list(text: &mut String, numbers: Vec<u16>) {
 /// Of nothing the digest is zero.
 fn digest(text: &mut String, listed: &str) {
     text.push('_');
-    let digest: [u8; 32] =
-        if listed.is_empty() { [0; 32] } else { Sha256::digest(listed).into() };
+    let digest: [u8; 32] = if listed.is_empty() { [0; 32] } else { Sha256::digest(listed).into() };
     for octet in digest.iter().take(SHOWN) {
         let _ = write!(text, "{octet:02x}");
     }
@@ -132,10 +131,7 @@ mod tests {
                 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005, 0x0023,
                 0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015, 0xdada,
             ],
-            signatures: [
-                0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601,
-            ]
-            .into(),
+            signatures: [0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601].into(),
             ..ClientHello::default()
         };
         assert_eq!(Ja4::of(&hello).as_str(), "t13d1516h2_8daaf6152771_e5627efa2ab1");

@@ -7,7 +7,7 @@ use super::client_hello::ClientHello;
 use super::facts::Facts;
 use super::handshake::{Handshake, Outcome};
 use super::header::{Content, Header};
-use super::message::{Message, kind};
+use super::message::{Message, PREFIX, kind};
 use super::number::{AES_128_CCM_8_SHA256, Name};
 use super::server_hello::{self, ServerHello};
 use super::version::Version;
@@ -63,7 +63,8 @@ impl Session {
 
     /// Whether the server has agreed to TLS 1.3: all that it says behind that is encrypted (4.1.3).
     pub(super) fn is_agreed_tls13(&self) -> bool {
-        let agreed = self.handshake.as_ref().is_some_and(|handshake| handshake.server_hello.is_some());
+        let agreed =
+            self.handshake.as_ref().is_some_and(|handshake| handshake.server_hello.is_some());
         self.is_tls13() && agreed
     }
 
@@ -126,12 +127,7 @@ impl Session {
         })
     }
 
-    fn client_hello(
-        &mut self,
-        direction: Direction,
-        body: Option<&[u8]>,
-        report: &mut Report<'_>,
-    ) {
+    fn client_hello(&mut self, direction: Direction, body: Option<&[u8]>, report: &mut Report<'_>) {
         let handshake = self.begun(direction);
         let Some(body) = body else { return self.miss() };
         let (hello, read) = ClientHello::read(body);
@@ -139,12 +135,7 @@ impl Session {
         check_hello(read, body, report);
     }
 
-    fn server_hello(
-        &mut self,
-        direction: Direction,
-        body: Option<&[u8]>,
-        report: &mut Report<'_>,
-    ) {
+    fn server_hello(&mut self, direction: Direction, body: Option<&[u8]>, report: &mut Report<'_>) {
         let handshake = self.begun(direction.opposite());
         let Some(body) = body else { return self.miss() };
         let (hello, read) = ServerHello::read(body);
@@ -178,7 +169,7 @@ impl Session {
             Ok(leaf) => leaf,
             Err(Unread::TooLong) => return self.miss(),
             Err(Unread::Length { field, value, offset }) => {
-                return report.raise(Violation::Truncated, field, value, offset);
+                return report.raise(Violation::Truncated, field, value, PREFIX + offset);
             }
         };
         if !from_server {
@@ -186,7 +177,8 @@ impl Session {
         }
         let Some(leaf) = leaf else { return };
         let Ok(certificate) = Certificate::read(leaf, now) else {
-            return report.raise(Violation::CertificateMalformed, "certificate", leaf.len(), 10);
+            const AT: usize = PREFIX + 6;
+            return report.raise(Violation::CertificateMalformed, "certificate", leaf.len(), AT);
         };
         let place = if from_server {
             &mut handshake.server_certificate
@@ -293,8 +285,8 @@ impl Session {
 fn check_hello(read: Result<usize, crate::bytes::Short>, body: &[u8], report: &mut Report<'_>) {
     match read {
         Ok(0) => {}
-        Ok(left) => report.raise(Violation::TrailingBytes, "", left, body.len() - left),
-        Err(short) => report.truncated("", short),
+        Ok(left) => report.raise(Violation::TrailingBytes, "", left, PREFIX + body.len() - left),
+        Err(short) => report.truncated(short),
     }
 }
 

@@ -203,7 +203,9 @@ impl Flow {
             }
             (Content::Alert, _) => {}
             (Content::ApplicationData, _) => self.application_data(header, trusted, reading),
-            (Content::Heartbeat, Cover::Clear) if trusted => check_heartbeat(header, fragment, report),
+            (Content::Heartbeat, Cover::Clear) if trusted => {
+                check_heartbeat(header, fragment, report)
+            }
             (Content::Heartbeat, _) => {}
         }
         Step::Done(header.total())
@@ -255,7 +257,7 @@ impl Flow {
     fn message(&mut self, bytes: &[u8], reading: &mut Reading<'_>) -> Step {
         let (direction, now) = (reading.direction, reading.now);
         let lane = &mut self.lanes[direction.index()];
-        let (message, consumed) = match lane.messages.next(bytes, reading.scratch) {
+        let (mut message, consumed) = match lane.messages.next(bytes, reading.scratch) {
             Next::Message(message, consumed) => (message, consumed),
             Next::Passed(octets) => return Step::Done(octets),
             Next::Need(wanted) => return Step::Need(wanted),
@@ -276,6 +278,7 @@ impl Flow {
         }
         if !fits {
             report.raise(Violation::HandshakeLength, "length", message.length, 1);
+            message.body = None;
         }
         self.session.message(direction, message, now, report);
         if message.kind == kind::SERVER_HELLO && self.session.is_agreed_tls13() {
