@@ -199,7 +199,10 @@ fn certificate(leaf: &Field) -> Value {
     // 2026-11-23 17:47:49 (UTC)
     let moment = |time: &Field| time.shown[..19].replace(' ', "T");
     let serial = one(leaf, "x509af.serialNumber").expect("a number");
-    let serial: String = serial.octets.iter().map(|octet| format!("{octet:02x}")).collect();
+    let serial = serial.octets.iter().fold(String::new(), |digits, octet| {
+        let [high, low] = [octet >> 4, octet & 15].map(|digit| char::from_digit(digit.into(), 16));
+        digits + &String::from_iter([high, low].map(Option::unwrap))
+    });
     let mut names = Vec::new();
     for general in all(&leaf.inner, "x509ce.GeneralName") {
         let known = ["x509ce.dNSName", "x509ce.IPAddress.ipv4", "x509ce.rfc822Name"];

@@ -123,7 +123,7 @@ fn what_is_encrypted_is_not_looked_at() {
     let hello = handshake(1, &client_hello(&[]));
     for content in [22, 23, 24] {
         conversation.say(CLIENT, &record(content, &hello));
-        conversation.say(SERVER, &record(content, &[0xff; 16_640]));
+        conversation.say(SERVER, &record(content, &vec![0xff; 16_640]));
     }
     assert_eq!(conversation.end(), [""; 0]);
 }
