@@ -16,6 +16,7 @@ use proptest::prelude::*;
 const FOREIGN: u16 = 20_000;
 const IEC104: u16 = 2404;
 const MQTT: u16 = 1883;
+const TLS: u16 = 8883;
 
 fn seen(wire: &Wire) -> Collected {
     run(&wire.frames, Arc::new(RuleSet::default()))
@@ -70,6 +71,64 @@ fn a_connection_is_joined_anywhere_in_a_message_however_it_is_cut() {
     }
 }
 
+/// What the flow speaks, and which end of it is the client.
+fn spoken(wire: &Wire) -> (Option<String>, String) {
+    let seen = seen(wire);
+    assert_eq!(seen.anomalies().iter().filter(|name| **name != "one_sided").count(), 0);
+    let flow = seen.of("flow")[0].clone();
+    let text = |name: &str| flow[name].as_str().map(str::to_owned);
+    (text("app_proto"), text("src_ip").unwrap())
+}
+
+/// ClientHello and ServerHello of TLS 1.2.
+fn hellos() -> [Vec<u8>; 2] {
+    let client =
+        [&b"\x16\x03\x01\0\x2d\x01\0\0\x29\x03\x03"[..], &[7; 32], b"\0\0\x02\xc0\x2c\x01\0"];
+    let server = [&b"\x16\x03\x03\0\x2a\x02\0\0\x26\x03\x03"[..], &[8; 32], b"\0\xc0\x2c\0"];
+    [client.concat(), server.concat()]
+}
+
+/// An encrypted record.
+fn protected(octets: usize) -> Vec<u8> {
+    [&[23, 3, 3][..], &(octets as u16).to_be_bytes(), &vec![0xdd; octets]].concat()
+}
+
+#[test]
+fn tls_is_known_by_either_hello_on_any_port() {
+    let [client, server] = hellos();
+    for segment in [1, 3, 100] {
+        for port in [FOREIGN, IEC104, TLS] {
+            let mut wire = Wire::opened(port);
+            send(&mut wire, Client, &client, segment);
+            assert_eq!(spoken(&wire), (Some("tls".into()), "10.0.0.1".into()), "{segment}");
+
+            let mut wire = Wire::joined(port);
+            send(&mut wire, Server, &server, segment);
+            send(&mut wire, Client, &protected(40), segment);
+            assert_eq!(spoken(&wire), (Some("tls".into()), "10.0.0.1".into()), "{segment}");
+        }
+    }
+}
+
+/// A header says little, several in a row say enough.
+#[test]
+fn tls_that_is_joined_is_known_by_a_few_records_in_a_row() {
+    for (port, enough) in [(TLS, 2), (FOREIGN, 4)] {
+        for (records, known) in [(enough - 1, false), (enough, true)] {
+            for segment in [1, 7, 1000] {
+                let mut wire = Wire::joined(port);
+                // The end of a record that nobody saw begin.
+                send(&mut wire, Client, &[0xcc; 30], segment);
+                for _ in 0..records {
+                    send(&mut wire, Client, &protected(90), segment);
+                }
+                let expected = known.then(|| "tls".to_owned());
+                assert_eq!(spoken(&wire).0, expected, "{records} records on {port}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_protocol_behind_a_proxy_is_found() {
     let proxy = b"CONNECT station.example:2404 HTTP/1.1\r\nHost: station.example\r\n\r\n";
@@ -116,11 +175,11 @@ fn what_is_open_at_the_end_is_decided_with_what_there_is() {
 
 #[test]
 fn a_port_is_no_proof() {
-    for port in [IEC104, MQTT] {
+    for port in [IEC104, MQTT, TLS] {
         for other in [
             &b"GET / HTTP/1.1\r\nHost: 10.0.0.2\r\n\r\n"[..],
             b"POST /x HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
-            b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03",
+            b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\0\x30\x01\0\0\x24", // DTLS
             b"SSH-2.0-OpenSSH_9.2\r\n",
             b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
             b"hello\n",
@@ -236,7 +295,7 @@ proptest! {
     #[test]
     fn noise_is_nothing(
         mut noise in prop::collection::vec(any::<u8>(), 100..20_000),
-        port in prop::sample::select(&[FOREIGN, IEC104, MQTT]),
+        port in prop::sample::select(&[FOREIGN, IEC104, MQTT, TLS]),
         joined: bool,
         segment in 1..1460_usize,
     ) {
@@ -255,7 +314,7 @@ proptest! {
     fn detection_does_not_depend_on_segments(
         before in prop::collection::vec(any::<u8>(), 0..600),
         which in 0..2_usize,
-        port in prop::sample::select(&[FOREIGN, IEC104, MQTT]),
+        port in prop::sample::select(&[FOREIGN, IEC104, MQTT, TLS]),
         joined: bool,
         lengths in prop::collection::vec(1..50_usize, 1..100),
     ) {

@@ -396,6 +396,11 @@ fn captures_may_be_days_apart() {
     assert_eq!(shut_down(&four_times), shut_down(&once), "the others timed out");
 }
 
+/// Frames of real peers, one capture after the other.
+fn of_all_protocols() -> Vec<OwnedFrame> {
+    ["pcaps/demo.pcap", "pcaps/tls.pcap"].iter().flat_map(|path| frames(&file(path))).collect()
+}
+
 fn see(engine: &mut Engine, frames: &[OwnedFrame]) -> Collected {
     let mut collected = Collected::default();
     feed(engine, frames, &mut collected);
@@ -418,9 +423,8 @@ proptest! {
     fn damage_is_survived_and_what_follows_is_seen(
         changes in prop::collection::vec((any::<usize>(), any::<usize>(), any::<u8>()), 1..200),
     ) {
-        let demo = frames(&file("pcaps/demo.pcap"));
         let mut engine = Engine::new(rules(), Limits::default(), &Collected::default());
-        see(&mut engine, &damage(&demo, &changes));
+        see(&mut engine, &damage(&of_all_protocols(), &changes));
         prop_assert_eq!(engine.stats().stream_memory, 0);
         let clean = frames(&file("pcaps/clean.pcap"));
         // What is said of commands may differ: what is known of a station outlives its connections.
@@ -434,11 +438,10 @@ proptest! {
     fn limits_hold_under_damage(
         changes in prop::collection::vec((any::<usize>(), any::<usize>(), any::<u8>()), 1..200),
     ) {
-        let demo = frames(&file("pcaps/demo.pcap"));
         let limits = Limits { flows: 5, timeouts: Timeouts::default(), stream_memory: 2048 };
         let mut engine = Engine::new(rules(), limits, &Collected::default());
         let mut collected = Collected::default();
-        for frame in damage(&demo, &changes) {
+        for frame in damage(&of_all_protocols(), &changes) {
             feed(&mut engine, &[frame], &mut collected);
             prop_assert!(engine.stats().flows_active <= 5);
             // One segment, or one message that is not whole, may stand beyond the limit.

@@ -18,8 +18,13 @@ use gridtap::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 
-const CAPTURES: &[&str] =
-    &["pcaps/demo.pcap", "pcaps/clean.pcap", "pcaps/injection.pcap", "pcaps/all-types.pcap"];
+const CAPTURES: &[&str] = &[
+    "pcaps/demo.pcap",
+    "pcaps/clean.pcap",
+    "pcaps/injection.pcap",
+    "pcaps/all-types.pcap",
+    "pcaps/tls.pcap",
+];
 
 /// The frames of one connection.
 type Connection = Vec<OwnedFrame>;

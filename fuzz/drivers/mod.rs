@@ -28,6 +28,7 @@ pub(crate) const DRIVERS: &[(&str, Driver)] = &[
     ("packet", packet),
     ("iec104", iec104),
     ("mqtt", mqtt),
+    ("tls", tls),
     ("rules", rules),
 ];
 
@@ -138,6 +139,11 @@ pub(crate) fn iec104(octets: &[u8]) {
 /// A conversation in MQTT: see [`stream::drive`].
 pub(crate) fn mqtt(octets: &[u8]) {
     stream::drive("mqtt", octets);
+}
+
+/// A conversation in TLS: see [`stream::drive`].
+pub(crate) fn tls(octets: &[u8]) {
+    stream::drive("tls", octets);
 }
 
 /// A rule file: every error points into it; rules without an error run over two conversations.

@@ -17,12 +17,14 @@ pub(crate) struct Recording {
     pub(crate) packets: u64,
 }
 
-/// So many links of IEC 104 and as many sessions of MQTT, for so many rounds. The packets of all
+/// So many links of IEC 104, as many sessions of MQTT, and as many of either inside TLS, for so many
+/// rounds. The packets of all
 /// take turns.
 pub(crate) fn record(pairs: u8, rounds: u32) -> Recording {
     let links = (0..pairs).map(|number| Peer::Iec104(Link::new(number)));
     let sessions = (0..pairs).map(|number| Peer::Mqtt(Session::new(number)));
-    let mut peers: Vec<_> = links.chain(sessions).collect();
+    let protected = (0..pairs).map(|number| Peer::Tls(Protected::new(number)));
+    let mut peers: Vec<_> = links.chain(sessions).chain(protected).collect();
     let mut file = PcapWriter::new(Vec::new(), LinkType::Ethernet).expect("memory");
     let mut packets = 0;
     for round in 0..=rounds {
@@ -42,6 +44,7 @@ pub(crate) fn record(pairs: u8, rounds: u32) -> Recording {
 enum Peer {
     Iec104(Link),
     Mqtt(Session),
+    Tls(Protected),
 }
 
 impl Peer {
@@ -63,6 +66,14 @@ impl Peer {
                     session.round(round);
                 }
                 std::mem::take(&mut session.connection.frames)
+            }
+            Self::Tls(protected) => {
+                if round == 0 {
+                    protected.open();
+                } else {
+                    protected.round();
+                }
+                std::mem::take(&mut protected.connection.frames)
             }
         }
     }
@@ -132,6 +143,44 @@ impl Connection {
         packet.write(&mut frame, payload).expect("memory");
         self.frames.push(frame);
         self.sequence[own] = self.sequence[own].wrapping_add(payload.len() as u32 + u32::from(syn));
+    }
+}
+
+/// A connection inside TLS 1.2.
+struct Protected {
+    connection: Connection,
+}
+
+impl Protected {
+    fn new(number: u8) -> Self {
+        Self { connection: Connection::new(number, 19_998) }
+    }
+
+    fn open(&mut self) {
+        let hello = |kind: u8, rest: &[u8]| {
+            let body = [&[3, 3][..], &[7; 32], rest].concat();
+            Self::record(22, &[&[kind, 0, 0, body.len() as u8][..], &body].concat())
+        };
+        let finished = [Self::record(20, &[1]), Self::record(22, &[0xee; 40])].concat();
+        self.connection.send(Client, &hello(1, b"\0\0\x02\xc0\x2c\x01\0"));
+        self.connection.send(Server, &hello(2, b"\0\xc0\x2c\0"));
+        self.connection.send(Server, &Self::record(22, &[14, 0, 0, 0]));
+        self.connection.send(Client, &finished);
+        self.connection.send(Server, &finished);
+    }
+
+    /// A short record, and one over several segments of which the last has two more headers, the
+    /// second of them not whole.
+    fn round(&mut self) {
+        let last = Self::record(23, &[0xdd; 20]);
+        let several = [Self::record(23, &[0xdd; 2 * SEGMENT]), last.clone(), last].concat();
+        self.connection.send(Client, &Self::record(23, &[0xdd; 46]));
+        self.connection.send(Server, &several[..several.len() - 22]);
+        self.connection.send(Server, &several[several.len() - 22..]);
+    }
+
+    fn record(content: u8, fragment: &[u8]) -> Vec<u8> {
+        [&[content, 3, 3][..], &(fragment.len() as u16).to_be_bytes(), fragment].concat()
     }
 }
 

@@ -92,8 +92,10 @@ impl Collected {
 
     /// The records of messages of application protocols.
     pub fn messages(&self) -> Vec<&Json> {
-        let of_message =
-            |record: &&Json| record["iec104"]["frame"].is_string() || record["mqtt"].is_object();
+        let of_message = |record: &&Json| {
+            let has = |name: &str| record[name].is_object();
+            record["iec104"]["frame"].is_string() || has("mqtt") || has("tls")
+        };
         self.records.iter().filter(of_message).collect()
     }
 

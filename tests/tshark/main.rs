@@ -7,6 +7,7 @@ mod common;
 mod iec104;
 mod mqtt;
 mod pdml;
+mod tls;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -214,16 +214,18 @@ impl Moment {
             }
             _ => return None,
         };
-        let &[y, z, mo, nt, d, a, h, o, m, i, s, e, b'Z'] = rest else { return None };
-        let [c, n] = century;
-        let digits = [c, n, y, z, mo, nt, d, a, h, o, m, i, s, e];
-        if !digits.iter().all(u8::is_ascii_digit) {
+        let (digits, rest) = rest.split_first_chunk::<12>()?;
+        if rest != b"Z" {
             return None;
         }
-        #[rustfmt::skip]
-        let text = [
-            c, n, y, z, b'-', mo, nt, b'-', d, a, b'T', h, o, b':', m, i, b':', s, e,
-        ];
+        let mut text = *b"0000-00-00T00:00:00";
+        let places = text.iter_mut().filter(|place| place.is_ascii_digit());
+        for (place, digit) in places.zip(century.iter().chain(digits)) {
+            if !digit.is_ascii_digit() {
+                return None;
+            }
+            *place = *digit;
+        }
         Some(Self(text))
     }
 

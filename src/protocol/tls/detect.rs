@@ -3,6 +3,7 @@
 use super::alert::Alert;
 use super::header::{Content, Header, LENGTH, MOST_CLEAR};
 use super::message::kind;
+use crate::bytes::Cursor;
 use crate::protocol::{Likeness, Role};
 
 /// What records begin with.
@@ -87,9 +88,10 @@ pub(super) fn is_clear(header: Header, fragment: &[u8]) -> Result<bool, usize> {
             }
         }
         Some(&kind::CERTIFICATE) if header.length >= LIST => {
-            let &[_, a, b, c, d, e, f] = fragment.first_chunk::<LIST>().ok_or(LIST)?;
-            let [message, list] = [[0, a, b, c], [0, d, e, f]].map(u32::from_be_bytes);
-            Ok(message == list + 3)
+            let lengths = fragment.get(1..LIST).ok_or(LIST)?;
+            let mut lengths = Cursor::new(lengths);
+            let (message, list) = (lengths.u24_be(), lengths.u24_be());
+            Ok(list.is_ok() && message == list.map(|list| list + 3))
         }
         Some(_) => Ok(false),
         None => Err(1),

@@ -58,7 +58,8 @@ pub(super) fn text(sequence: &[u8]) -> Result<Box<str>, der::Error> {
             }
         }
     }
-    text.truncate(text.floor_char_boundary(MOST));
+    let end = (0..=MOST.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
     Ok(text.into())
 }
 

@@ -85,7 +85,6 @@ impl Header {
     /// are hardly any, and zeros are everywhere.
     pub(super) fn is_plausible(bytes: &[u8]) -> bool {
         match *bytes {
-            [] => true,
             [content, ..] if Content::of(content).is_none() => false,
             [_, major, ..] if major != 3 => false,
             [_, _, minor, ..] if minor > LAST_MINOR => false,

@@ -49,7 +49,7 @@ const KINDS: &[(u8, usize, usize)] = &[
 const MOST_SAID: usize = (1 << 24) - 1;
 
 /// Octets before the body.
-const PREFIX: usize = 4;
+pub(super) const PREFIX: usize = 4;
 
 /// Octets of a message that are read at most: of hellos and leaf certificates these are many.
 const MOST_READ: usize = 64 * 1024;

@@ -185,9 +185,13 @@ fn client<'a>(
 }
 
 fn texts(texts: &[Box<[u8]>], visit: &mut dyn FnMut(&dyn Record)) {
-    texts.iter().for_each(|text| visit(&Text(text)));
+    for text in texts {
+        visit(&Text(text));
+    }
 }
 
 fn numbers(numbers: &[u16], visit: &mut dyn FnMut(&dyn Record)) {
-    numbers.iter().for_each(|number| visit(&Number(*number)));
+    for number in numbers {
+        visit(&Number(*number));
+    }
 }

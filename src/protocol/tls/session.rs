@@ -7,7 +7,7 @@ use super::client_hello::ClientHello;
 use super::facts::Facts;
 use super::handshake::{Handshake, Outcome};
 use super::header::{Content, Header};
-use super::message::{Message, kind};
+use super::message::{Message, PREFIX, kind};
 use super::number::{AES_128_CCM_8_SHA256, Name};
 use super::server_hello::{self, ServerHello};
 use super::version::Version;
@@ -169,7 +169,7 @@ impl Session {
             Ok(leaf) => leaf,
             Err(Unread::TooLong) => return self.miss(),
             Err(Unread::Length { field, value, offset }) => {
-                return report.raise(Violation::Truncated, field, value, offset);
+                return report.raise(Violation::Truncated, field, value, PREFIX + offset);
             }
         };
         if !from_server {
@@ -177,7 +177,8 @@ impl Session {
         }
         let Some(leaf) = leaf else { return };
         let Ok(certificate) = Certificate::read(leaf, now) else {
-            return report.raise(Violation::CertificateMalformed, "certificate", leaf.len(), 10);
+            const AT: usize = PREFIX + 6;
+            return report.raise(Violation::CertificateMalformed, "certificate", leaf.len(), AT);
         };
         let place = if from_server {
             &mut handshake.server_certificate
@@ -284,8 +285,8 @@ impl Session {
 fn check_hello(read: Result<usize, crate::bytes::Short>, body: &[u8], report: &mut Report<'_>) {
     match read {
         Ok(0) => {}
-        Ok(left) => report.raise(Violation::TrailingBytes, "", left, body.len() - left),
-        Err(short) => report.truncated("", short),
+        Ok(left) => report.raise(Violation::TrailingBytes, "", left, PREFIX + body.len() - left),
+        Err(short) => report.truncated(short),
     }
 }
 

@@ -80,9 +80,10 @@ struct Reading<'r> {
 impl Flow {
     pub(super) fn new(start: Start<'_>) -> Self {
         let lane = || Lane {
-            sync: match start.joined {
-                true => Sync::Lost(Lost { skipped: 0, silent: true }),
-                false => Sync::Held,
+            sync: if start.joined {
+                Sync::Lost(Lost { skipped: 0, silent: true })
+            } else {
+                Sync::Held
             },
             cover: if start.joined { Cover::Unknown } else { Cover::Clear },
             messages: Messages::default(),
@@ -201,12 +202,11 @@ impl Flow {
                     self.session.alert(direction, alert, report.out);
                 }
             }
-            (Content::Alert, _) => {}
             (Content::ApplicationData, _) => self.application_data(header, trusted, reading),
             (Content::Heartbeat, Cover::Clear) if trusted => {
-                check_heartbeat(header, fragment, report)
+                check_heartbeat(header, fragment, report);
             }
-            (Content::Heartbeat, _) => {}
+            (Content::Alert | Content::Heartbeat, _) => {}
         }
         Step::Done(header.total())
     }
@@ -257,7 +257,7 @@ impl Flow {
     fn message(&mut self, bytes: &[u8], reading: &mut Reading<'_>) -> Step {
         let (direction, now) = (reading.direction, reading.now);
         let lane = &mut self.lanes[direction.index()];
-        let (message, consumed) = match lane.messages.next(bytes, reading.scratch) {
+        let (mut message, consumed) = match lane.messages.next(bytes, reading.scratch) {
             Next::Message(message, consumed) => (message, consumed),
             Next::Passed(octets) => return Step::Done(octets),
             Next::Need(wanted) => return Step::Need(wanted),
@@ -278,6 +278,7 @@ impl Flow {
         }
         if !fits {
             report.raise(Violation::HandshakeLength, "length", message.length, 1);
+            message.body = None;
         }
         self.session.message(direction, message, now, report);
         if message.kind == kind::SERVER_HELLO && self.session.is_agreed_tls13() {
@@ -313,8 +314,7 @@ fn check_length(header: Header, cover: Cover, report: &mut Report<'_>) {
         (Content::ApplicationData, _) | (_, Cover::Encrypted | Cover::Unknown) => true,
         (Content::ChangeCipherSpec, _) => length == 1,
         (Content::Alert, _) => length == ALERT,
-        (Content::Handshake, _) => (1..=header::MOST_CLEAR).contains(&length),
-        (Content::Heartbeat, _) => (1..=header::MOST_CLEAR).contains(&length),
+        (Content::Handshake | Content::Heartbeat, _) => (1..=header::MOST_CLEAR).contains(&length),
     };
     if !sound {
         report.raise(Violation::RecordLength, "length", length, 3);

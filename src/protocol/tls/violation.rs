@@ -1,6 +1,7 @@
 //! What can be wrong with a connection: the names that rules match.
 
 use super::NAME;
+use super::message::PREFIX;
 use crate::bytes::Short;
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::Direction;
@@ -96,9 +97,10 @@ impl<'o> Report<'o> {
         self.out.emit(&anomaly.at(field, Value::Integer(value as i64), offset as u64));
     }
 
-    /// A field of a message goes on beyond it.
+    /// A field of a message goes on beyond it; offsets are those of its body.
     #[cold]
-    pub(super) fn truncated(&mut self, field: &'static str, short: Short) {
-        self.raise(Violation::Truncated, field, short.wanted - short.left, short.offset);
+    pub(super) fn truncated(&mut self, short: Short) {
+        let missing = short.wanted - short.left;
+        self.raise(Violation::Truncated, "", missing, PREFIX + short.offset);
     }
 }
