@@ -9,6 +9,7 @@ use crate::flow::{
     Side, Why,
 };
 use crate::protocol::{Configured, Input, Parser, Protocol, REGISTRY, Role, Shared, Start};
+use crate::time::Timestamp;
 
 /// A flow that holds no more than this is not worth being made to give it up.
 const HELD: usize = 8192;
@@ -190,8 +191,8 @@ impl<'e> Channel<'e> {
         self.emitter.emit(&Anomaly::in_packet("tcp_checksum"));
     }
 
-    /// Nothing more will come.
-    pub(super) fn close(&mut self, connection: &mut Connection) {
+    /// Nothing more will come. The last packet was seen at `last`.
+    pub(super) fn close(&mut self, connection: &mut Connection, last: Timestamp) {
         connection.flush(self);
         self.conclude(connection);
         let client = *self.client;
@@ -202,6 +203,9 @@ impl<'e> Channel<'e> {
         let App::Known { mut parser, .. } = std::mem::replace(self.app, over) else {
             return;
         };
+        let acknowledged =
+            Direction::BOTH.map(|direction| connection.acknowledged_by(direction.sender(client)));
+        parser.last_packet(last, acknowledged, &mut self.emitter);
         parser.end(left, self.shared.of(protocol), &mut self.emitter);
         let server = self.key.address(self.client.opposite());
         let redaction = self.emitter.outlet.redaction;

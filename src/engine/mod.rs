@@ -319,7 +319,7 @@ impl Engine {
             Outcome::Taken => {}
             Outcome::Reopens => return outcome,
             Outcome::BadChecksum => channel.bad_checksum(),
-            Outcome::Closed => channel.close(connection),
+            Outcome::Closed => channel.close(connection, frame.timestamp),
         }
         if channel.has_started() {
             connection.read_kept(from.opposite(), &mut channel);
@@ -427,10 +427,10 @@ impl Engine {
         *self.outlet.stats.flows_ended.entry(reason.name()).or_default() += 1;
         let vlan = flow.key.vlan();
         let context = timer_context(self.end_of(&flow, reason), &vlan);
-        let client = flow.client;
+        let (client, last) = (flow.client, flow.last_seen);
         let (connection, mut channel) =
             Channel::open(&mut flow, context, client, &mut self.shared, &mut self.outlet, sink);
-        channel.close(connection);
+        channel.close(connection, last);
         let record = flow_record(&flow, Some(reason));
         let Flow { key, id, community_id, app, .. } = &flow;
         let of_flow = flow_context(key, *id, community_id, client, client, app);

@@ -172,7 +172,7 @@ impl Connection {
 
     /// How much `side` has acknowledged of what the other sent.
     #[inline]
-    fn acknowledged_by(&self, side: Side) -> Acknowledged {
+    pub fn acknowledged_by(&self, side: Side) -> Acknowledged {
         let other = &self.streams[side.opposite().index()];
         match self.acknowledged[side.index()] {
             Some(number) if other.is_started() => match distance(number, other.next()) {

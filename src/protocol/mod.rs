@@ -150,6 +150,17 @@ pub trait Parser: Send {
     /// gone with them. The next data of this direction begins somewhere in a message.
     fn gap(&mut self, direction: Direction, missing: u64, out: &mut dyn Records);
 
+    /// No more data will come; the last packet of the flow, of either end, came at `last`. By
+    /// direction of the sender, how much each end had taken of the other's. Comes before
+    /// [`end`](Self::end).
+    fn last_packet(
+        &mut self,
+        _last: Timestamp,
+        _acknowledged: [Acknowledged; 2],
+        _out: &mut dyn Records,
+    ) {
+    }
+
     /// The flow is over. By direction, what was kept for a message that never ended.
     fn end(&mut self, left: [&[u8]; 2], shared: &mut Shared, out: &mut dyn Records);
 

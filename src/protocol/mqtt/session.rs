@@ -461,7 +461,7 @@ impl Session {
         }
     }
 
-    /// As many codes as filters [MQTT-3.8.4-6, 3.10.4-6]. Before level 5 an UNSUBACK has none.
+    /// As many codes as filters [MQTT-3.8.4-6], clause 3.11.3. Before level 5 an UNSUBACK has none.
     fn check_codes(&mut self, packet: &Packet<'_>, found: &mut dyn Report) -> Option<Asked> {
         let asked = self.subscriptions.as_mut()?.answer(packet.id?, packet)?;
         let Body::Codes(codes) = packet.body else { return Some(asked) };
@@ -497,6 +497,20 @@ impl Session {
             }
             Body::None | Body::Connack { .. } | Body::Codes(_) => {}
         }
+    }
+
+    /// The connection is over: whether that was because nobody heard of the client. Most brokers
+    /// close it without a word then.
+    pub(super) fn last_packet(
+        &mut self,
+        time: Timestamp,
+        acknowledged: [Acknowledged; 2],
+        out: &mut dyn Records,
+    ) {
+        let direction = self.life.way_to_broker().opposite();
+        let acknowledged = acknowledged[direction.index()];
+        let seen = Seen { direction, time, late: false, acknowledged, may_repeat: false };
+        self.look_at_time(&seen, false, false, &mut Emit::new(out));
     }
 
     /// Tells what there is to know of the broker.

@@ -11,8 +11,9 @@ use super::session::Session;
 use super::settings::Configured;
 use super::violation::{Emit, Report, Violation};
 use crate::event::{Anomaly, Records, Secrecy, Value};
-use crate::flow::{Direction, Progress};
+use crate::flow::{Acknowledged, Direction, Progress};
 use crate::protocol::{Fact, Input, Parser, Shared, Start};
+use crate::time::Timestamp;
 
 /// One flow.
 #[derive(Debug)]
@@ -231,6 +232,15 @@ impl Parser for Flow {
         let lost = self.lost[direction.index()];
         let lost = lost.unwrap_or(Lost { skipped: 0, expected: None, silent: false });
         self.lost[direction.index()] = Some(Lost { expected: Some(0), ..lost });
+    }
+
+    fn last_packet(
+        &mut self,
+        last: Timestamp,
+        acknowledged: [Acknowledged; 2],
+        out: &mut dyn Records,
+    ) {
+        self.session.last_packet(last, acknowledged, out);
     }
 
     fn end(&mut self, left: [&[u8]; 2], _: &mut Shared, out: &mut dyn Records) {

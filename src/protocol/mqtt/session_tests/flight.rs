@@ -271,7 +271,7 @@ fn qos2_unreleased() {
     );
 }
 
-/// [MQTT-3.8.4-6, 3.10.4-6, 3.11.3-2].
+/// [MQTT-3.8.4-6], clause 3.11.3.
 #[test]
 fn subscription_count_mismatch() {
     sessions("> SUBSCRIBE 1 topics=a,b\n< SUBACK 1 codes=0\n! subscription_count_mismatch 1");
