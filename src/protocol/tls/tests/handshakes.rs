@@ -242,10 +242,11 @@ fn the_server_is_told_of_when_the_flow_is_over() {
     conversation.parser.facts(&mut |name, fact| {
         facts.push(match fact {
             Fact::Count(count) => format!("{name} {count}"),
-            Fact::Member(crate::event::Value::Text(text)) => {
+            Fact::Member(crate::event::Value::Text(text))
+            | Fact::UserName(crate::event::Value::Text(text)) => {
                 format!("{name} {}", String::from_utf8_lossy(text))
             }
-            Fact::Member(other) => panic!("{other:?}"),
+            Fact::Member(other) | Fact::UserName(other) => panic!("{other:?}"),
         });
     });
     assert_eq!(facts, ["carries iec104", "versions TLS 1.2", "handshakes 1", "refused 1"]);
