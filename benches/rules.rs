@@ -250,8 +250,8 @@ fn topics(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(topics.len() as u64));
     let subscribed: &[(&str, Subscription)] = &[
         ("filter", |topic| topic.replace("/power", "/#")),
-        // What meets as many filters as anything does, and thousands of levels.
-        ("hostile", |_| format!("{}#", "+/".repeat(5_000))),
+        // What meets as many filters as anything does, level by level.
+        ("hostile", |_| format!("{}#", "+/".repeat(50))),
     ];
     for count in [10, 1_000, 10_000] {
         let set = topic_rules("mqtt.publish.topic", filters(count));

@@ -28,13 +28,23 @@ pub struct FilterSet {
 struct Level {
     /// Those that name it. The hash is fast and not keyed against attackers: its keys come from
     /// rules, and what is on the wire is looked up and never stored.
-    named: HashMap<Box<[u8]>, Vec<Word>, RandomState>,
+    named: HashMap<Box<[u8]>, Named, RandomState>,
     /// Those that let any text stand here.
     wild: Vec<u64>,
     /// Those that let a level be here at all.
     deep: Vec<u64>,
     /// Those that let a topic end with this level.
     ending: Vec<u64>,
+}
+
+/// Filters that name a level.
+#[derive(Debug, Clone)]
+enum Named {
+    /// In few words.
+    Few(Vec<Word>),
+    /// In so many that a bit for each filter takes no more memory; with those that let any text
+    /// stand here.
+    Many(Vec<u64>),
 }
 
 /// Bits that are set in one word of many.
@@ -48,6 +58,7 @@ struct Word {
 #[derive(Debug, Clone, Default)]
 pub struct Found {
     words: Vec<u64>,
+    next: Vec<u64>,
     /// Words outside of these have no bit.
     from: usize,
     to: usize,
@@ -71,6 +82,7 @@ impl FilterSet {
         for (index, filter) in filters.iter().enumerate() {
             set.add(*filter, Word { place: index / 64, bits: 1 << (index % 64) });
         }
+        set.levels.iter_mut().for_each(Level::widen);
         set
     }
 
@@ -82,7 +94,7 @@ impl FilterSet {
             bit.set(&mut level.deep);
             match *text {
                 b"+" => bit.set(&mut level.wild),
-                text => bit.join(level.named.entry(text.into()).or_default()),
+                text => level.named.entry(text.into()).or_insert(Named::Few(Vec::new())).add(bit),
             }
         }
         if is_open {
@@ -126,7 +138,11 @@ impl FilterSet {
             match text {
                 b"#" if WILD => return,
                 b"+" if WILD => found.keep(&level.deep),
-                _ => found.keep_or(&level.wild, level.named.get(text)),
+                _ => match level.named.get(text) {
+                    Some(Named::Few(named)) => found.keep_or(&level.wild, named),
+                    Some(Named::Many(allowed)) => found.keep(allowed),
+                    None => found.keep(&level.wild),
+                },
             }
             if found.is_empty() {
                 return;
@@ -153,17 +169,36 @@ fn levels(filter: Filter<'_>) -> (Vec<&[u8]>, bool) {
     (levels, is_open)
 }
 
+impl Level {
+    fn widen(&mut self) {
+        for named in self.named.values_mut() {
+            if let Named::Few(words) = named
+                && size_of_val(words.as_slice()) >= size_of_val(self.wild.as_slice())
+            {
+                let mut allowed = self.wild.clone();
+                words.iter().for_each(|word| word.set(&mut allowed));
+                *named = Named::Many(allowed);
+            }
+        }
+    }
+}
+
+impl Named {
+    /// Bits come in ascending order.
+    fn add(&mut self, bit: Word) {
+        match self {
+            Self::Few(words) => match words.last_mut() {
+                Some(last) if last.place == bit.place => last.bits |= bit.bits,
+                _ => words.push(bit),
+            },
+            Self::Many(allowed) => bit.set(allowed),
+        }
+    }
+}
+
 impl Word {
     fn set(self, words: &mut [u64]) {
         words[self.place] |= self.bits;
-    }
-
-    /// Bits come in ascending order.
-    fn join(self, words: &mut Vec<Self>) {
-        match words.last_mut() {
-            Some(last) if last.place == self.place => last.bits |= self.bits,
-            _ => words.push(self),
-        }
     }
 }
 
@@ -171,40 +206,42 @@ impl Found {
     fn start(&mut self, words: &[u64]) {
         self.words.clear();
         self.words.extend_from_slice(words);
+        self.next.resize(words.len(), 0);
         (self.from, self.to) = (0, words.len());
     }
 
     #[inline]
     fn keep(&mut self, allowed: &[u64]) {
-        self.retain(|place| allowed[place]);
+        let range = self.from..self.to;
+        for (word, allowed) in self.words[range.clone()].iter_mut().zip(&allowed[range]) {
+            *word &= allowed;
+        }
+        self.narrow();
     }
 
     /// Keeps what is in one or the other.
     #[inline]
-    fn keep_or(&mut self, allowed: &[u64], named: Option<&Vec<Word>>) {
-        let named = named.map_or(&[][..], Vec::as_slice);
-        let mut next = named.partition_point(|word| word.place < self.from);
-        self.retain(|place| match named.get(next) {
-            Some(word) if word.place == place => {
-                next += 1;
-                allowed[place] | word.bits
-            }
-            _ => allowed[place],
-        });
+    fn keep_or(&mut self, allowed: &[u64], named: &[Word]) {
+        let range = self.from..self.to;
+        let both = self.words[range.clone()].iter().zip(&allowed[range.clone()]);
+        for (next, (word, allowed)) in self.next[range].iter_mut().zip(both) {
+            *next = word & allowed;
+        }
+        let first = named.partition_point(|word| word.place < self.from);
+        for word in named[first..].iter().take_while(|word| word.place < self.to) {
+            self.next[word.place] |= self.words[word.place] & word.bits;
+        }
+        std::mem::swap(&mut self.words, &mut self.next);
+        self.narrow();
     }
 
-    #[inline]
-    fn retain(&mut self, mut allowed: impl FnMut(usize) -> u64) {
-        let (mut from, mut to) = (self.to, self.from);
-        for place in self.from..self.to {
-            let word = &mut self.words[place];
-            *word &= allowed(place);
-            if *word != 0 {
-                from = from.min(place);
-                to = place + 1;
-            }
+    fn narrow(&mut self) {
+        while self.from < self.to && self.words[self.from] == 0 {
+            self.from += 1;
         }
-        (self.from, self.to) = (from.min(to), to);
+        while self.from < self.to && self.words[self.to - 1] == 0 {
+            self.to -= 1;
+        }
     }
 
     fn is_empty(&self) -> bool {
