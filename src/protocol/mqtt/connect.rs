@@ -216,12 +216,12 @@ fn check_flags(flags: ConnectFlags, reader: &mut Reader<'_, '_>) {
     }
 }
 
-/// MQTT 3.1, clause 3.1; [MQTT-3.1.3-7] of level 4.
+/// MQTT 3.1, clause 3.1, which counts characters; [MQTT-3.1.3-7] of level 4.
 fn check_client_id(client_id: &[u8], flags: ConnectFlags, reader: &mut Reader<'_, '_>) {
     let at = reader.at() - client_id.len();
     match reader.dialect.level {
-        Level::V3 if !(1..=23).contains(&client_id.len()) => {
-            let value = Value::Integer(client_id.len() as i64);
+        Level::V3 if !(1..=23).contains(&characters(client_id)) => {
+            let value = Value::Integer(characters(client_id) as i64);
             reader.report(Violation::ClientIdLength, "client_id", value, at);
         }
         Level::V4 if client_id.is_empty() && !flags.clean() => {
@@ -229,6 +229,11 @@ fn check_client_id(client_id: &[u8], flags: ConnectFlags, reader: &mut Reader<'_
         }
         _ => {}
     }
+}
+
+/// Octets that do not continue a character of UTF-8.
+fn characters(text: &[u8]) -> usize {
+    text.iter().filter(|octet| *octet & 0b1100_0000 != 0b1000_0000).count()
 }
 
 /// A CONNACK of this length with this code is one of level 3 or 4 whatever the client speaks: an

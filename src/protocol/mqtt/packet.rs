@@ -57,11 +57,12 @@ pub(super) enum Body<'a> {
     Codes(&'a [u8]),
 }
 
-/// How many octets of the packet at the start of `bytes` are looked at. The rest is skipped.
+/// How many octets of the packet at the start of `bytes` are looked at, or more than there are where
+/// that takes more octets to tell. The rest is skipped.
 #[inline]
-pub(super) fn kept(header: Header, bytes: &[u8]) -> usize {
+pub(super) fn kept(header: Header, dialect: Option<Dialect>, bytes: &[u8]) -> usize {
     match header.kind {
-        PacketType::Publish => publish::kept(header, bytes),
+        PacketType::Publish => publish::kept(header, dialect, bytes),
         _ => header.total().min(KEPT),
     }
 }
@@ -99,10 +100,17 @@ impl<'a> Packet<'a> {
     #[inline]
     pub(super) fn read(&mut self, body: &'a [u8], found: &mut dyn Report) {
         let dialect = self.dialect.unwrap_or(Dialect::inferred(Level::V4));
-        self.header.check(dialect, found);
+        let is_connect = self.header.kind == PacketType::Connect;
+        if !is_connect {
+            self.header.check(dialect, found);
+        }
         let base = usize::from(self.header.length);
         // Whatever ended it was reported.
         let _ = self.read_body(&mut Reader::new(body, base, self.skipped, dialect, found));
+        // What rules its header is what it says itself.
+        if is_connect {
+            self.header.check(self.dialect.unwrap_or(dialect), found);
+        }
     }
 
     /// Reads what follows the header.

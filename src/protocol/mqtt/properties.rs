@@ -44,6 +44,7 @@ enum Encoding {
     Text,
     /// Text that is a topic name.
     Topic,
+    /// Shown as hexadecimal digits.
     Binary,
     /// Binary that proves who somebody is: only its length is shown.
     Secret,
@@ -105,7 +106,13 @@ static TABLE: &[Property] = {
         property(2, "message_expiry_interval", FourByte, MESSAGE, "Lifetime in seconds."),
         property(3, "content_type", Text, MESSAGE, "What the payload is."),
         property(8, "response_topic", Topic, MESSAGE, "Where an answer goes."),
-        property(9, "correlation_data", Binary, MESSAGE, "Which request an answer is for."),
+        property(
+            9,
+            "correlation_data",
+            Binary,
+            MESSAGE,
+            "Which request an answer is for: two hexadecimal digits an octet, up to 256 octets.",
+        ),
         positive(repeated(
             property(
                 11,
@@ -447,7 +454,15 @@ impl<'a> Content<'a> {
             Encoding::FourByte => Self::Integer(reader.u32(field)?),
             Encoding::Variable => Self::Integer(reader.variable_integer(field)?),
             Encoding::Text => Self::Octets(reader.text(field)?),
-            Encoding::Topic => Self::Octets(reader.topic_name(field)?),
+            Encoding::Topic => {
+                let at = reader.at();
+                let topic = reader.topic_name(field)?;
+                // [MQTT-4.7.3-1].
+                if topic.is_empty() {
+                    reader.report(Violation::TopicEmpty, field, Value::Absent, at);
+                }
+                Self::Octets(topic)
+            }
             Encoding::Binary | Encoding::Secret => Self::Octets(reader.binary(field)?),
             Encoding::Pair => {
                 let name = reader.text(field)?;
@@ -459,10 +474,11 @@ impl<'a> Content<'a> {
     fn value(self, property: &Property) -> Value<'a> {
         match self {
             Self::Integer(number) => Value::Integer(number.into()),
-            Self::Octets(octets) if property.encoding == Encoding::Secret => {
-                Value::Integer(octets.len() as i64)
-            }
-            Self::Octets(octets) => Value::Text(octets),
+            Self::Octets(octets) => match property.encoding {
+                Encoding::Secret => Value::Integer(octets.len() as i64),
+                Encoding::Binary => Value::Octets(octets),
+                _ => Value::Text(octets),
+            },
             Self::Pair(pair) => Value::Text(pair.name),
         }
     }

@@ -2,15 +2,15 @@
 
 use std::str;
 
-use super::header::Header;
+use super::header::{Dialect, Header, Level, VariableInteger, variable_integer};
 use super::packet::{Body, Packet};
 use super::properties::{Place, Properties, Property};
 use super::reader::{Reader, Stop};
 use super::violation::Violation;
 use crate::event::Value;
 
-/// Octets of properties and payload that are kept of one packet. Telemetry is far below; of a file
-/// it is where its nature shows, and what tools look through.
+/// Octets of the payload that are kept of one packet. Telemetry is far below; of a file it is where
+/// its nature shows, and what tools look through.
 const KEPT: usize = 64 * 1024;
 
 /// A message.
@@ -24,22 +24,31 @@ pub(super) struct Publish<'a> {
     pub(super) payload: Option<&'a [u8]>,
 }
 
-/// How many octets of the packet at the start of `bytes` are looked at: header, topic and packet
-/// identifier, and [`KEPT`]; 131,080 at the most.
+/// How many octets of the packet at the start of `bytes` are looked at, or more than there are where
+/// that takes more octets to tell: topic, packet identifier and properties, and [`KEPT`].
 #[inline]
-pub(super) fn kept(header: Header, bytes: &[u8]) -> usize {
+pub(super) fn kept(header: Header, dialect: Option<Dialect>, bytes: &[u8]) -> usize {
     let total = header.total();
-    if total <= KEPT {
-        return total;
+    if total <= KEPT { total } else { kept_of_long(header, dialect, bytes) }
+}
+
+#[cold]
+fn kept_of_long(header: Header, dialect: Option<Dialect>, bytes: &[u8]) -> usize {
+    let (start, total) = (usize::from(header.length), header.total());
+    let Some(&[high, low]) = bytes.get(start..start + 2) else { return start + 2 };
+    let id = start + 2 + usize::from(u16::from_be_bytes([high, low]));
+    // What is inferred may change before the packet is whole.
+    if dialect != Some(Dialect::known(Level::V5)) {
+        return total.min(id + 2 + KEPT);
     }
-    let start = usize::from(header.length);
-    match bytes.get(start..start + 2) {
-        Some(&[high, low]) => {
-            let topic = usize::from(u16::from_be_bytes([high, low]));
-            total.min(start + 2 + topic + 2 + KEPT)
-        }
-        _ => start + 2,
-    }
+    let at = id + if header.qos() > 0 { 2 } else { 0 };
+    let rest = bytes.get(at..).unwrap_or_default();
+    let payload = match variable_integer(rest) {
+        VariableInteger::Value { value, length } => at + usize::from(length) + value as usize,
+        VariableInteger::Short => return total.min(at + rest.len() + 1),
+        VariableInteger::Endless => at,
+    };
+    total.min(payload + KEPT).min(super::packet::KEPT)
 }
 
 /// Reads a PUBLISH.

@@ -11,7 +11,7 @@ use super::properties::{Property, UserProperty};
 use super::publish::is_utf8;
 use super::reason;
 use super::subscribe::{Options, Subscription};
-use crate::event::{Field, Kind, List, Record, Schema, Value};
+use crate::event::{Field, Hex, Kind, List, Record, Schema, Value};
 use crate::record;
 
 /// Declares the table: fields of all packets, then an object a packet type.
@@ -250,6 +250,12 @@ packets! {
             => p.connect(|c| text(c.will_message.map(head)));
         "will.payload_length": Kind::Range(0, 65_535), "Octets of the will's payload."
             => p.connect(|c| integer(c.will_message.map(|message| message.len() as u32)));
+        "will.payload_utf8": Kind::Boolean, "Whether the will's payload is UTF-8."
+            => p.connect(|c| Value::maybe(c.will_message, |payload| {
+                Value::Boolean(is_utf8(payload, false))
+            }));
+        "will.payload_hex": Kind::Text, "First 256 octets of the will's payload, two hexadecimal digits each, if they are not UTF-8."
+            => p.connect(|c| Value::maybe(c.will_message, binary));
         properties "properties" (p.properties) [
             session_expiry_interval receive_maximum maximum_packet_size topic_alias_maximum
             request_response_information request_problem_information authentication_method
@@ -295,6 +301,8 @@ packets! {
             => p.publish(|m| Value::maybe(m.payload, |payload| {
                 Value::Boolean(is_utf8(payload, p.skipped > 0))
             }));
+        "payload_hex": Kind::Text, "First 256 octets of the payload, two hexadecimal digits each, if they are not UTF-8."
+            => p.publish(|m| Value::maybe(m.payload, binary));
         "truncated": Kind::Boolean, "True if not all of the payload was looked at."
             => if p.skipped > 0 { Value::Boolean(true) } else { Value::Absent };
         "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets of the payload that were not looked at."
@@ -397,6 +405,12 @@ packets! {
 
 fn text(text: Option<&[u8]>) -> Value<'_> {
     Value::maybe(text, Value::Text)
+}
+
+/// The beginning of a payload that is no text, which [`text`] would not show as it is.
+fn binary(payload: &[u8]) -> Value<'_> {
+    let shown = payload.get(..Hex::MOST).unwrap_or(payload);
+    if is_utf8(shown, shown.len() < payload.len()) { Value::Absent } else { Value::Octets(shown) }
 }
 
 fn integer<'a>(number: Option<impl Into<i64>>) -> Value<'a> {

@@ -78,7 +78,7 @@ impl Flow {
                 return self.lose(input, Violation::RemainingLength, "remaining_length", 1, out);
             }
         };
-        let kept = packet::kept(header, bytes);
+        let kept = packet::kept(header, self.session.dialect(), bytes);
         if header.kind == PacketType::Connect
             && let Some(wanted) = self.guard(input, header, bytes, out)
         {

@@ -48,6 +48,11 @@ fn remaining_length() {
     let not_minimal = b"\xc0\x80\0";
     assert_eq!(wrong(5, not_minimal), ["remaining_length remaining_length=0 @1"]);
     assert_eq!(wrong(4, not_minimal), NONE);
+    // A CONNECT says itself of which level its header is.
+    let connect = [&b"\x10\x8e\0"[..], &CONNECT_5[2..]].concat();
+    assert_eq!(wrong_connect(&connect), ["remaining_length remaining_length=14 @1"]);
+    let connect = [&b"\x10\x8d\0"[..], &CONNECT_4[2..]].concat();
+    assert_eq!(wrong_connect(&connect), NONE);
 }
 
 /// Table 2-1.
@@ -196,6 +201,9 @@ fn client_id_length() {
     assert_eq!(wrong_connect(&connect(24)), ["client_id_length client_id=24 @16"]);
     assert_eq!(wrong_connect(&connect(1)), NONE);
     assert_eq!(wrong_connect(&connect(23)), NONE);
+    let characters = "ß".repeat(23);
+    let of_23 = [b"\x10\x3c\0\x06MQIsdp\x03\x02\0\x3c\0\x2e", characters.as_bytes()].concat();
+    assert_eq!(wrong_connect(&of_23), NONE);
 }
 
 /// [MQTT-2.2.1-3].
@@ -233,6 +241,7 @@ fn topic_empty() {
         wrong_connect(b"\x10\x12\0\x04MQTT\x04\x06\0\x3c\0\x01c\0\0\0\x01m"),
         ["topic_empty will.topic @15"]
     );
+    assert_eq!(wrong(5, b"\x30\x07\0\x01a\x03\x08\0\0"), ["topic_empty response_topic @7"]);
     let with_alias = b"\x30\x07\0\x01a\x03\x23\0\x01\x30\x07\0\0\x03\x23\0\x01x";
     assert_eq!(anomalies(&decode_at(5, with_alias)), NONE);
 }

@@ -1,14 +1,16 @@
 //! Tests of the whole protocol: octets in, records and anomalies out.
 
 mod anomalies;
+mod generator;
 mod packets;
+mod round_trip;
 mod streams;
 mod table;
 
 use std::fmt::Write as _;
 
 use super::{MQTT, PROTOCOL};
-use crate::event::{ANOMALY, Kind, Record, Records, Schema, Value};
+use crate::event::{ANOMALY, Hex, Kind, Record, Records, Schema, Value};
 use crate::flow::{Acknowledged, Direction, FlowKey, Side};
 use crate::protocol::{Input, Parser, Start};
 use crate::time::Timestamp;
@@ -101,6 +103,7 @@ fn show(schema: &'static Schema, record: &dyn Record, index: usize) -> Option<St
         Value::Integer(number) => number.to_string(),
         Value::Text(text) if text.len() > 64 => format!("{} octets", text.len()),
         Value::Text(text) => text.escape_ascii().to_string(),
+        Value::Octets(octets) => String::from_utf8_lossy(Hex::new(octets).as_bytes()).into_owned(),
         Value::Code(code) => {
             let Kind::Name(names) = schema.fields[index].kind else { panic!("a code has a name") };
             let name = names[usize::from(code)];

@@ -20,7 +20,8 @@ fn connect_3() {
         ["CONNECT 3 protocol_string=MQIsdp protocol_version=3 bridge=false client_id=cid \
           keep_alive=10 flags.username=true flags.password=true flags.will_retain=true \
           flags.will_qos=2 flags.will=true flags.clean_session=true username=user \
-          password_length=6 will.topic=will will.message=bye will.payload_length=3"]
+          password_length=6 will.topic=will will.message=bye will.payload_length=3 \
+          will.payload_utf8=true"]
     );
 }
 
@@ -81,14 +82,14 @@ fn connect_5() {
             "CONNECT 5 protocol_string=MQTT protocol_version=5 bridge=false client_id= keep_alive=60 \
           flags.username=false flags.password=true flags.will_retain=true flags.will_qos=1 \
           flags.will=true flags.clean_session=false password_length=3 will.topic=t \
-          will.message=hi will.payload_length=2 properties.session_expiry_interval=4294967295 \
+          will.message=hi will.payload_length=2 will.payload_utf8=true properties.session_expiry_interval=4294967295 \
           properties.receive_maximum=20 properties.maximum_packet_size=4096 \
           properties.topic_alias_maximum=10 properties.request_response_information=1 \
           properties.request_problem_information=0 properties.authentication_method=SCRAM \
           properties.authentication_data_length=4 will.properties.will_delay_interval=5 \
           will.properties.payload_format_indicator=1 will.properties.message_expiry_interval=60 \
           will.properties.content_type=text will.properties.response_topic=r \
-          will.properties.correlation_data=\\x07 properties.user_property=[a/b a/c] \
+          will.properties.correlation_data=07 properties.user_property=[a/b a/c] \
           will.properties.user_property=[k/v]"
         ]
     );
@@ -150,7 +151,7 @@ fn publish() {
     assert_eq!(
         one(4, b"\x3c\x06\0\x01a\0\x07\xff"),
         "PUBLISH 4 qos=2 dup=true topic=a message_id=7 message=\\xff payload_length=1 \
-         payload_utf8=false"
+         payload_utf8=false payload_hex=ff"
     );
     assert_eq!(
         one(4, b"\x30\x03\0\x01a"),
@@ -164,7 +165,7 @@ fn publish() {
         "PUBLISH 5 qos=1 topic=a message_id=9 message=on payload_length=2 payload_utf8=true \
          properties.payload_format_indicator=1 properties.message_expiry_interval=30 \
          properties.topic_alias=5 properties.response_topic=r \
-         properties.correlation_data=\\xca\\xfe properties.content_type=j \
+         properties.correlation_data=cafe properties.content_type=j \
          properties.user_property=[n/v] properties.subscription_identifier=[1 16383]"
     );
 }

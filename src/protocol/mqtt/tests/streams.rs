@@ -167,6 +167,28 @@ fn the_largest_publish_is_skipped() {
     assert_eq!(lines[2], "PINGREQ 4");
 }
 
+/// 64 KiB of properties and more do not hide a payload, until they pass the limit of all packets.
+#[test]
+fn a_payload_behind_long_properties_is_told() {
+    let text = [&[0xff, 0xff][..], &vec![b'x'; 65_535]].concat();
+    let pair = [&b"\x26"[..], &text, &text].concat();
+    for count in 1..10 {
+        let all = pair.repeat(count);
+        let length = super::generator::variable(all.len() as u32);
+        let body = [b"\0\x01a\0\x07", &length[..], &all, b"on"].concat();
+        let remaining = super::generator::variable(body.len() as u32);
+        let packet = [&b"\x32"[..], &remaining, &body].concat();
+        for length in [1460, packet.len()] {
+            let stream = [CONNECT_5, &packet, b"\xc0\0"].concat();
+            let lines = cut(&stream, false, std::iter::repeat(length));
+            assert_eq!(lines.len(), 3, "{count}");
+            let is_told = lines[1].contains(" topic=a message_id=7 message=on payload_length=2 ");
+            assert_eq!(is_told, packet.len() <= PROTOCOL.max_kept, "{count}: {}", &lines[1][..80]);
+            assert_eq!(lines[2], "PINGREQ 5");
+        }
+    }
+}
+
 /// Other packets are kept up to a limit; those filters that fit in are told.
 #[test]
 fn a_subscribe_beyond_the_limit_is_told_as_far_as_it_is_kept() {
