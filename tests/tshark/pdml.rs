@@ -19,16 +19,6 @@ impl Layer {
     pub(crate) fn find(&self, name: &str) -> Option<&Field> {
         find(&self.fields, name)
     }
-
-    /// What the first field of this name shows.
-    pub(crate) fn shown(&self, name: &str) -> Option<&str> {
-        self.find(name).map(|field| &field.shown[..])
-    }
-
-    /// The same, as a number.
-    pub(crate) fn number(&self, name: &str) -> Option<i64> {
-        self.find(name).map(Field::number)
-    }
 }
 
 fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
@@ -115,11 +105,11 @@ fn output(command: &mut Command) -> Option<String> {
 /// An element that is not yet closed: a layer by its protocol, or a field.
 type Open = (Option<String>, Field);
 
-/// tshark writes every tag on a line of its own.
+/// tshark writes every tag on a line of its own, but for line feeds in a value.
 fn layers(text: &str) -> Vec<Layer> {
     let (mut layers, mut frame) = (Vec::new(), 0);
     let mut open = Vec::<Open>::new();
-    for line in text.lines().map(str::trim_start) {
+    for line in text.split_inclusive(">\n").map(str::trim) {
         if line.starts_with("<proto") || line.starts_with("<field") {
             let field = field(line);
             if field.name == "num" {

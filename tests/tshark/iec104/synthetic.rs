@@ -1,13 +1,12 @@
 //! A capture of every type, with octets that no peer would send: each bit of each element is set
 //! somewhere.
 
-use std::fs;
 use std::path::Path;
 
 use gridtap::protocol::iec104::asdu::Widths;
 
-use crate::common::OwnedFrame;
 use crate::common::wire::{Client, STARTDT_ACT, STARTDT_CON, Server, Wire};
+use crate::write_pcap;
 
 /// Types and the octets of their elements (`iec104_types.tsv` of the reference, where there is one
 /// length; else one that fits).
@@ -155,7 +154,7 @@ pub(crate) fn write(path: &Path) {
         wire.send(Client, &[&first[..], &[0x43, 0, 0, 0]].concat());
         wire.send(Client, &[0x68, 4, 0x43, 0, 0, 0]);
     }
-    fs::write(path, pcap(&wire.frames)).unwrap();
+    write_pcap(path, &wire.frames);
 }
 
 /// Writes ASDUs of other widths to a file, each a packet, as IEC 60870-5-101 frames them: for that
@@ -176,7 +175,7 @@ pub(crate) fn write_101(path: &Path, widths: Widths) -> Vec<Vec<u8>> {
         let length = body.len() as u8;
         wire.send(Server, &[&[0x68, length, length, 0x68], &body[..], &[sum, 0x16]].concat());
     }
-    fs::write(path, pcap(&wire.frames)).unwrap();
+    write_pcap(path, &wire.frames);
     asdus
 }
 
@@ -195,22 +194,4 @@ impl Octets {
     fn mask(&mut self) -> u8 {
         if self.next().is_multiple_of(3) { 0xFF } else { 0x1F }
     }
-}
-
-/// Raw IP in a pcap file.
-fn pcap(frames: &[OwnedFrame]) -> Vec<u8> {
-    const RAW: u32 = 101;
-    let mut file: Vec<u8> = [0xA1B2_C3D4, 0x0004_0002, 0, 0, 65_535, RAW]
-        .into_iter()
-        .flat_map(u32::to_le_bytes)
-        .collect();
-    for frame in frames {
-        let nanoseconds = frame.timestamp.as_nanos();
-        let length = frame.data.len() as u32;
-        let microseconds = nanoseconds % 1_000_000_000 / 1000;
-        let head = [(nanoseconds / 1_000_000_000) as u32, microseconds as u32, length, length];
-        file.extend(head.into_iter().flat_map(u32::to_le_bytes));
-        file.extend(&frame.data);
-    }
-    file
 }
