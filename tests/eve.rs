@@ -37,7 +37,7 @@ impl Sink for Both<'_> {
 
 /// The captures of the repository, and those beside it.
 fn captures() -> Vec<PathBuf> {
-    let mut captures = ["demo", "clean", "injection", "all-types"]
+    let mut captures = ["demo", "clean", "injection", "all-types", "mqtt-peers"]
         .map(|name| file(&format!("pcaps/{name}.pcap")))
         .to_vec();
     let folders = shared("pcaps").map(|folder| files(&folder)).unwrap_or_default();
@@ -179,6 +179,31 @@ fn has(root: &Json, schema: &Json, name: &str) -> bool {
         (Json::Null, _) => schema["additionalProperties"] != false,
         (_, None) => true,
         (inner, Some(rest)) => has(root, inner, rest),
+    }
+}
+
+/// But for the password.
+#[test]
+fn every_field_of_suricatas_mqtt_object_is_ours() {
+    let Some(suricata) = suricata() else { return };
+    let mqtt = services().find(|schema| schema.name == "mqtt").unwrap();
+    let ours: Vec<_> = mqtt.paths().map(|(name, ..)| name).collect();
+    let mut theirs = Vec::new();
+    leaves(&suricata["properties"]["mqtt"], "mqtt", &mut theirs);
+    assert!(theirs.len() > 60, "{theirs:?}");
+    let is_ours = |name: &&String| {
+        ours.iter().any(|our| our == *name || our.starts_with(&format!("{name}.")))
+    };
+    let missing: Vec<_> = theirs.iter().filter(|name| !is_ours(name)).collect();
+    assert_eq!(missing, ["mqtt.connect.password"]);
+}
+
+/// The dotted names of everything that a schema describes.
+fn leaves(schema: &Json, name: &str, found: &mut Vec<String>) {
+    let schema = if schema["items"].is_object() { &schema["items"] } else { schema };
+    let Some(members) = schema["properties"].as_object() else { return found.push(name.into()) };
+    for (member, schema) in members {
+        leaves(schema, &format!("{name}.{member}"), found);
     }
 }
 

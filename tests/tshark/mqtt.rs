@@ -24,7 +24,7 @@ use crate::common::{frames, run};
 use crate::pdml::{Layer, dissect_with};
 
 const PROTOCOLS: &[&str] = &["mqtt"];
-const CAPTURES: &[&str] = &["demo.pcap", "clean.pcap", "injection.pcap"];
+const CAPTURES: &[&str] = &["demo.pcap", "clean.pcap", "injection.pcap", "mqtt-peers.pcap"];
 
 /// Captures where both see the same packets, but not with the same frame.
 const OUT_OF_STEP: &[&str] = &[
@@ -35,6 +35,7 @@ const OUT_OF_STEP: &[&str] = &[
     // A PUBLISH of 200 KB: we tell of it with its head, tshark with its end.
     "mqtt-limit-2.pcap",
     "kept.pcap",
+    "mqtt-peers.pcap",
 ];
 
 /// Captures without a CONNECT: what Wireshark is told to read them as. We find out.
