@@ -6,6 +6,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+pub mod scenarios;
 pub mod wire;
 
 use std::net::IpAddr;

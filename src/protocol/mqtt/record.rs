@@ -328,7 +328,7 @@ packets! {
             };
         "return_code": Kind::Range(0, 255), "Return code (levels 3 and 4) or reason code."
             => integer(p.code);
-        "reason": Kind::Name(&reason::CONNACK), "The code's name."
+        "reason": Kind::Name(&reason::CONNACK), "The code's name; that of 0 is Success at all levels."
             => named(&reason::CONNACK, p.code);
         properties "properties" (p.properties) [
             session_expiry_interval receive_maximum maximum_qos retain_available
@@ -427,7 +427,7 @@ packets! {
             => |visit| p.answered.iter().for_each(|subscription| visit(&Filter(subscription.filter)));
         list "qos_granted" of CODE, "A return or reason code for each topic filter."
             => |visit| p.codes().for_each(|code| visit(&Code(code)));
-        list "reasons" of SUBACK_REASON, "The codes' names."
+        list "reasons" of SUBACK_REASON, "The codes' names, those of level 5 at all levels."
             => |visit| p.codes().for_each(|code| visit(&SubackReason(code)));
     }
 

@@ -244,9 +244,9 @@ impl Parser for Flow {
     }
 
     fn end(&mut self, left: [&[u8]; 2], _: &mut Shared, out: &mut dyn Records) {
-        for (lost, left) in self.lost.iter().zip(left) {
-            let left = left.len() as u64;
-            let anomaly = match lost {
+        for direction in Direction::BOTH {
+            let left = left[direction.index()].len() as u64;
+            let anomaly = match self.lost[direction.index()] {
                 None if left > 0 => {
                     let anomaly = Anomaly::in_message("mqtt", Violation::Truncated.name());
                     Anomaly { detail: "the stream ends in this packet", ..anomaly }.at(
@@ -265,7 +265,7 @@ impl Parser for Flow {
                 }
                 _ => continue,
             };
-            out.emit(&anomaly);
+            out.emit_about(direction, &anomaly);
         }
     }
 

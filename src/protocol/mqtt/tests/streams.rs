@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use crate::event::{Record, Records, Schema};
 use crate::flow::Direction;
 
 use super::{CONNECT_3, CONNECT_4, CONNECT_5, PROTOCOL, Stream, connect, decode, decode_at};
@@ -287,6 +288,33 @@ fn behind_a_gap_the_next_packet_is_found() {
 fn a_direction_that_stays_blind_says_so() {
     let lines = decode_at(4, b"\0garbage without end");
     assert_eq!(lines, ["! reserved_type type=0 @0", "! resync 20 @0"]);
+}
+
+/// Whoever sent the last octet of all: what is left is of those who sent it.
+#[test]
+fn what_is_left_at_the_end_is_of_its_sender() {
+    #[derive(Default)]
+    struct Directions(Vec<Direction>);
+
+    impl Records for Directions {
+        fn emit(&mut self, _: &dyn Record) {
+            panic!("nobody's")
+        }
+
+        fn emit_about(&mut self, direction: Direction, _: &dyn Record) {
+            self.0.push(direction);
+        }
+
+        fn wants(&self, _: &'static Schema) -> bool {
+            true
+        }
+    }
+
+    let mut told = Directions::default();
+    let octets = b"\x30\x05\0";
+    super::parser(false).end([octets, b""], &mut (), &mut told);
+    super::parser(false).end([b"", octets], &mut (), &mut told);
+    assert_eq!(told.0, Direction::BOTH);
 }
 
 /// Octets that look like packets again and again cost no more than others.
