@@ -19,6 +19,11 @@ impl Layer {
     pub(crate) fn find(&self, name: &str) -> Option<&Field> {
         find(&self.fields, name)
     }
+
+    /// The same, as a number.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        self.find(name).map(Field::number)
+    }
 }
 
 fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
