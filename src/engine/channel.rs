@@ -124,8 +124,9 @@ pub(super) struct Channel<'e> {
     started: bool,
     /// Sequence number of the octet behind what is read.
     reached: u32,
-    /// How much its sender has taken of the other direction.
+    /// How much its sender has taken of the other direction, by the packet at hand and by any.
     acknowledged: Acknowledged,
+    latest: Acknowledged,
     /// Whether what is read came earlier.
     late: bool,
 }
@@ -156,7 +157,8 @@ impl<'e> Channel<'e> {
         let emitter = Emitter { outlet, sink, context, alerted, first: 0 };
         let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let (reached, acknowledged, late) = (0, Acknowledged::Beyond, false);
+        let (reached, late) = (0, false);
+        let (acknowledged, latest) = (Acknowledged::Beyond, Acknowledged::Beyond);
         let channel = Self {
             app,
             joined,
@@ -169,6 +171,7 @@ impl<'e> Channel<'e> {
             started,
             reached,
             acknowledged,
+            latest,
             late,
         };
         (&mut flow.connection, channel)
@@ -298,8 +301,9 @@ impl<'e> Channel<'e> {
 
 impl Reader for Channel<'_> {
     #[inline]
-    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged) {
+    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged, latest: Acknowledged) {
         self.acknowledged = acknowledged;
+        self.latest = latest;
         if self.sender != sender {
             self.sender = sender;
             if let Some(flow) = &mut self.emitter.context.flow {
@@ -327,7 +331,7 @@ impl Reader for Channel<'_> {
                     direction,
                     time: self.emitter.context.timestamp,
                     clock_trusted: self.emitter.outlet.clock_trusted,
-                    acknowledged: self.acknowledged,
+                    acknowledged: if self.late { self.latest } else { self.acknowledged },
                     late: self.late,
                     bytes,
                 };

@@ -145,9 +145,11 @@ impl Connection {
         if tcp.flags.any(TcpFlags::ACK) {
             self.acknowledge(from, tcp.acknowledgment);
         }
-        let acknowledged = self.acknowledged_by(from);
+        let latest = self.acknowledged_by(from);
+        let by_this = tcp.flags.any(TcpFlags::ACK).then_some(tcp.acknowledgment);
+        let acknowledged = self.taken_by(from, by_this);
         let stream = &mut self.streams[from.index()];
-        reader.turn_to(from, acknowledged);
+        reader.turn_to(from, acknowledged, latest);
         stream.segment(now, tcp, reader);
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
@@ -173,8 +175,14 @@ impl Connection {
     /// How much `side` has acknowledged of what the other sent.
     #[inline]
     pub fn acknowledged_by(&self, side: Side) -> Acknowledged {
+        self.taken_by(side, self.acknowledged[side.index()])
+    }
+
+    /// The same when `side` has said that it expects this number.
+    #[inline]
+    fn taken_by(&self, side: Side, expected: Option<u32>) -> Acknowledged {
         let other = &self.streams[side.opposite().index()];
-        match self.acknowledged[side.index()] {
+        match expected {
             Some(number) if other.is_started() => match distance(number, other.next()) {
                 ..0 => Acknowledged::Part,
                 0 => Acknowledged::All,
@@ -184,10 +192,16 @@ impl Connection {
         }
     }
 
+    /// What the reader reads next waited: no packet at hand says what its sender had taken.
+    fn turn(&self, side: Side, reader: &mut impl Reader) {
+        let latest = self.acknowledged_by(side);
+        reader.turn_to(side, latest, latest);
+    }
+
     /// Gives up the holes that are due at `now`.
     pub fn expire(&mut self, now: Timestamp, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
-            reader.turn_to(side, self.acknowledged_by(side));
+            self.turn(side, reader);
             let acknowledged = self.acknowledged[side.opposite().index()];
             self.with_stream(side, |stream| stream.expire(now, acknowledged, reader));
         }
@@ -196,7 +210,7 @@ impl Connection {
     /// Gives up every hole: nothing more will come.
     pub fn flush(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
-            reader.turn_to(side, self.acknowledged_by(side));
+            self.turn(side, reader);
             let acknowledged = self.acknowledged[side.opposite().index()];
             self.with_stream(side, |stream| stream.flush(acknowledged, reader));
         }
@@ -205,14 +219,14 @@ impl Connection {
     /// Gives up all that is held.
     pub fn give_up(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
-            reader.turn_to(side, self.acknowledged_by(side));
+            self.turn(side, reader);
             self.with_stream(side, |stream| stream.give_up(reader));
         }
     }
 
     /// Shows the reader what is kept of the stream that `side` sends: somebody else reads now.
     pub fn read_kept(&mut self, side: Side, reader: &mut impl Reader) {
-        reader.turn_to(side, self.acknowledged_by(side));
+        self.turn(side, reader);
         self.with_stream(side, |stream| stream.read_kept(reader));
     }
 
@@ -284,7 +298,7 @@ impl Connection {
     }
 
     fn take_early(&mut self, of: Side, acknowledged: u32, reader: &mut impl Reader) {
-        reader.turn_to(of, self.acknowledged_by(of));
+        self.turn(of, reader);
         self.with_stream(of, |stream| stream.take_early(acknowledged, reader));
     }
 

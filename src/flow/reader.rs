@@ -5,7 +5,10 @@ use super::{Progress, Side};
 /// Takes what a stream delivers.
 pub trait Reader {
     /// What follows was sent by this end, which has acknowledged so much of the other's stream.
-    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged);
+    ///
+    /// `latest` is how much it has taken by what any of its packets says: more than the packet at hand
+    /// does if that was overtaken. It is what is known of data that is [late](Self::late).
+    fn turn_to(&mut self, sender: Side, acknowledged: Acknowledged, latest: Acknowledged);
 
     /// What comes with the next call, data or a gap, ends before the octet with this sequence
     /// number.

@@ -135,7 +135,8 @@ pub struct Input<'a> {
     pub late: bool,
     /// Whether somebody keeps the clock in step that packet times come from.
     pub clock_trusted: bool,
-    /// How much their sender has taken of the other direction.
+    /// How much their sender had taken of the other direction when it sent the last of them; if they
+    /// are late, at the most.
     pub acknowledged: Acknowledged,
     /// The octets, from the first that is not consumed.
     pub bytes: &'a [u8],

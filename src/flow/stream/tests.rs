@@ -17,7 +17,7 @@ struct Messages {
 }
 
 impl Reader for Messages {
-    fn turn_to(&mut self, _: Side, _: Acknowledged) {}
+    fn turn_to(&mut self, _: Side, _: Acknowledged, _: Acknowledged) {}
 
     fn data(&mut self, bytes: &[u8]) -> Progress {
         let mut done = 0;
@@ -284,7 +284,7 @@ fn pending_data_is_capped() {
 fn a_reader_that_wants_too_much_loses_what_is_kept() {
     struct Greedy(u64);
     impl Reader for Greedy {
-        fn turn_to(&mut self, _: Side, _: Acknowledged) {}
+        fn turn_to(&mut self, _: Side, _: Acknowledged, _: Acknowledged) {}
         fn data(&mut self, _: &[u8]) -> Progress {
             Progress::need(0, 1 << 30)
         }
