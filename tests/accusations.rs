@@ -4,7 +4,9 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use common::wire::{Client, Server, Wire};
 use common::{OwnedFrame, file, frames, run, shared};
 use gridtap::flow::FlowKey;
 use gridtap::packet::{Transport, decode};
@@ -47,6 +49,44 @@ fn reorder(frames: &mut [OwnedFrame], places: &[prop::sample::Index]) {
     }
 }
 
+/// A client and a broker of level 5 that use few identifiers again and again, as many at a time as they
+/// may.
+fn busy() -> Vec<OwnedFrame> {
+    let mut wire = Wire::opened(1883);
+    wire.send(Client, b"\x10\x14\0\x04MQTT\x05\x02\0\x3c\x06\x21\0\x03\x22\0\x02\0\x01c");
+    wire.send(Server, b"\x20\x09\0\0\x06\x21\0\x03\x22\0\x02");
+    for (end, other) in [(Client, Server), (Server, Client)].repeat(20) {
+        if end == Client {
+            wire.send(end, b"\x82\x07\0\x01\0\0\x01a\0\xc0\0");
+            wire.send(other, b"\x90\x04\0\x01\0\0\xd0\0");
+        }
+        // QoS 1, by an alias; then QoS 2 with the same identifier.
+        wire.send(end, b"\x32\x0a\0\x01a\0\x01\x03\x23\0\x01x");
+        wire.send(end, b"\x34\x07\0\x01a\0\x02\0x");
+        wire.send(end, b"\x32\x09\0\0\0\x03\x03\x23\0\x01x");
+        wire.send(other, b"\x40\x02\0\x01\x50\x02\0\x02");
+        wire.send(end, b"\x34\x07\0\x01a\0\x01\0x");
+        wire.send(end, b"\x62\x02\0\x02");
+        wire.send(other, b"\x50\x02\0\x01");
+        wire.send(other, b"\x70\x02\0\x02");
+        wire.send(end, b"\x62\x02\0\x01");
+        wire.send(other, b"\x40\x02\0\x03\x70\x02\0\x01");
+    }
+    wire.send(Client, b"\xe0\0");
+    wire.frames
+}
+
+/// Shows what one end sends so much later, as a mirror port with a long queue does.
+fn delay(frames: &mut [OwnedFrame], side: usize, time: Duration) {
+    for frame in &mut *frames {
+        let (_, sender) = FlowKey::of(&decode(frame.link, &frame.data).unwrap());
+        if sender.index() == side {
+            frame.timestamp = frame.timestamp + time;
+        }
+    }
+    frames.sort_by_key(|frame| frame.timestamp);
+}
+
 fn indices(most: usize) -> impl Strategy<Value = Vec<prop::sample::Index>> {
     prop::collection::vec(any::<prop::sample::Index>(), 1..most)
 }
@@ -56,6 +96,7 @@ fn the_whole_accuses_nobody() {
     for port in PORTS {
         assert_eq!(accusations(&normal_life(port)), [""; 0], "port {port}");
     }
+    assert_eq!(accusations(&busy()), [""; 0]);
 }
 
 #[test]
@@ -123,6 +164,22 @@ proptest! {
         for place in lost {
             frames.remove(place.index(frames.len()));
         }
+        reorder(&mut frames, &places);
+        prop_assert_eq!(accusations(&frames), [""; 0]);
+    }
+
+    #[test]
+    fn a_direction_that_is_shown_late_accuses_nobody(
+        side in 0..2_usize,
+        milliseconds in 0..60_u64,
+        lost in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        places in indices(20),
+    ) {
+        let mut frames = busy();
+        for place in lost {
+            frames.remove(place.index(frames.len()));
+        }
+        delay(&mut frames, side, Duration::from_millis(milliseconds));
         reorder(&mut frames, &places);
         prop_assert_eq!(accusations(&frames), [""; 0]);
     }

@@ -70,7 +70,9 @@ pub(super) enum Knowledge {
     Complete,
     /// Everything on this connection. Whether the session had begun before it is still to be said.
     Connection,
-    /// Something may have been asked, or answered, that we did not see.
+    /// Something may have been asked, or answered, that we did not see. An identifier is known from
+    /// a request on whose sender had all that was shown of the other end, so that it cannot have been
+    /// answered yet; and only for as long as all that follows fits.
     Partial,
 }
 
@@ -177,10 +179,6 @@ impl Flight {
         let informed = seen.informed();
         self.bound(informed);
         let mut open = self.open.get(&id).copied().unwrap_or_default();
-        if self.knowledge == Knowledge::Partial && !informed && *open.wait(request.answer()) >= 0 {
-            // It may free an identifier by an answer that is yet to be shown, to what was not.
-            return None;
-        }
         let mut violation = None;
         if informed && open.uses > 0 {
             if again && seen.may_repeat {
@@ -191,9 +189,14 @@ impl Flight {
             let received = open.waits_for(Answer::Pubrel) && seen.acknowledged == Acknowledged::All;
             violation =
                 Some(if received { Violation::Qos2Unreleased } else { Violation::PacketIdInUse });
-            if self.oldest.is_some_and(|oldest| oldest.id == id) {
-                self.next_unreleased();
+            self.release(id);
+        }
+        if self.knowledge == Knowledge::Partial {
+            self.drop(id);
+            if seen.acknowledged != Acknowledged::All || seen.late {
+                return violation;
             }
+            open = Open::default();
         }
         *open.wait(request.answer()) += 1;
         open.uses += 1;
@@ -234,17 +237,24 @@ impl Flight {
             // Of two directions that are shown in another order.
             answered.latency = Some(latency).filter(|latency| *latency <= u32::MAX / 2);
         }
-        if !asked && informed {
-            if answer == Answer::Pubrel && seen.may_repeat && repeats_release(&open, seen) {
-                self.knowledge = Knowledge::Partial;
+        if !asked && informed && answer == Answer::Pubrel && repeats_release(&open, seen) {
+            self.knowledge = Knowledge::Partial;
+            return answered;
+        }
+        match self.knowledge {
+            Knowledge::Partial if !asked => {
+                self.drop(id);
                 return answered;
             }
-            if self.knowledge == Knowledge::Complete {
+            Knowledge::Complete if !asked && informed => {
                 let in_use = open.uses > 0;
-                let violation =
-                    if in_use { Violation::AckWrongKind } else { Violation::AckWithoutRequest };
-                answered.violation = Some(violation);
+                answered.violation = Some(if in_use {
+                    Violation::AckWrongKind
+                } else {
+                    Violation::AckWithoutRequest
+                });
             }
+            _ => {}
         }
         let counts = asked || !informed;
         if counts {
@@ -258,16 +268,9 @@ impl Flight {
             _ if counts => {
                 open.uses -= 1;
                 let message = !matches!(answer, Answer::Suback | Answer::Unsuback);
-                // The release of an earlier connection's message frees none of this one's.
-                if message && (self.messages > 0 || !informed) {
-                    self.messages -= 1;
-                }
+                self.messages -= i32::from(message);
             }
             _ => {}
-        }
-        if !counts && answered.violation.is_none() && !open.is_over() {
-            // It goes on with what had begun before we saw it.
-            open.uses = open.uses.max(1);
         }
         self.put(id, open);
         answered
@@ -287,6 +290,11 @@ impl Flight {
     fn released(&mut self, id: u16, open: &mut Open, seen: &Seen) {
         *open.wait(Answer::Pubcomp) += 1;
         open.since = milliseconds(seen.time);
+        self.release(id);
+    }
+
+    /// The message is not waited for any more.
+    fn release(&mut self, id: u16) {
         if self.oldest.is_some_and(|oldest| oldest.id == id) {
             self.next_unreleased();
         }
@@ -314,6 +322,16 @@ impl Flight {
         Some(oldest.id)
     }
 
+    /// What the identifier stands for is not known any more.
+    fn drop(&mut self, id: u16) {
+        let Some(open) = self.open.remove(&id) else { return };
+        let of_message = [Answer::Puback, Answer::Pubrec, Answer::Pubrel, Answer::Pubcomp];
+        if open.uses > 0 && of_message.into_iter().any(|answer| open.waits_for(answer)) {
+            self.messages -= i32::from(open.uses);
+        }
+        self.release(id);
+    }
+
     /// Where this end knows more than we do for long, or of much, we see too little to judge.
     #[inline]
     fn bound(&mut self, informed: bool) {
@@ -339,7 +357,8 @@ impl Flight {
 
 /// Before level 5 a release may be sent again while its sender does not know that it was answered.
 fn repeats_release(open: &Open, seen: &Seen) -> bool {
-    open.waits_for(Answer::Pubcomp) || seen.acknowledged == Acknowledged::Part
+    let may_not_know = seen.acknowledged == Acknowledged::Part;
+    seen.may_repeat && (open.waits_for(Answer::Pubcomp) || may_not_know)
 }
 
 fn milliseconds(time: Timestamp) -> u32 {

@@ -91,7 +91,7 @@ impl Bounds {
     /// The limits that count for this packet's sender.
     #[inline]
     pub(super) fn of(&mut self, seen: &Seen, to_broker: Direction) -> Limits {
-        if self.announced.is_some() && seen.direction == to_broker {
+        if self.announced.is_some() && seen.direction == to_broker && !seen.late {
             self.look_whether_known(seen);
         }
         self.limits[seen.direction.index()]
