@@ -125,7 +125,7 @@ fn information_objects_are_no_messages_of_their_own() {
     let lines = text(&output.stdout);
     let stats: Json = serde_json::from_str(lines.lines().last().unwrap()).unwrap();
     let messages = stats["stats"]["gridtap"]["messages"].as_object().unwrap();
-    assert_eq!(messages.keys().collect::<Vec<_>>(), ["iec104", "mqtt"]);
+    assert_eq!(messages.keys().collect::<Vec<_>>(), ["iec104", "mqtt", "tls"]);
     let summary = text(&output.stderr);
     let told = summary.lines().find(|line| line.contains("messages")).unwrap();
     assert!(told.ends_with(" iec104, 480 mqtt"), "{told}");

@@ -219,7 +219,7 @@ section! {
         datagram: Duration = "60s", from "1s" to "30d";
         /// TCP.
         established: Duration = "1h", from "1s" to "30d";
-        /// TCP with IEC 104 or MQTT, whose links are silent for hours and still alive.
+        /// TCP with a protocol that is known: its links are silent for hours and still alive.
         application: Duration = "24h", from "1s" to "30d";
     }
 }

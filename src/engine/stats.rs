@@ -120,7 +120,7 @@ mod tests {
         let messages = protocol::services().map(counted).collect();
         let stats = Stats { messages, ..Stats::default() };
         let protocols: Vec<_> = stats.messages_by_protocol().map(|(name, _)| name).collect();
-        assert_eq!(protocols, ["iec104", "mqtt"]);
+        assert_eq!(protocols, ["iec104", "mqtt", "tls"]);
         let rows: Vec<_> = stats.messages_by_type().collect();
         assert!(rows.iter().all(|(.., name, count)| !name.is_empty() && *count == 1), "{rows:?}");
         for row in [("iec104", "C_SC_NA_1", 1), ("iec104", "S", 1), ("mqtt", "publish", 1)] {
