@@ -232,7 +232,8 @@ fn ours(capture: &Path) -> Vec<Packet> {
             Some("mqtt") => {
                 let mut fields = Fields::new();
                 flatten(&record["mqtt"], String::new(), &mut fields);
-                let is_inferred = fields.get("version_inferred") != Some(&json!(false));
+                let is_inferred =
+                    fields.contains_key("version_inferred") || !fields.contains_key("version");
                 let complaints = std::mem::take(&mut complaints);
                 packets.push(Packet {
                     frame,

@@ -165,7 +165,6 @@ impl Packet {
         for (name, told) in [
             ("type", Told::Name(kind)),
             ("version", Told::Number(level.into())),
-            ("version_inferred", Told::Flag(false)),
             ("length", Told::Number(length)),
         ] {
             self.told.push((name.into(), told));
