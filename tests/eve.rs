@@ -37,9 +37,10 @@ impl Sink for Both<'_> {
 
 /// The captures of the repository, and those beside it.
 fn captures() -> Vec<PathBuf> {
-    let mut captures = ["demo", "clean", "injection", "all-types", "tls", "mqtt-peers"]
-        .map(|name| file(&format!("pcaps/{name}.pcap")))
-        .to_vec();
+    let mut captures =
+        ["demo", "clean", "injection", "all-types", "tls", "mqtt-peers", "websocket"]
+            .map(|name| file(&format!("pcaps/{name}.pcap")))
+            .to_vec();
     let folders = shared("pcaps").map(|folder| files(&folder)).unwrap_or_default();
     let beside = folders.iter().filter(|path| path.is_dir()).flat_map(|folder| files(folder));
     captures.extend(beside.filter(|path| path.extension().is_some_and(|end| end == "pcap")));

@@ -28,9 +28,13 @@ const LOGINS: &[(&str, &str)] = &[
 ];
 
 fn replay(folder: &Path, more: &[&str]) -> Output {
+    replay_of(DEMO, folder, more)
+}
+
+fn replay_of(capture: &str, folder: &Path, more: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    command.args(["replay", DEMO, "--eve"]).arg(folder.join("eve.json"));
+    command.args(["replay", capture, "--eve"]).arg(folder.join("eve.json"));
     command.arg("--evidence").arg(folder.join("evidence")).args(more).output().unwrap()
 }
 
@@ -153,6 +157,43 @@ fn no_password_is_in_any_file() {
     let shown = self::files(&folder);
     assert_eq!(shown.keys().collect::<Vec<_>>(), files.keys().collect::<Vec<_>>());
     assert!(LOGINS.iter().all(|pair| shown.values().any(|of| contains(of, &login(*pair)))));
+}
+
+/// In the frames of a WebSocket it is masked, and the key stands beside it.
+#[test]
+fn no_password_is_in_any_frame_of_a_websocket() {
+    const RULE: &str = "title: A client\nid: 7a0b7c2e-5b0c-4a53-9d5e-2f6c1d1f3b11\nlevel: low\n\
+        logsource: {product: gridtap, service: mqtt}\n\
+        detection: {client: {mqtt.carrier: websocket, mqtt.type: CONNECT}, condition: client}\n";
+    /// Octets of a frame's header with a short length and a mask.
+    const HEADER: usize = 6;
+    let folder = tempfile::tempdir().unwrap();
+    let rule = folder.path().join("rule.yml");
+    std::fs::write(&rule, RULE).unwrap();
+    let more = ["--rules", rule.to_str().unwrap()];
+    let output = replay_of("pcaps/websocket.pcap", folder.path(), &more);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let mut hidden = 0;
+    for frame in files(&folder).values().flatten() {
+        let packet = decode(frame.link, &frame.data).unwrap();
+        let Transport::Tcp(tcp) = packet.transport else { panic!("{packet:?}") };
+        let [0x82, _, key @ .., _, _] = tcp.payload.get(..HEADER + 2).unwrap_or_default() else {
+            continue;
+        };
+        let masked = &tcp.payload[HEADER..];
+        let plain: Vec<u8> =
+            masked.iter().zip(key.iter().cycle()).map(|(octet, key)| octet ^ key).collect();
+        if tcp.destination_port != 9001 || plain[0] != 0x10 {
+            continue;
+        }
+        let user = memchr::memmem::rfind(&plain, b"collector").expect("who it is");
+        let password = &masked[user + b"collector".len() + 2..];
+        assert!([5, 9].contains(&password.len()), "{password:?}");
+        assert!(password.iter().all(|octet| *octet == b'*'), "{password:?}");
+        hidden += 1;
+    }
+    assert_eq!(hidden, 3, "CONNECTs");
 }
 
 /// Wireshark reads the files, their checksums are right, and rules stand at the packets.

@@ -24,6 +24,7 @@ const CAPTURES: &[&str] = &[
     "pcaps/injection.pcap",
     "pcaps/all-types.pcap",
     "pcaps/tls.pcap",
+    "pcaps/websocket.pcap",
 ];
 
 /// The frames of one connection.

@@ -421,6 +421,12 @@ mod tests {
             b"\x82\xff\x1e\0\x01\0\x04aaaa\x01",
             b"\x30\xff\x1e\0\x01a",
             b"\x31\x7e\0\x11",
+            b"GET ",
+            b"GET / HTTP/1.1\r\n",
+            b"HTTP/1.1 101 \r\n\r\n",
+            b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+            b"\x82\x02\xc0",
+            b"\x82\xff\0\0\0\0\0\x01\0\0",
         ]
         .map(|pattern| pattern.repeat(60_000 / pattern.len()))
         .into_iter()

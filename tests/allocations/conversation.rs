@@ -6,6 +6,8 @@ use gridtap::capture::PcapWriter;
 use gridtap::packet::LinkType;
 use gridtap::time::Timestamp;
 
+use super::websocket::{ANSWERS, ASKS, BINARY, CONTINUATION, FINAL, frame};
+
 /// Octets of payload in a segment at most.
 const SEGMENT: usize = 1_200;
 /// Nanoseconds from one packet to the next.
@@ -313,10 +315,11 @@ impl Link {
     }
 }
 
-/// A client of an MQTT broker; those with an odd number speak MQTT 5.
+/// A client of an MQTT broker; those with an odd number speak MQTT 5, every third over WebSocket.
 struct Session {
     connection: Connection,
     level_5: bool,
+    in_frames: bool,
     number: u8,
 }
 
@@ -335,25 +338,42 @@ const PINGRESP: [u8; 2] = [0xd0, 0];
 
 impl Session {
     fn new(number: u8) -> Self {
-        let connection = Connection::new(number, 1883);
-        Self { connection, level_5: number % 2 == 1, number }
+        let in_frames = number.is_multiple_of(3);
+        let connection = Connection::new(number, if in_frames { 9001 } else { 1883 });
+        Self { connection, level_5: number % 2 == 1, in_frames, number }
+    }
+
+    /// Sends packets; over WebSocket in two frames of one message.
+    fn send(&mut self, from: End, packets: &[u8]) {
+        if !self.in_frames {
+            return self.connection.send(from, packets);
+        }
+        let key = Some([0x37, 0xfa, 0x21, 0x3d]).filter(|_| from == Client);
+        let (first, second) = packets.split_at(packets.len() / 2);
+        let mut frames = frame(BINARY, key, first);
+        frames.extend(frame(FINAL | CONTINUATION, key, second));
+        self.connection.send(from, &frames);
     }
 
     fn open(&mut self) {
+        if self.in_frames {
+            self.connection.send(Client, ASKS);
+            self.connection.send(Server, ANSWERS);
+        }
         let client = string(&format!("meter{}", self.number));
         let level = if self.level_5 { 5 } else { 4 };
         let head = [&string("MQTT")[..], &[level, 0x02, 0, 60]].concat();
         let connect = packet(CONNECT, &[&head, self.properties(&[]).as_slice(), &client].concat());
         let connack = packet(CONNACK, &[&[0, 0], self.properties(&[]).as_slice()].concat());
-        self.connection.send(Client, &connect);
-        self.connection.send(Server, &connack);
+        self.send(Client, &connect);
+        self.send(Server, &connack);
     }
 
     fn round(&mut self, round: u32) {
         self.publish(round);
         self.receive();
-        self.connection.send(Client, &PINGREQ);
-        self.connection.send(Server, &PINGRESP);
+        self.send(Client, &PINGREQ);
+        self.send(Server, &PINGRESP);
         if round.is_multiple_of(8) {
             self.subscribe_to_everything(round);
         }
@@ -365,20 +385,20 @@ impl Session {
         let value = format!("{{\"power\":{}}}", round * 7 % 1_000);
         for qos in 0..=2 {
             let message = self.message("site/feeder/power", qos, id, &[], value.as_bytes());
-            self.connection.send(Client, &message);
+            self.send(Client, &message);
             let answers: &[_] = match qos {
                 0 => &[],
                 1 => &[(Server, PUBACK)],
                 _ => &[(Server, PUBREC), (Client, PUBREL), (Server, PUBCOMP)],
             };
             for (from, kind) in answers {
-                self.connection.send(*from, &packet(*kind, &id));
+                self.send(*from, &packet(*kind, &id));
             }
         }
         // A stream keeps up to 4 KiB of room for good; what one larger message needed it gives back.
         let profile = [b'7'; 1_800];
         let message = self.message("site/feeder/profile", 0, id, &[], &profile);
-        self.connection.send(Client, &message);
+        self.send(Client, &message);
         self.connection.acknowledge(Server);
     }
 
@@ -392,7 +412,7 @@ impl Session {
         let again = if self.level_5 { "" } else { topic };
         let messages =
             [topic, again, again].map(|topic| self.message(topic, 0, [0; 2], &properties, b"2"));
-        self.connection.send(Server, &messages.concat());
+        self.send(Server, &messages.concat());
         self.connection.acknowledge(Client);
     }
 
@@ -401,8 +421,8 @@ impl Session {
         let none = self.properties(&[]);
         let subscribe = [&id, none.as_slice(), &string("#"), &[0]].concat();
         let granted = [&id, none.as_slice(), &[0]].concat();
-        self.connection.send(Client, &packet(SUBSCRIBE, &subscribe));
-        self.connection.send(Server, &packet(SUBACK, &granted));
+        self.send(Client, &packet(SUBSCRIBE, &subscribe));
+        self.send(Server, &packet(SUBACK, &granted));
     }
 
     fn message(

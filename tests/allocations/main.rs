@@ -5,6 +5,9 @@ mod allocator;
 mod conversation;
 #[path = "../../benches/multiplier.rs"]
 mod multiplier;
+#[path = "../common/websocket.rs"]
+#[allow(dead_code, unreachable_pub, reason = "others use the rest")]
+mod websocket;
 
 use std::io::{self, Cursor, Write};
 use std::net::IpAddr;

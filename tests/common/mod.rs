@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 pub mod scenarios;
+pub mod websocket;
 pub mod wire;
 
 use std::net::IpAddr;

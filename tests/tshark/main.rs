@@ -8,6 +8,7 @@ mod iec104;
 mod mqtt;
 mod pdml;
 mod tls;
+mod websocket;
 
 use std::fs;
 use std::path::{Path, PathBuf};

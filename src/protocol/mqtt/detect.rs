@@ -1,7 +1,8 @@
-//! Recognises MQTT packets among any octets.
+//! Recognises MQTT packets among any octets, and the WebSocket that may carry them.
 
 use super::guess::{self, Look};
 use super::header::{Header, PacketType, Start, VariableInteger, variable_integer};
+use super::websocket;
 use crate::protocol::{Likeness, Role};
 
 /// What every CONNECT begins with, behind its fixed header (clause 3.1.2.1).
@@ -24,7 +25,8 @@ const OCTET: u32 = 2;
 const MOST: u32 = 40;
 
 /// What packets begin with: type and flags, of PUBLISH without the impossible (clauses 2.1 and
-/// 3.3.1.2), of PUBREL, SUBSCRIBE and UNSUBSCRIBE with the DUP of MQTT 3.1.
+/// 3.3.1.2), of PUBREL, SUBSCRIBE and UNSUBSCRIBE with the DUP of MQTT 3.1. Behind them the heads of
+/// HTTP, which no packet begins with; a frame of WebSocket begins as a SUBSCRIBE does.
 #[rustfmt::skip]
 pub(super) const FIRST_OCTETS: &[u8] = &[
     0x10, 0x20,
@@ -32,13 +34,14 @@ pub(super) const FIRST_OCTETS: &[u8] = &[
     0x40, 0x50, 0x62, 0x6a, 0x70,
     0x82, 0x8a, 0x90, 0xa2, 0xaa, 0xb0,
     0xc0, 0xd0, 0xe0, 0xf0,
+    websocket::HEAD_OCTETS[0], websocket::HEAD_OCTETS[1],
 ];
 
-/// The same by octet.
+/// What packets begin with, by octet.
 const IS_FIRST: [bool; 256] = {
     let mut is_first = [false; 256];
     let mut index = 0;
-    while index < FIRST_OCTETS.len() {
+    while index < FIRST_OCTETS.len() - websocket::HEAD_OCTETS.len() {
         is_first[FIRST_OCTETS[index] as usize] = true;
         index += 1;
     }
@@ -48,16 +51,44 @@ const IS_FIRST: [bool; 256] = {
 /// So many octets of a packet are looked at: more would cost, and prove little.
 pub(super) const TRIED: usize = 512;
 
-/// Whether the first octets may be those of a packet.
+/// Whether the first octets may be those of a packet, or of a WebSocket.
 pub(super) fn may_begin(bytes: &[u8]) -> bool {
     match bytes.first() {
         Some(0x10) | None => true,
+        Some(first) if websocket::HEAD_OCTETS.contains(first) => websocket::may_be_head(bytes),
+        Some(&websocket::FRAME_OCTET) if may_be_frame(bytes) => true,
         Some(&first) => IS_FIRST[usize::from(first)] && fits(bytes) != Ok(false),
     }
 }
 
-/// Looks for a packet.
+fn may_be_frame(bytes: &[u8]) -> bool {
+    websocket::may_be_frame(bytes, |octet| IS_FIRST[usize::from(octet)])
+}
+
+/// Looks for a packet, or for a WebSocket that carries some.
 pub(super) fn recognise(bytes: &[u8]) -> Likeness {
+    match bytes.first() {
+        Some(first) if websocket::HEAD_OCTETS.contains(first) => websocket::recognise_head(bytes),
+        // A frame with packets in it could be a SUBSCRIBE too, of a filter that nobody uses.
+        Some(&websocket::FRAME_OCTET) => match frame(bytes) {
+            Likeness::No => packet(bytes),
+            Likeness::Refuted(tried) => match packet(bytes) {
+                Likeness::No => Likeness::Refuted(tried),
+                Likeness::Refuted(more) => Likeness::Refuted(tried + more),
+                other => other,
+            },
+            found => found,
+        },
+        _ => packet(bytes),
+    }
+}
+
+/// Looks for a frame of a WebSocket that carries packets.
+pub(super) fn frame(bytes: &[u8]) -> Likeness {
+    if may_be_frame(bytes) { websocket::recognise_frame(bytes, packet) } else { Likeness::No }
+}
+
+fn packet(bytes: &[u8]) -> Likeness {
     match bytes.first() {
         None => Likeness::More(2),
         Some(0x10) => connect(bytes),
@@ -265,7 +296,8 @@ mod tests {
     #[test]
     fn other_protocols_are_not_mistaken_for_it() {
         for other in [
-            &b"GET / HTTP/1.1\r\n"[..],
+            &b"GETTING"[..],
+            b"HTTP/1.1 200 OK\r\n",
             b"\x16\x03\x01\x02\0\x01",
             b"SSH-2.0-OpenSSH",
             b"\x68\x04\x07\0\0\0",
@@ -275,5 +307,46 @@ mod tests {
         ] {
             assert_eq!(recognise(other), Likeness::No, "{other:?}");
         }
+    }
+
+    /// HTTP is followed to the end of its first head, where it is known what becomes of it.
+    #[test]
+    fn an_upgrade_is_known_by_its_head_and_by_no_prefix_of_it() {
+        let asks =
+            b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+        let answers = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+        for (head, sender) in [(&asks[..], Role::Client), (answers, Role::Server)] {
+            for length in 1..head.len() {
+                let likeness = recognise(&head[..length]);
+                assert!(matches!(likeness, Likeness::More(wanted) if wanted > length), "{length}");
+            }
+            assert_eq!(recognise(head), message(head.len(), 64, Some(sender)));
+        }
+        let page = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert!(matches!(recognise(page), Likeness::Refuted(_)));
+        let other = b"GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        assert_eq!(recognise(other), message(other.len(), 8, Some(Role::Client)));
+    }
+
+    #[test]
+    fn a_frame_is_known_by_the_packets_in_it() {
+        let (client, server) = (Some(Role::Client), Some(Role::Server));
+        for (frame, evidence, sender) in [
+            (&b"\x82\x02\xd0\0"[..], 28, server),
+            (b"\x82\x82\0\0\0\0\xc0\0", 28, client),
+            (b"\x82\x84\x11\x22\x33\x44\x51\x20\x33\x45", 32, client),
+            (b"\x82\x04\x40\x02\0\x01", 32, server),
+            (b"\x82\x06\xd0\0\x40\x02\0\x01", 44, server),
+        ] {
+            assert_eq!(recognise(frame), message(frame.len(), evidence, sender), "{frame:02x?}");
+            for length in 1..frame.len() {
+                let likeness = recognise(&frame[..length]);
+                assert!(matches!(likeness, Likeness::More(wanted) if wanted > length), "{length}");
+            }
+        }
+        // A SUBSCRIBE is one; a frame of something else is nothing.
+        let subscribe = b"\x82\x08\0\x01\0\x03a/b\0";
+        assert_eq!(recognise(subscribe), message(subscribe.len(), 28, client));
+        assert!(matches!(recognise(b"\x82\x02hi"), Likeness::No | Likeness::Refuted(_)));
     }
 }

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! A packet is read once, when its octets are all there, or as many as are kept of it; what it
-//! borrows from the wire is gone when its record is emitted. WebSocket will stand in front of
-//! `header`, the state of a session behind `packet`.
+//! borrows from the wire is gone when its record is emitted. `websocket` takes them out of its
+//! frames, where it carries them; nothing behind it knows.
 
 mod alias;
 mod connect;
@@ -39,6 +39,7 @@ mod subscriptions;
 mod tests;
 mod topic;
 mod violation;
+mod websocket;
 
 pub use record::MQTT;
 
@@ -50,7 +51,7 @@ pub static PROTOCOL: Protocol = Protocol {
     ports: &[1883],
     schemas: &[&MQTT],
     additions: record::ADDITIONS,
-    anomalies: &[violation::Violation::NAMES],
+    anomalies: &[violation::Violation::NAMES, websocket::FAULTS],
     max_kept: packet::KEPT,
     secrets: true,
     first_octets: detect::FIRST_OCTETS,
@@ -58,19 +59,27 @@ pub static PROTOCOL: Protocol = Protocol {
     recognise: detect::recognise,
     look: guess::LEAST..=detect::TRIED,
     start,
-    shared: || Box::new(settings::Configured::default()),
+    shared: || Box::new(Common::default()),
     parameters: settings::PARAMETERS,
     configure,
     servers: "MQTT brokers",
     facts: facts::NAMES,
 };
 
+/// What the flows of an engine share.
+#[derive(Debug, Default)]
+struct Common {
+    configured: settings::Configured,
+    scratch: websocket::Scratch,
+}
+
 fn start(start: Start<'_>, shared: &Shared) -> Box<dyn Parser> {
-    Box::new(stream::Flow::new(start, shared.downcast_ref()))
+    let common = shared.downcast_ref::<Common>();
+    Box::new(stream::Flow::new(start, common.map(|common| &common.configured)))
 }
 
 fn configure(shared: &mut Shared, settings: &[ServerSettings]) {
-    if let Some(configured) = shared.downcast_mut::<settings::Configured>() {
-        *configured = settings::Configured::new(settings);
+    if let Some(common) = shared.downcast_mut::<Common>() {
+        common.configured = settings::Configured::new(settings);
     }
 }

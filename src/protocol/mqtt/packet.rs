@@ -8,6 +8,7 @@ use super::reader::{Reader, Stop};
 use super::reason;
 use super::subscribe::{self, Filters, Subscription};
 use super::violation::{Report, Violation};
+use super::websocket::Upgrade;
 use crate::event::Value;
 
 /// The most octets of one packet that are kept, unless it is a PUBLISH: room for a CONNECT with
@@ -41,6 +42,8 @@ pub(super) struct Packet<'a> {
     pub(super) latency: Option<u32>,
     /// The topic filters that it answers.
     pub(super) answered: Filters<'a>,
+    /// How the WebSocket began that carries it, if one does.
+    pub(super) upgrade: Option<&'a Upgrade>,
 }
 
 /// Who the client said that it is. Long names are cut.
@@ -116,6 +119,7 @@ impl<'a> Packet<'a> {
             who: None,
             latency: None,
             answered: Filters::of(&[], false),
+            upgrade: None,
         }
     }
 

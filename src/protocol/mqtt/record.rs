@@ -11,6 +11,7 @@ use super::properties::{Property, UserProperty};
 use super::publish::is_utf8;
 use super::reason;
 use super::subscribe::{Options, Subscription};
+use super::websocket::Upgrade;
 use crate::event::{Field, Hex, Kind, List, Record, Schema, Secrecy, Value};
 use crate::record;
 
@@ -23,12 +24,14 @@ pub(super) const ADDITIONS: &[&str] = &[
     "mqtt.username",
     "mqtt.length",
     "mqtt.skipped_length",
+    "mqtt.carrier",
     "mqtt.auth",
     "mqtt.*.reason",
     "mqtt.*.reasons",
     "mqtt.*.properties",
     "mqtt.*.latency_ms",
     "mqtt.connect.bridge",
+    "mqtt.connect.websocket",
     "mqtt.connect.keep_alive",
     "mqtt.connect.password_length",
     "mqtt.connect.flags.will_qos",
@@ -268,6 +271,8 @@ packets! {
             => Value::Integer(p.header.remaining.into());
         "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets at the end of a packet other than PUBLISH that were not looked at."
             => if p.header.kind == PacketType::Publish { Value::Absent } else { skipped(p) };
+        "carrier": Kind::Name(CARRIERS), "What carries MQTT; absent if TCP does itself."
+            => Value::maybe(p.upgrade, |_| Value::Code(0));
     }
 
     "connect" Connect |p| {
@@ -277,6 +282,16 @@ packets! {
             => p.connect(|c| integer(c.version()));
         "bridge": Kind::Boolean, "Whether the level is marked as a bridge's (0x80)."
             => p.connect(|c| Value::maybe(c.bridge(), Value::Boolean));
+        "websocket.path": Kind::Text, "Path of the request that became a WebSocket, without its query."
+            => upgrade(p, |upgrade| &upgrade.path);
+        "websocket.host": Kind::Text, "Host that it asked."
+            => upgrade(p, |upgrade| &upgrade.host);
+        "websocket.origin": Kind::Text, "Origin of the page whose script asked."
+            => upgrade(p, |upgrade| &upgrade.origin);
+        "websocket.user_agent": Kind::Text, "User agent that asked."
+            => upgrade(p, |upgrade| &upgrade.user_agent);
+        "websocket.subprotocol": Kind::Text, "Subprotocols that were offered, separated by commas."
+            => upgrade(p, |upgrade| &upgrade.subprotocol);
         "client_id": Kind::Text, "Client identifier; empty if the server shall assign one."
             => p.connect(|c| text(c.client_id));
         "keep_alive": Kind::Range(0, 65_535), "Seconds, 0 for none."
@@ -472,6 +487,15 @@ packets! {
             authentication_method authentication_data_length reason_string
         ];
     }
+}
+
+/// What carries MQTT but TCP.
+const CARRIERS: &[&str] = &["websocket"];
+
+/// A text of the request that became a WebSocket.
+fn upgrade<'a>(packet: &'a Packet<'_>, text: impl FnOnce(&'a Upgrade) -> &'a [u8]) -> Value<'a> {
+    let text = packet.upgrade.map(text).filter(|text| !text.is_empty());
+    Value::maybe(text, Value::Text)
 }
 
 fn text(text: Option<&[u8]>) -> Value<'_> {

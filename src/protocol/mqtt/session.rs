@@ -14,6 +14,7 @@ use super::properties::Property;
 use super::settings::{Configured, Settings};
 use super::subscriptions::{Asked, Subscriptions};
 use super::violation::{Emit, Report, Violation};
+use super::websocket::Upgrade;
 use crate::event::{Records, Value};
 use crate::flow::{Acknowledged, Direction};
 use crate::protocol::{Fact, Input, Start};
@@ -150,13 +151,15 @@ impl Session {
         }
     }
 
-    /// Reads one packet, of which `shown` are the octets that are looked at, and emits it.
+    /// Reads one packet, of which `shown` are the octets that are looked at, and emits it. It may be
+    /// carried by a WebSocket, which began with an `upgrade`.
     #[inline]
     pub(super) fn packet(
         &mut self,
         input: &Input<'_>,
         header: Header,
         shown: &[u8],
+        upgrade: Option<&Upgrade>,
         out: &mut dyn Records,
     ) {
         let mut found = Emit::new(out);
@@ -167,6 +170,7 @@ impl Session {
             _ => self.infer(header, body, skipped),
         };
         let mut packet = Packet::new(header, dialect, skipped);
+        packet.upgrade = upgrade;
         packet.read(body, &mut found);
         let seen = self.seen(input);
         let asked = self.follow(&seen, &mut packet, shown, &mut found);

@@ -87,8 +87,8 @@ impl Talk {
         // The broker's address is the lower one.
         let client = key_side(&key);
         let mut flow = Flow::new(Start { key: &key, client, joined }, None);
-        flow.session.settings = [settings; 2];
-        flow.session.bounds.set(settings);
+        flow.packets.session.settings = [settings; 2];
+        flow.packets.session.bounds.set(settings);
         let time = Timestamp::from_nanos(1_795_428_000_000_000_000);
         Self { level, flow, time, told: Told::default() }
     }

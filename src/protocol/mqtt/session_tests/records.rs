@@ -111,6 +111,6 @@ fn ten_thousand_subscriptions() {
             talk.line(&format!("< SUBACK {id} codes={codes}"));
         }
         assert_eq!(talk.told.anomalies, [""; 0]);
-        assert_eq!(talk.flow.session.subscriptions.as_ref().unwrap().count(), 10_000);
+        assert_eq!(talk.flow.packets.session.subscriptions.as_ref().unwrap().count(), 10_000);
     }
 }

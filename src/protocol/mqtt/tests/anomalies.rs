@@ -435,6 +435,7 @@ fn every_name_is_tested() {
         include_str!("../session_tests/flight.rs"),
         include_str!("../session_tests/limits.rs"),
         include_str!("../session_tests/time.rs"),
+        include_str!("websocket/faults.rs"),
     ];
     for name in PROTOCOL.anomalies.concat() {
         let test = format!("fn {name}()");

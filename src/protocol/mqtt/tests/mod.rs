@@ -6,13 +6,14 @@ mod packets;
 mod round_trip;
 mod streams;
 mod table;
+mod websocket;
 
 use std::fmt::Write as _;
 
 use super::{MQTT, PROTOCOL};
 use crate::event::{ANOMALY, Hex, Kind, Record, Records, Schema, Value};
 use crate::flow::{Acknowledged, Direction, FlowKey, Side};
-use crate::protocol::{Input, Parser, Start};
+use crate::protocol::{Input, Parser, Shared, Start};
 use crate::time::Timestamp;
 
 /// Shortest legal CONNECT of each level, with a clean session and a one letter client identifier.
@@ -89,6 +90,8 @@ fn packet_line(record: &dyn Record) -> String {
     for (index, field) in MQTT.fields.iter().enumerate() {
         let Some(value) = show(&MQTT, record, index) else { continue };
         let name = match field.name.strip_prefix(&object) {
+            // How it came is told apart from what it is.
+            Some(name) if name.starts_with("websocket.") => continue,
             Some("qos" | "retain" | "dup") if matches!(&*value, "0" | "false") => continue,
             Some(name) => name,
             None if field.name == "mqtt.skipped_length" => field.name,
@@ -132,12 +135,14 @@ fn show(schema: &'static Schema, record: &dyn Record, index: usize) -> Option<St
 fn parser(joined: bool) -> Box<dyn Parser> {
     let ends = [([10, 40, 12, 11].into(), 40_000), ([10, 20, 0, 20].into(), 1883)];
     let key = FlowKey::new(ends, [0, 0], 6);
-    (PROTOCOL.start)(Start { key: &key, client: Side::Lower, joined }, &())
+    let start = Start { key: &key, client: Side::Lower, joined };
+    (PROTOCOL.start)(start, &*(PROTOCOL.shared)())
 }
 
 /// Stands in for the flow layer: keeps what a parser asks to be kept, skips what it skips.
 struct Stream {
     parser: Box<dyn Parser>,
+    shared: Box<Shared>,
     direction: Direction,
     kept: Vec<u8>,
     wanted: usize,
@@ -149,6 +154,7 @@ impl Stream {
     fn new(joined: bool) -> Self {
         Self {
             parser: parser(joined),
+            shared: (PROTOCOL.shared)(),
             direction: Direction::ToServer,
             kept: Vec::new(),
             wanted: 0,
@@ -173,7 +179,7 @@ impl Stream {
             acknowledged: Acknowledged::All,
             bytes: &self.kept,
         };
-        let progress = self.parser.data(input, &mut (), &mut self.lines);
+        let progress = self.parser.data(input, &mut *self.shared, &mut self.lines);
         let consumed = progress.consumed.min(self.kept.len());
         self.skip = progress.consumed - consumed;
         self.kept.drain(..consumed);
@@ -193,7 +199,7 @@ impl Stream {
     fn end(mut self) -> Vec<String> {
         let mut left = [&[][..]; 2];
         left[self.direction.index()] = &self.kept;
-        self.parser.end(left, &mut (), &mut self.lines);
+        self.parser.end(left, &mut *self.shared, &mut self.lines);
         self.lines.0
     }
 }

@@ -47,7 +47,7 @@ fn every_packet(level: u8) -> Vec<&'static [u8]> {
 }
 
 /// Whole packets among damage of every kind.
-fn damaged(level: u8) -> Vec<u8> {
+pub(super) fn damaged(level: u8) -> Vec<u8> {
     let packets = every_packet(level);
     let mut stream = packets.concat();
     stream.extend_from_slice(b"\x40\x01\0"); // too short for its field
