@@ -26,7 +26,7 @@
 //!
 //! | | | |
 //! |-|-|-|
-//! | 0 | [`bytes`], [`document`], [`time`], [`topic`] | a cursor that cannot panic; what people write in YAML; packet time; topics that match |
+//! | 0 | [`bytes`], [`document`], [`json`], [`time`], [`topic`] | a cursor that cannot panic; what people write in YAML; paths into JSON; packet time; topics that match |
 //! | 1 | [`packet`] | frame → packet |
 //! | 2 | [`flow`] | flow table, TCP streams, expiry by packet time |
 //! | 3 | [`event`] | what a record and a field are: name → kind → accessor |
@@ -56,6 +56,7 @@ pub mod engine;
 pub mod event;
 pub mod flow;
 pub mod inventory;
+pub mod json;
 pub mod metrics;
 pub mod output;
 pub mod packet;

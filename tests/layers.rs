@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, u8)] = &[
     ("bytes", 0),
     ("document", 0),
+    ("json", 0),
     ("time", 0),
     ("topic", 0),
     ("packet", 1),

@@ -28,6 +28,13 @@ logsource: {product: gridtap, service: mqtt}
 detection:
   s: {mqtt.publish.message|contains: load-profile}
   condition: s
+---
+title: A value
+id: 7d1f6f0e-0a31-4f0e-9d6b-000000000003
+logsource: {product: gridtap, service: mqtt}
+detection:
+  s: {mqtt.publish.json.read: load-profile}
+  condition: s
 ";
 
 /// Everything that a replay tells.
@@ -84,6 +91,7 @@ impl Told {
 #[test]
 fn without_a_word_all_is_shown() {
     let told = told(&[]);
+    assert_eq!(told.values("/mqtt/publish/json/read"), ["load-profile"]);
     for word in USER_NAMES.iter().chain(SAID) {
         assert_eq!(told.has(word), (true, true), "{word}");
     }
@@ -114,7 +122,8 @@ fn payloads_leave_nowhere_and_rules_match_them() {
     for word in USER_NAMES {
         assert_eq!(told.has(word), (true, true), "{word}");
     }
-    assert_eq!(told.alerts("A payload"), 6);
+    assert_eq!((told.alerts("A payload"), told.alerts("A value")), (6, 6));
+    assert!(told.values("/mqtt/publish/json").is_empty());
     for place in ["/mqtt/publish/message", "/mqtt/connect/will/message"] {
         assert_eq!(told.values(place), ["[redacted]"], "{place}");
     }

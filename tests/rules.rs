@@ -182,6 +182,57 @@ fn topics_are_matched_as_the_broker_matches_them() {
     assert!(said.contains(&format!("{} examples passed, 0 failed", cases.len())), "{said}");
 }
 
+const READINGS: &str = "\
+title: A reading
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f11
+logsource: {product: gridtap, service: mqtt}
+detection:
+  reading:
+    mqtt.publish.topic|topic: grid/+/+/meter/4711/telemetry
+    mqtt.publish.json.p_kw|gte: 3.5
+    mqtt.publish.json.u[0]|lt: 230.2
+  condition: reading
+";
+
+/// What a rule asked for is in its alerts, so that the same rule holds where these are searched; and
+/// in no record is what no rule asked for.
+#[test]
+fn alerts_have_the_values_of_payloads_that_rules_ask_for() {
+    let folder = TempDir::new().unwrap();
+    let (rules, eve) = (folder.path().join("readings.yml"), folder.path().join("eve.json"));
+    fs::write(&rules, READINGS).unwrap();
+    let [rules, eve] = [&rules, &eve].map(|path| path.to_str().unwrap());
+    let output = gridtap(&["replay", "pcaps/demo.pcap", "--rules", rules, "--eve", eve]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = fs::read_to_string(eve).unwrap();
+    let records: Vec<Json> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (mut alerts, mut expected) = (0, 0);
+    for record in &records {
+        let publish = &record["mqtt"]["publish"];
+        let message = publish["message"].as_str().unwrap_or_default();
+        let Ok(payload) = serde_json::from_str::<Json>(message) else {
+            assert!(publish.get("json").is_none(), "{record}");
+            continue;
+        };
+        let (power, voltage) = (payload["p_kw"].as_f64(), payload["u"][0].as_f64());
+        assert_eq!(publish["json"]["p_kw"].as_f64(), power, "{record}");
+        assert_eq!(publish["json"]["u"][0].as_f64(), voltage, "{record}");
+        let keys = publish["json"].as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(keys, usize::from(power.is_some()) + usize::from(voltage.is_some()));
+        let holds =
+            publish["topic"].as_str().is_some_and(|topic| topic.ends_with("/4711/telemetry"))
+                && power.is_some_and(|power| power >= 3.5)
+                && voltage.is_some_and(|voltage| voltage < 230.2);
+        match record["event_type"].as_str() {
+            Some("alert") => alerts += 1,
+            _ => expected += usize::from(holds),
+        }
+        assert!(holds || record["event_type"] != "alert", "{record}");
+    }
+    assert!(expected > 5 && alerts == expected, "{alerts} alerts, {expected} expected");
+}
+
 #[test]
 fn an_example_fills_placeholders() {
     for (masters, alerts) in [("10.20.0.10", 3), ("10.20.0.66", 0)] {

@@ -7,7 +7,7 @@ use anstyle::Style;
 use clap::Args;
 
 use super::{Exit, Failure, words};
-use crate::event::{CONTEXT, Field, Kind, Schema};
+use crate::event::{CONTEXT, Document, Field, Kind, Schema};
 use crate::protocol;
 
 /// Where the meaning begins, and where lines end.
@@ -54,19 +54,25 @@ fn show(name: &str, schema: &'static Schema, out: &mut dyn Write) -> io::Result<
     const HEADING: Style = Style::new().bold();
     const QUIET: Style = Style::new().dimmed();
     writeln!(out, "{HEADING}{name}{HEADING:#}  {}\n", schema.doc.trim())?;
-    for (name, _, field) in schema.paths() {
-        let left = format!("  {name:<34} {}", kind(field));
+    let fields =
+        schema.paths().map(|(name, _, field)| (name, kind(field), meaning(field), names(field)));
+    let documents = schema
+        .documents
+        .iter()
+        .map(|document| (path_in(document), ANY, document.doc.into(), Vec::new()));
+    for (name, kind, meaning, names) in fields.chain(documents) {
+        let left = format!("  {name:<34} {kind}");
         // A long name pushes its meaning to the next line.
         let mut lead = if left.chars().count() < INDENT {
             format!("{left:<INDENT$}")
         } else {
             format!("{left}\n{:INDENT$}", "")
         };
-        for line in words::wrapped(&meaning(field), WIDTH - INDENT) {
+        for line in words::wrapped(&meaning, WIDTH - INDENT) {
             writeln!(out, "{lead}{line}")?;
             lead = " ".repeat(INDENT);
         }
-        for line in words::wrapped(&names(field).join(", "), WIDTH - INDENT) {
+        for line in words::wrapped(&names.join(", "), WIDTH - INDENT) {
             writeln!(out, "{lead}{QUIET}{line}{QUIET:#}")?;
         }
     }
@@ -75,24 +81,42 @@ fn show(name: &str, schema: &'static Schema, out: &mut dyn Write) -> io::Result<
 
 fn described(schema: &'static Schema) -> serde_json::Value {
     let paths = CONTEXT.paths().chain(schema.paths());
-    let fields: Vec<_> = paths
-        .map(|(name, path, field)| {
-            serde_json::json!({
-                "name": name,
-                "kind": kind(field),
-                "several": path.list.is_some(),
-                "meaning": field.doc,
-                "minimum": range(field).map(|(least, _)| least),
-                "maximum": range(field).map(|(_, most)| most),
-                "names": names(field),
-            })
+    let fields = paths.map(|(name, path, field)| {
+        serde_json::json!({
+            "name": name,
+            "kind": kind(field),
+            "several": path.list.is_some(),
+            "meaning": field.doc,
+            "minimum": range(field).map(|(least, _)| least),
+            "maximum": range(field).map(|(_, most)| most),
+            "names": names(field),
         })
-        .collect();
+    });
+    let documents = schema.documents.iter().map(|document| {
+        serde_json::json!({
+            "name": path_in(document),
+            "kind": ANY,
+            "several": true,
+            "meaning": document.doc,
+            "minimum": null,
+            "maximum": null,
+            "names": [],
+        })
+    });
+    let fields: Vec<_> = fields.chain(documents).collect();
     serde_json::json!({
         "service": schema.name,
         "meaning": schema.doc.trim(),
         "fields": fields,
     })
+}
+
+/// The kind of what may be anything.
+const ANY: &str = "any";
+
+/// What stands for the fields in a document.
+fn path_in(document: &Document) -> String {
+    format!("{}.<path>", document.name)
 }
 
 const fn kind(field: &Field) -> &'static str {
@@ -106,6 +130,7 @@ const fn kind(field: &Field) -> &'static str {
         Kind::TopicFilter => "topic filter",
         Kind::Address => "address",
         Kind::Time => "time",
+        Kind::Any => ANY,
     }
 }
 

@@ -20,7 +20,7 @@ pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
 pub use context::{CONTEXT, Context, FlowContext};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
 pub use redaction::{Redaction, Secrecy};
-pub use schema::{Field, List, NO_MESSAGE, Record, Schema};
+pub use schema::{Document, Field, List, NO_MESSAGE, Record, Schema};
 pub use sensor::{SENSOR, SensorRecord, Sight};
 pub use value::{FieldPath, Hex, Kind, Value};
 

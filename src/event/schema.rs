@@ -31,6 +31,18 @@ pub struct List {
     pub element: &'static Schema,
 }
 
+/// JSON that somebody sent, of which rules ask for values by paths behind its name:
+/// `mqtt.publish.json.voltage`. Decoded only if they do.
+#[derive(Debug)]
+pub struct Document {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What it gives away.
+    pub secrecy: Secrecy,
+    /// What it means.
+    pub doc: &'static str,
+}
+
 /// What a record is that is not about one message, although others of its type are.
 pub const NO_MESSAGE: u8 = u8::MAX;
 
@@ -45,6 +57,8 @@ pub struct Schema {
     pub fields: &'static [Field],
     /// Written after the fields.
     pub lists: &'static [List],
+    /// Written after the lists, as much of them as rules ask for.
+    pub documents: &'static [Document],
     /// Names for [`Record::message_type`]: the label `type` of the message counters. An object that
     /// is named after a type has members in messages of that type only.
     pub message_types: &'static [&'static str],
@@ -72,6 +86,12 @@ pub trait Record {
     /// Shows each element of the list at `index` of [`Schema::lists`].
     fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record));
 
+    /// The octets of the document at `index` of [`Schema::documents`], if all of them are there. They
+    /// may be no JSON.
+    fn document(&self, _index: usize) -> Option<&[u8]> {
+        None
+    }
+
     /// Which of [`Schema::message_types`] this is, or [`NO_MESSAGE`].
     fn message_type(&self) -> u8 {
         0
@@ -93,6 +113,9 @@ pub trait Record {
 ///     lists {                                                                   // optional
 ///         "a.list": ELEMENT_SCHEMA, "What it means." => |r, visit| r.list.for_each(visit);
 ///     }
+///     documents {                                                               // optional
+///         "a.json": Payload, "What it means." => |r| r.octets;
+///     }
 /// }
 /// ```
 #[macro_export]
@@ -109,6 +132,10 @@ macro_rules! record {
             $($list:literal: $element:expr, $list_about:literal =>
                 |$l:ident, $visit:ident| $each:expr;)*
         })?
+        $(documents {
+            $($document:literal: $gives:ident, $document_about:literal =>
+                |$d:ident| $octets:expr;)*
+        })?
     ) => {
         $(#[doc = $doc])+
         $vis static $schema: $crate::event::Schema = $crate::event::Schema {
@@ -124,6 +151,13 @@ macro_rules! record {
             ),*],
             lists: &[$($(
                 $crate::event::List { name: $list, doc: $list_about, element: &$element }
+            ),*)?],
+            documents: &[$($(
+                $crate::event::Document {
+                    name: $document,
+                    secrecy: $crate::event::Secrecy::$gives,
+                    doc: $document_about,
+                }
             ),*)?],
             message_types: $crate::record!(@types $($types)?),
         };
@@ -161,6 +195,12 @@ macro_rules! record {
                 }
             }
 
+            fn document(&self, index: usize) -> Option<&[u8]> {
+                static OCTETS: &[$crate::record!(@octets $record $($lt)?)] =
+                    &[$($(|$d| $octets),*)?];
+                OCTETS.get(index).and_then(|octets| octets(self))
+            }
+
             $(
                 #[inline]
                 fn message_type(&self) -> u8 {
@@ -177,6 +217,10 @@ macro_rules! record {
     (@get $record:ident) => { for<'r> fn(&'r $record) -> $crate::event::Value<'r> };
     (@get $record:ident $lt:lifetime) => {
         for<$lt> fn(&$lt $record<$lt>) -> $crate::event::Value<$lt>
+    };
+    (@octets $record:ident) => { for<'r> fn(&'r $record) -> Option<&'r [u8]> };
+    (@octets $record:ident $lt:lifetime) => {
+        for<$lt> fn(&$lt $record<$lt>) -> Option<&$lt [u8]>
     };
     (@each $record:ident) => {
         for<'r> fn(&'r $record, &mut dyn FnMut(&dyn $crate::event::Record))

@@ -101,6 +101,8 @@ pub enum Kind {
     Address,
     /// A moment, written in ISO 8601.
     Time,
+    /// Whatever somebody put into a document: text, a number or a flag, in each record another.
+    Any,
 }
 
 impl Kind {

@@ -12,6 +12,7 @@ use super::layout::Layout;
 use super::pen::hexadecimal;
 use crate::engine::Stats;
 use crate::event::{Context, Event, Redaction, Schema};
+use crate::json::Path;
 use crate::protocol;
 use crate::rule::{Level, Rule};
 use crate::time::Timestamp;
@@ -51,6 +52,8 @@ struct Shape {
     /// `"event_type":"…",`, and the sensor's name.
     event_type: Box<[u8]>,
     layout: Layout,
+    /// What is written of their documents.
+    paths: Vec<(usize, Path)>,
     /// Whether such records are written on their own; alerts carry them in any case.
     written: bool,
 }
@@ -68,7 +71,7 @@ impl Formatter {
     /// Makes lines of records of these `types` and of alerts of `rules`. `sensor` names the sensor
     /// in the field `host`. There is memory for `octets` of lines, and more when it is needed.
     pub fn new(types: Types, rules: &[Rule], sensor: Option<&str>, octets: usize) -> Self {
-        Self {
+        let mut formatter = Self {
             lines: Json::with_capacity(octets),
             alerts: types.alerts(),
             envelope: Envelope::new(),
@@ -80,7 +83,9 @@ impl Formatter {
             types,
             rules: rules.iter().map(RulePart::new).collect(),
             moment: Moment::default(),
-        }
+        };
+        formatter.set_paths(rules);
+        formatter
     }
 
     /// The same, without what this hides.
@@ -88,6 +93,7 @@ impl Formatter {
     pub fn with_redaction(mut self, redaction: Redaction) -> Self {
         for shape in &mut self.shapes {
             shape.layout = Layout::new(shape.schema, redaction);
+            shape.layout.set_paths(&shape.paths);
         }
         self
     }
@@ -95,6 +101,18 @@ impl Formatter {
     /// Alerts are of these rules from now on.
     pub fn set_rules(&mut self, rules: &[Rule]) {
         self.rules = rules.iter().map(RulePart::new).collect();
+        self.set_paths(rules);
+    }
+
+    /// Of documents in records, what rules ask for is written, so that the same rules hold where
+    /// the records are searched.
+    fn set_paths(&mut self, rules: &[Rule]) {
+        for shape in &mut self.shapes {
+            let rules = rules.iter().filter(|rule| std::ptr::eq(rule.service, shape.schema));
+            let paths: Vec<_> = rules.flat_map(|rule| rule.paths.clone()).collect();
+            shape.layout.set_paths(&paths);
+            shape.paths = paths;
+        }
     }
 
     /// The types of records that lines are made of.
@@ -237,6 +255,7 @@ impl Shape {
             schema,
             event_type: event_type(schema.name, sensor),
             layout: Layout::new(schema, Redaction::default()),
+            paths: Vec::new(),
             written,
         }
     }

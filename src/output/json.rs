@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::clock::Clock;
 use super::escape::is_plain;
 use super::pen::{Pen, SHORT, four_digits, two_digits};
+use crate::json::{self, Paths};
 use crate::time::Timestamp;
 
 /// A buffer that takes JSON.
@@ -18,6 +19,8 @@ pub(crate) struct Json {
     octets: Vec<u8>,
     length: usize,
     clock: Clock,
+    /// Memory for excerpts of documents.
+    excerpt: Vec<u8>,
 }
 
 impl Json {
@@ -112,6 +115,20 @@ impl Json {
     #[inline]
     pub(crate) fn end(&mut self, bracket: u8) {
         self.end_with([bracket, b',']);
+    }
+
+    /// As much of a JSON document as the paths lead to; nothing if that is nothing.
+    pub(crate) fn excerpt(&mut self, key: &Key, document: &[u8], paths: &Paths) {
+        let mut excerpt = std::mem::take(&mut self.excerpt);
+        excerpt.clear();
+        if json::excerpt(document, paths, &mut excerpt) {
+            // The key, without a value: the bracket is the excerpt's own.
+            self.open(key, b'{');
+            self.length -= 1;
+            self.raw(&excerpt);
+            self.raw(b",");
+        }
+        self.excerpt = excerpt;
     }
 
     /// Ends a record.

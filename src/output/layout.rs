@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::json::{Json, Key, Member};
 use crate::event::{Field, Hex, Kind, Record, Redaction, Schema, Value};
+use crate::json::{Path, Paths};
 
 /// How to write records of one type.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Layout {
     fields: Vec<Slot>,
     /// By index of [`Schema::lists`].
     lists: Vec<ListSlot>,
+    /// By index of [`Schema::documents`].
+    documents: Vec<DocumentSlot>,
     /// The record itself, then the objects in it.
     objects: Vec<Object>,
 }
@@ -50,6 +53,14 @@ struct ListSlot {
 }
 
 #[derive(Debug)]
+struct DocumentSlot {
+    key: Key,
+    is_hidden: bool,
+    /// What is written of it.
+    paths: Paths,
+}
+
+#[derive(Debug)]
 enum Element {
     /// The elements' only field has no name: they are plain values.
     Plain(Values),
@@ -68,7 +79,8 @@ struct Object {
     /// What is written when it is closed.
     late_fields: Vec<usize>,
     lists: Vec<usize>,
-    /// Objects in it that have such fields or lists, or objects with some.
+    documents: Vec<usize>,
+    /// Objects in it that have such fields, lists or documents, or objects with some.
     late_objects: Vec<usize>,
     /// The same of objects that only one type of message has, by that type.
     late_by_type: Vec<Option<usize>>,
@@ -80,7 +92,12 @@ const RECORD: usize = 0;
 impl Layout {
     /// How to write every field and list of `schema`, but for what is hidden.
     pub(crate) fn new(schema: &'static Schema, redaction: Redaction) -> Self {
-        let mut layout = Self { fields: Vec::new(), lists: Vec::new(), objects: Vec::new() };
+        let mut layout = Self {
+            fields: Vec::new(),
+            lists: Vec::new(),
+            documents: Vec::new(),
+            objects: Vec::new(),
+        };
         layout.add_object(String::new(), "", RECORD, None);
         let mut closed = vec![false];
         let mut current = RECORD;
@@ -114,8 +131,29 @@ impl Layout {
             };
             layout.lists.push(ListSlot { key: Key::new(key), element });
         }
+        for document in schema.documents {
+            let (object, key) = layout.descend(document.name, schema.message_types);
+            layout.objects[object].documents.push(layout.documents.len());
+            layout.note_late(object);
+            let is_hidden = redaction.hides(document.secrecy);
+            layout.documents.push(DocumentSlot {
+                key: Key::new(key),
+                is_hidden,
+                paths: Paths::default(),
+            });
+        }
         assert!(layout.objects.len() <= Writing::OBJECTS, "{} has too many objects", schema.name);
         layout
+    }
+
+    /// Of documents, these paths are written from now on: place in [`Schema::documents`], and path.
+    pub(crate) fn set_paths<'p>(&mut self, paths: impl IntoIterator<Item = &'p (usize, Path)>) {
+        for document in &mut self.documents {
+            document.paths = Paths::default();
+        }
+        for (place, path) in paths {
+            self.documents[*place].paths.add(path);
+        }
     }
 
     /// Finds, or makes, the object that the member with this dotted name is in; and the member's
@@ -144,6 +182,7 @@ impl Layout {
             only,
             late_fields: Vec::new(),
             lists: Vec::new(),
+            documents: Vec::new(),
             late_objects: Vec::new(),
             late_by_type: Vec::new(),
         });
@@ -337,6 +376,9 @@ impl Writing<'_> {
         for index in &object.lists {
             write_list(&layout.lists[*index], *index, self.record, self.json);
         }
+        for index in &object.documents {
+            write_document(&layout.documents[*index], *index, self.record, self.json);
+        }
         for late in &object.late_objects {
             self.late_object(*late);
         }
@@ -376,6 +418,16 @@ fn write_list(list: &ListSlot, index: usize, record: &dyn Record, json: &mut Jso
     });
     if is_open {
         json.end(b']');
+    }
+}
+
+/// Hidden values are left out: a mark would be text where there were numbers.
+fn write_document(document: &DocumentSlot, index: usize, record: &dyn Record, json: &mut Json) {
+    if document.paths.is_empty() || document.is_hidden {
+        return;
+    }
+    if let Some(octets) = record.document(index) {
+        json.excerpt(&document.key, octets, &document.paths);
     }
 }
 

@@ -13,6 +13,7 @@ use super::trigger::Rarity;
 use super::truth::{ClassBuilder, ClassId, Classes, Truth};
 use super::{Rule, RuleSet};
 use crate::event::{Event, Record, Schema, Value};
+use crate::json::{Path, Paths, Scalar, Values};
 
 /// All rules about records of one type, ready to be matched.
 #[derive(Debug, Clone)]
@@ -46,6 +47,7 @@ type FieldSet = u64;
 struct Fields {
     plain: Vec<PlainField>,
     lists: Vec<ListFields>,
+    documents: Vec<DocumentFields>,
 }
 
 #[derive(Debug, Clone)]
@@ -65,6 +67,16 @@ struct ListFields {
     bits: FieldSet,
 }
 
+/// What rules ask of a document of the record.
+#[derive(Debug, Clone)]
+struct DocumentFields {
+    place: usize,
+    paths: Paths,
+    /// By number of the path.
+    indexes: Vec<FieldIndex>,
+    bits: FieldSet,
+}
+
 impl Service {
     /// Compiles rules, given by index and condition.
     pub(super) fn new(
@@ -72,6 +84,7 @@ impl Service {
         predicates: &Predicates,
         mut rules: Vec<(usize, Expression)>,
     ) -> Self {
+        let path = |number| predicates.path(number);
         let predicates = predicates.all();
         let rarity = Rarity::new(schema, predicates);
         let mut brought_up = vec![Vec::new(); predicates.len()];
@@ -116,12 +129,12 @@ impl Service {
             let field = field_of(&ids[0]);
             let index = FieldIndex::new(field.kind(schema), number, &questions, &mut classes);
             if questions[0].id < layout.known * 64 {
-                triggering.add(field, index, FieldSet::MAX);
+                triggering.add(field, index, FieldSet::MAX, path);
                 continue;
             }
             let bit = 1 << fields.min(FieldSet::BITS - 1);
             fields += 1;
-            confirming.add(field, index, bit);
+            confirming.add(field, index, bit, path);
             for question in &questions {
                 field_bits[question.id as usize] = bit;
             }
@@ -148,7 +161,7 @@ impl Service {
 
     /// Leaves the rules that hold in the truth.
     fn matches(&self, event: &Event<'_>, state: &mut State) {
-        let State { truth, scratch, memory } = state;
+        let State { truth, scratch, values, memory } = state;
         truth.begin();
         scratch.begin();
         let profile = self.profile(event);
@@ -165,14 +178,14 @@ impl Service {
             memory.keep(&profile, truth);
         }
         if !self.triggering.is_empty() {
-            self.triggering.look_up(FieldSet::MAX, event, &self.classes, truth, scratch);
+            self.triggering.look_up(FieldSet::MAX, event, &self.classes, truth, scratch, values);
             truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
         }
         let asked = truth.rules().fold(0, |asked, rule| asked | self.asked[rule as usize]);
         if asked == 0 && truth.rules().next().is_none() {
             return;
         }
-        self.confirming.look_up(asked, event, &self.classes, truth, scratch);
+        self.confirming.look_up(asked, event, &self.classes, truth, scratch, values);
         truth.keep(|rule, bits| self.programs.holds(rule, bits));
     }
 
@@ -215,7 +228,14 @@ impl Layout {
             .filter(|(_, rules)| !rules.is_empty())
             .map(|(predicate, _)| predicate.field)
             .collect();
-        let brings_up = |id: &PredicateId| triggering.contains(&predicates[*id as usize].field);
+        // A document is read once, so all that is in it is known together.
+        let documents: HashSet<usize> =
+            triggering.iter().filter_map(|field| field.document()).collect();
+        let brings_up = |id: &PredicateId| {
+            let field = predicates[*id as usize].field;
+            triggering.contains(&field)
+                || field.document().is_some_and(|document| documents.contains(&document))
+        };
         let all = 0..predicates.len() as PredicateId;
         let mut order: Vec<_> = all.filter(|id| used[*id as usize]).collect();
         order.sort_by_key(|id| (!brings_up(id), predicates[*id as usize].field));
@@ -234,8 +254,19 @@ impl Layout {
 }
 
 impl Fields {
-    fn add(&mut self, field: FieldId, index: FieldIndex, bit: FieldSet) {
-        let FieldId { of_context, path } = field;
+    fn add<'p>(
+        &mut self,
+        field: FieldId,
+        index: FieldIndex,
+        bit: FieldSet,
+        path_of: impl Fn(usize) -> &'p Path,
+    ) {
+        let (of_context, path) = match field {
+            FieldId::Declared { of_context, path } => (of_context, path),
+            FieldId::InDocument { document, path } => {
+                return self.add_to_document(document, path_of(path), index, bit);
+            }
+        };
         let place = usize::from(path.field);
         let Some(list) = path.list.map(usize::from) else {
             self.plain.push(PlainField { of_context, place, index, bit });
@@ -252,8 +283,22 @@ impl Fields {
         self.lists.push(ListFields { of_context, place: list, members, bits: bit });
     }
 
+    fn add_to_document(&mut self, place: usize, path: &Path, index: FieldIndex, bit: FieldSet) {
+        let known = self.documents.iter().position(|document| document.place == place);
+        let known = known.unwrap_or_else(|| {
+            let paths = Paths::default();
+            self.documents.push(DocumentFields { place, paths, indexes: Vec::new(), bits: 0 });
+            self.documents.len() - 1
+        });
+        let document = &mut self.documents[known];
+        document.bits |= bit;
+        // Each path comes once, so they are numbered as they come.
+        document.paths.add(path);
+        document.indexes.push(index);
+    }
+
     fn is_empty(&self) -> bool {
-        self.plain.is_empty() && self.lists.is_empty()
+        self.plain.is_empty() && self.lists.is_empty() && self.documents.is_empty()
     }
 
     /// Takes out those whose values have one class each, as many as a profile has.
@@ -275,6 +320,7 @@ impl Fields {
         classes: &Classes,
         truth: &mut Truth,
         scratch: &mut Scratch,
+        values: &mut Values,
     ) {
         for field in self.plain.iter().filter(|field| field.bit & asked != 0) {
             field.index.look_up(field.value(event), classes, truth, scratch);
@@ -288,6 +334,23 @@ impl Fields {
                 for (place, index) in members {
                     index.look_up(member.value(*place), classes, truth, scratch);
                 }
+            });
+        }
+        for DocumentFields { place, paths, indexes, bits } in &self.documents {
+            if bits & asked == 0 {
+                continue;
+            }
+            let Some(octets) = event.record.document(*place) else { continue };
+            values.read(octets, paths);
+            values.each(|path, value| {
+                let value = match value {
+                    Some(Scalar::Flag(flag)) => Value::Boolean(flag),
+                    Some(Scalar::Integer(number)) => Value::Integer(number),
+                    Some(Scalar::Number(number)) => Value::Double(number),
+                    Some(Scalar::Text(text)) => Value::text(text),
+                    None => return indexes[path].look_up_container(classes, truth),
+                };
+                indexes[path].look_up(value, classes, truth, scratch);
             });
         }
     }
@@ -309,6 +372,7 @@ impl PlainField {
 struct State {
     truth: Truth,
     scratch: Scratch,
+    values: Values,
     memory: Memory,
 }
 
@@ -327,6 +391,7 @@ impl Matcher {
         let state = |service: &Service| State {
             truth: Truth::new(service.words, service.rule_words.clone()),
             scratch: Scratch::default(),
+            values: Values::default(),
             memory: Memory::new(),
         };
         let states = set.services.iter().map(state).collect();

@@ -73,11 +73,12 @@ use uuid::Uuid;
 pub use crate::document::{Diagnostic, Source};
 use crate::document::{diagnostic, yaml};
 use crate::event::Schema;
+use crate::json::Path;
 use compile::{Outcome, Surroundings};
 use diagnostic::{Reporter, did_you_mean};
 use matcher::Service;
 pub use matcher::{Hits, HitsIter, Matcher, ServiceId};
-use predicate::{Expression, Predicates};
+use predicate::{Expression, FieldId, Predicates};
 use sigma::{Document, Spanned};
 
 /// How bad it is when a rule fires.
@@ -171,6 +172,9 @@ pub struct Rule {
     pub falsepositives: Vec<String>,
     /// Captures to try it on.
     pub examples: Vec<Example>,
+    /// What it asks of documents in the record, if it is in force: the place in
+    /// [`Schema::documents`], and the path.
+    pub paths: Vec<(usize, Path)>,
     /// Why it is not in force: the placeholder that nobody filled.
     pub inactive: Option<String>,
 }
@@ -284,15 +288,24 @@ impl<'l> Loader<'l> {
         self.placeholders.extend(detection.placeholders().into_iter().map(str::to_owned));
         let outcome = compile::compile(detection, schema, self.surroundings, predicates, reporter);
         let index = self.rules.len();
+        let mut paths = Vec::new();
         let inactive = match outcome {
-            Some(Outcome::Active(expression)) => {
+            Some(Outcome::Active(mut expression)) => {
+                expression.each(&mut |id| {
+                    if let FieldId::InDocument { document, path } = predicates.get(*id).field {
+                        paths.push((document, predicates.path(path).clone()));
+                    }
+                });
+                paths.sort_unstable();
+                paths.dedup();
                 conditions.push((index, expression));
                 None
             }
             Some(Outcome::Inactive(placeholder)) => Some(placeholder),
             None => return,
         };
-        self.rules.extend(rule(index, document, schema, source, inactive));
+        let rule = rule(index, document, schema, source, inactive);
+        self.rules.extend(rule.map(|rule| Rule { paths, ..rule }));
     }
 
     fn service(&self, document: &Document, reporter: &mut Reporter<'_>) -> Option<usize> {
@@ -356,6 +369,7 @@ fn rule(
         references: document.references,
         falsepositives: document.falsepositives,
         examples: document.examples,
+        paths: Vec::new(),
         inactive,
     })
 }

@@ -7,31 +7,65 @@ use std::rc::Rc;
 
 use super::pattern::Pattern;
 use crate::event::{CONTEXT, FieldPath, Kind, Schema, Value};
+use crate::json;
 use crate::time::Timestamp;
 
-/// A field of an event: of its record, or of what all events have.
+/// A field of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct FieldId {
-    /// Whether it is one of [`CONTEXT`].
-    pub(super) of_context: bool,
-    pub(super) path: FieldPath,
+pub(super) enum FieldId {
+    /// Of its record, or of what all events have.
+    Declared {
+        /// Whether it is one of [`CONTEXT`].
+        of_context: bool,
+        path: FieldPath,
+    },
+    /// In one of the record's [documents](Schema::documents).
+    InDocument {
+        /// Its place there.
+        document: usize,
+        /// See [`Predicates::path`].
+        path: usize,
+    },
 }
 
 impl FieldId {
     /// Finds a field by name, in the record before the context.
     pub(super) fn resolve(schema: &'static Schema, name: &str) -> Option<Self> {
-        let of_record = schema.resolve(name).map(|path| Self { of_context: false, path });
-        of_record.or_else(|| CONTEXT.resolve(name).map(|path| Self { of_context: true, path }))
+        let of_record = schema.resolve(name).map(|path| Self::Declared { of_context: false, path });
+        of_record
+            .or_else(|| CONTEXT.resolve(name).map(|path| Self::Declared { of_context: true, path }))
     }
 
     /// What values it has, in records of `schema`.
     pub(super) fn kind(self, schema: &'static Schema) -> Kind {
-        let schema = if self.of_context { &CONTEXT } else { schema };
-        let fields = match self.path.list {
+        let Self::Declared { of_context, path } = self else { return Kind::Any };
+        let schema = if of_context { &CONTEXT } else { schema };
+        let fields = match path.list {
             Some(list) => schema.lists[list as usize].element.fields,
             None => schema.fields,
         };
-        fields[self.path.field as usize].kind
+        fields[path.field as usize].kind
+    }
+
+    /// The list that it is in.
+    pub(super) fn list(self) -> Option<u8> {
+        match self {
+            Self::Declared { path, .. } => path.list,
+            Self::InDocument { .. } => None,
+        }
+    }
+
+    /// The document that it is in.
+    pub(super) fn document(self) -> Option<usize> {
+        match self {
+            Self::Declared { .. } => None,
+            Self::InDocument { document, .. } => Some(document),
+        }
+    }
+
+    /// Whether it may have more than one value in an event.
+    pub(super) fn may_have_several(self) -> bool {
+        self.list().is_some() || self.document().is_some()
     }
 }
 
@@ -68,6 +102,17 @@ pub(super) enum TextTest {
 }
 
 impl Test {
+    /// Tests of different sorts are different predicates.
+    pub(super) const fn sort(&self) -> u8 {
+        match self {
+            Self::Present => 0,
+            Self::Points(_) => 1,
+            Self::Addresses { .. } => 2,
+            Self::Texts(_) => 3,
+            Self::Topics(_) => 4,
+        }
+    }
+
     /// The test that holds when any of these, which are of one sort, does.
     pub(super) fn any(tests: Vec<Self>) -> Self {
         let (mut points, mut v4s, mut v6s) = (vec![], vec![], vec![]);
@@ -225,6 +270,8 @@ pub(super) type PredicateId = u32;
 pub(super) struct Predicates {
     ids: HashMap<Rc<Predicate>, PredicateId>,
     all: Vec<Rc<Predicate>>,
+    paths: Vec<json::Path>,
+    path_numbers: HashMap<json::Path, usize>,
 }
 
 impl Predicates {
@@ -237,6 +284,21 @@ impl Predicates {
         self.all.push(Rc::clone(&predicate));
         self.ids.insert(predicate, id);
         id
+    }
+
+    /// The number of a path into a document, the same for the same path.
+    pub(super) fn number_of(&mut self, path: json::Path) -> usize {
+        if let Some(number) = self.path_numbers.get(&path) {
+            return *number;
+        }
+        self.path_numbers.insert(path.clone(), self.paths.len());
+        self.paths.push(path);
+        self.paths.len() - 1
+    }
+
+    /// The path with this number.
+    pub(super) fn path(&self, number: usize) -> &json::Path {
+        &self.paths[number]
     }
 
     /// The predicate with this identifier.

@@ -19,6 +19,9 @@ pub(super) struct Cover {
     cost: f64,
 }
 
+/// What brings a rule up by a field in a document costs more than what always does.
+const DECODED: f64 = 2.0;
+
 /// How often each predicate will hold: a guess from what the rules themselves ask. A field of
 /// which they name many values has many, and each of them is rare.
 #[derive(Debug)]
@@ -37,7 +40,11 @@ impl Rarity {
         let share = |predicate: &Rc<Predicate>| {
             let known = named.get(&predicate.field).map_or(0, HashSet::len);
             // Any of several members may meet the predicate.
-            let members = if predicate.field.path.list.is_some() { 3.0 } else { 1.0 };
+            let members = if predicate.field.list().is_some() { 3.0 } else { 1.0 };
+            // It takes a look into a document, which is worth it only if all else holds.
+            if predicate.field.document().is_some() {
+                return DECODED;
+            }
             (members * share(predicate, predicate.field.kind(schema), known)).min(1.0)
         };
         Self { shares: predicates.iter().map(share).collect() }

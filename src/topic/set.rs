@@ -176,7 +176,9 @@ impl Level {
                 && size_of_val(words.as_slice()) >= size_of_val(self.wild.as_slice())
             {
                 let mut allowed = self.wild.clone();
-                words.iter().for_each(|word| word.set(&mut allowed));
+                for word in words {
+                    word.set(&mut allowed);
+                }
                 *named = Named::Many(allowed);
             }
         }

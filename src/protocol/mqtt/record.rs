@@ -12,7 +12,7 @@ use super::publish::is_utf8;
 use super::reason;
 use super::subscribe::{Options, Subscription};
 use super::websocket::Upgrade;
-use crate::event::{Field, Hex, Kind, List, Record, Schema, Secrecy, Value};
+use crate::event::{Document, Field, Hex, Kind, List, Record, Schema, Secrecy, Value};
 use crate::record;
 
 /// What Suricata's object does not have.
@@ -38,6 +38,7 @@ pub(super) const ADDITIONS: &[&str] = &[
     "mqtt.connect.will.payload_length",
     "mqtt.connect.will.payload_utf8",
     "mqtt.connect.will.payload_hex",
+    "mqtt.publish.json",
     "mqtt.publish.topic_resolved",
     "mqtt.publish.topic_doubtful",
     "mqtt.publish.payload_length",
@@ -222,6 +223,11 @@ pub static MQTT: Schema = Schema {
     doc: "An MQTT packet.\n",
     fields: FIELDS,
     lists: LISTS,
+    documents: &[Document {
+        name: "mqtt.publish.json",
+        secrecy: Secrecy::Payload,
+        doc: "The payload, if it is JSON and not truncated, by paths: `mqtt.publish.json.meter.u[0]`.",
+    }],
     message_types: PacketType::LABELS,
 };
 
@@ -243,6 +249,13 @@ impl Record for Packet<'_> {
     fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record)) {
         if let Some(each) = EACH.get(index) {
             each(self, visit);
+        }
+    }
+
+    fn document(&self, _: usize) -> Option<&[u8]> {
+        match &self.body {
+            Body::Publish(publish) if self.skipped == 0 => publish.payload,
+            _ => None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! Which field a name means, and which comparisons mean something for it.
 
 use super::Compiler;
-use crate::event::{CONTEXT, Kind};
+use crate::event::{CONTEXT, Kind, Schema};
+use crate::json;
 use crate::rule::diagnostic::did_you_mean;
 use crate::rule::modifier::{Comparison, Modifiers};
 use crate::rule::predicate::FieldId;
@@ -12,12 +13,24 @@ impl Compiler<'_, '_> {
         if let Some(field) = FieldId::resolve(self.schema, &name.value) {
             return Some(field);
         }
+        if let Some((document, path)) = in_document(self.schema, &name.value) {
+            return self.in_document(document, path, name);
+        }
         let message = format!("`{}` records have no field `{}`", self.schema.name, name.value);
-        let own: Vec<String> =
-            self.schema.paths().chain(CONTEXT.paths()).map(|(name, ..)| name).collect();
+        // With the path that stands there, behind as many parts as the document's name has.
+        let documents = self.schema.documents.iter().map(|document| {
+            let parts = document.name.split('.').count();
+            let path = name.value.splitn(parts + 1, '.').nth(parts);
+            path.map_or(document.name.to_owned(), |path| format!("{}.{path}", document.name))
+        });
+        let fields = self.schema.paths().chain(CONTEXT.paths()).map(|(name, ..)| name);
+        let own: Vec<String> = fields.chain(documents).collect();
         let elsewhere = || {
             let mut services = self.surroundings.services.iter();
-            let owner = services.find(|service| service.resolve(&name.value).is_some())?;
+            let owner = services.find(|service| {
+                service.resolve(&name.value).is_some()
+                    || in_document(service, &name.value).is_some()
+            })?;
             Some(format!("it is a field of `service: {}`", owner.name))
         };
         let help =
@@ -25,15 +38,39 @@ impl Compiler<'_, '_> {
         self.wrong_with(name.span, message, help)
     }
 
+    /// A field in the document at this place; `path` is what stands behind its name.
+    fn in_document(
+        &mut self,
+        document: usize,
+        path: &str,
+        name: &Spanned<String>,
+    ) -> Option<FieldId> {
+        if path.is_empty() {
+            let message = format!("`{}` is a document, not a field", name.value);
+            let help = format!("name a path in it, as in `{}.meter.voltage`", name.value);
+            return self.wrong_with(name.span, message, Some(help));
+        }
+        let mistake: json::Mistake = match path.strip_prefix('.').unwrap_or(path).parse() {
+            Ok(path) => {
+                let path = self.predicates.number_of(path);
+                return Some(FieldId::InDocument { document, path });
+            }
+            Err(mistake) => mistake,
+        };
+        let message = format!("`{}` leads nowhere", name.value);
+        self.wrong_with(name.span, message, Some(mistake.to_string()))
+    }
+
     /// Two conditions on a list could be met by two different members, so a rule that names two
     /// fields of one list is refused.
     pub(super) fn check_list(&mut self, field: FieldId, name: &Spanned<String>) {
-        let Some(list) = field.path.list else { return };
+        let FieldId::Declared { of_context, path } = field else { return };
+        let Some(list) = path.list else { return };
         let (named, other) = self
             .list_fields
-            .entry((field.of_context, list))
-            .or_insert_with(|| (field.path.field, name.value.clone()));
-        if *named != field.path.field {
+            .entry((of_context, list))
+            .or_insert_with(|| (path.field, name.value.clone()));
+        if *named != path.field {
             let message = format!(
                 "`{other}` and `{}` could be met by two different members of the list",
                 name.value
@@ -47,7 +84,7 @@ impl Compiler<'_, '_> {
     pub(super) fn check_lists_within(&mut self, items: &[Item]) {
         for (index, item) in items.iter().enumerate() {
             let Some(name) = &item.field else { continue };
-            let list = FieldId::resolve(self.schema, &name.value).and_then(|field| field.path.list);
+            let list = FieldId::resolve(self.schema, &name.value).and_then(FieldId::list);
             let before = items[..index].iter().filter_map(|item| item.field.as_ref());
             if let Some(list) = list
                 && before.clone().any(|other| other.value == name.value)
@@ -112,13 +149,19 @@ impl Compiler<'_, '_> {
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Cidr),
                 "compare it with an address, or with a network by `cidr`",
             ),
+            Kind::Any => (
+                "in a document",
+                is_textual(modifiers.comparison)
+                    || matches!(modifiers.comparison, Comparison::Order(_)),
+                "compare it as text or as a number",
+            ),
             Kind::Time => (
                 "a moment",
                 matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
                 "moments have `lt`, `lte`, `gt` and `gte`",
             ),
         };
-        if modifiers.cased && !kind.is_text() && !matches!(kind, Kind::Name(_)) {
+        if modifiers.cased && !kind.is_text() && !matches!(kind, Kind::Name(_) | Kind::Any) {
             return self
                 .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));
         }
@@ -139,6 +182,14 @@ impl Compiler<'_, '_> {
         let message = format!("`{}` is no topic: `topic` means nothing", name.value);
         self.wrong_with(name.span, message, help)
     }
+}
+
+/// The document that a name leads into: its place, and what stands behind its name.
+fn in_document<'n>(schema: &Schema, name: &'n str) -> Option<(usize, &'n str)> {
+    schema.documents.iter().enumerate().find_map(|(place, document)| {
+        let path = name.strip_prefix(document.name)?;
+        (path.is_empty() || path.starts_with(['.', '['])).then_some((place, path))
+    })
 }
 
 fn is_textual(comparison: Comparison) -> bool {

@@ -164,7 +164,7 @@ impl Compiler<'_, '_> {
     fn both(&self, one: &Expression, two: &Expression) -> Option<Predicate> {
         let (Expression::Holds(one), Expression::Holds(two)) = (one, two) else { return None };
         let (one, two) = (self.predicates.get(*one), self.predicates.get(*two));
-        if one.field != two.field || one.field.path.list.is_some() {
+        if one.field != two.field || one.field.may_have_several() {
             return None;
         }
         let (Test::Points(ranges), Test::Points(others)) = (&one.test, &two.test) else {
@@ -203,8 +203,10 @@ impl Compiler<'_, '_> {
                 other => parts.push(self.atom(field, other)),
             }
         }
-        if !tests.is_empty() {
-            parts.push(self.holds(field, Test::any(tests)));
+        // Of a field that may be anything they may be of several sorts.
+        tests.sort_by_key(Test::sort);
+        for tests in tests.chunk_by(|one, two| one.sort() == two.sort()) {
+            parts.push(self.holds(field, Test::any(tests.to_vec())));
         }
         Expression::any(parts)
     }
@@ -251,7 +253,7 @@ impl Compiler<'_, '_> {
             .schema
             .paths()
             .filter(|(_, _, field)| field.kind.is_text())
-            .map(|(_, path, _)| FieldId { of_context: false, path })
+            .map(|(_, path, _)| FieldId::Declared { of_context: false, path })
             .collect();
         if fields.is_empty() {
             let message =
@@ -268,5 +270,5 @@ impl Compiler<'_, '_> {
 
 /// Whether one value, or one of several members, can meet several conditions at once.
 fn can_hold_together(field: FieldId, kind: Kind) -> bool {
-    field.path.list.is_some() || kind.is_text() || matches!(kind, Kind::Name(_))
+    field.may_have_several() || kind.is_text() || matches!(kind, Kind::Name(_))
 }

@@ -99,6 +99,7 @@ impl Compiler<'_, '_> {
                 Test::Points(self.integers((least, most), modifiers.comparison, value, name)?)
             }
             Kind::Number => Test::Points(self.numbers(modifiers.comparison, value, name)?),
+            Kind::Any => self.anything(modifiers, value, name)?,
             Kind::Address => self.addresses(modifiers, value, name)?,
             Kind::Time => Test::Points(self.moments(modifiers.comparison, value, name)?),
         };
@@ -205,6 +206,28 @@ impl Compiler<'_, '_> {
             Some(ranges) => Some(ranges),
             None => self.mistaken(value, name, "a number", "a number"),
         }
+    }
+
+    /// What is compared with whatever is there: a number or a flag if it is one without quotes, and
+    /// text otherwise.
+    fn anything(
+        &mut self,
+        modifiers: Modifiers,
+        value: &Spanned<Scalar>,
+        name: &Spanned<String>,
+    ) -> Option<Test> {
+        let is_number = match (modifiers.comparison, value.value.meaning) {
+            (Comparison::Order(_), _) => true,
+            (Comparison::Equals, Meaning::Integer(_) | Meaning::Float(_) | Meaning::Boolean(_)) => {
+                !modifiers.cased
+            }
+            _ => false,
+        };
+        if is_number {
+            return Some(Test::Points(self.numbers(modifiers.comparison, value, name)?));
+        }
+        let scalar = self.word(value)?;
+        Some(Test::Texts(vec![self.text_test(scalar, modifiers, value.span)?]))
     }
 
     /// Text as other tools read it too.

@@ -4,7 +4,7 @@ mod points;
 mod texts;
 mod topics;
 
-use super::predicate::{AddressPoint, PredicateId, Test, point};
+use super::predicate::{AddressPoint, PredicateId, Test, flag_point, number_point, point};
 use super::truth::{ClassBuilder, ClassId, Classes, Truth};
 use crate::event::{Hex, Kind, Value};
 use points::PointIndex;
@@ -29,6 +29,8 @@ enum By {
     Addresses { v4: PointIndex<u32>, v6: PointIndex<u128> },
     /// Text.
     Texts(TextIndex),
+    /// Whatever somebody sent: text that may be a number, numbers that may be compared as text.
+    Anything { numbers: Option<PointIndex<i64>>, texts: Option<TextIndex> },
     /// Topics that rules compare as such, and perhaps as text.
     Topics { topics: TopicIndex, texts: Option<TextIndex> },
 }
@@ -38,6 +40,7 @@ enum By {
 pub(super) struct Scratch {
     texts: texts::Scratch,
     topics: topics::Scratch,
+    number: String,
 }
 
 impl Scratch {
@@ -63,6 +66,13 @@ fn present(questions: &[Question<'_>]) -> Vec<PredicateId> {
     present.map(|question| question.id).collect()
 }
 
+fn numbers(questions: &[Question<'_>], classes: &mut ClassBuilder) -> PointIndex<i64> {
+    PointIndex::new(questions, classes, |test| match test {
+        Test::Points(ranges) => Some(ranges),
+        _ => None,
+    })
+}
+
 impl FieldIndex {
     /// Builds the index of a field whose values are of this kind. No other index of the service has
     /// this number.
@@ -72,15 +82,20 @@ impl FieldIndex {
         questions: &[Question<'_>],
         classes: &mut ClassBuilder,
     ) -> Self {
+        let asks = |is: fn(&Test) -> bool| questions.iter().any(|question| is(question.test));
+        let asks_texts = asks(|test| matches!(test, Test::Texts(_)));
         let by = match kind {
-            Kind::TopicName | Kind::TopicFilter
-                if questions.iter().any(|question| matches!(question.test, Test::Topics(_))) =>
-            {
-                let has_texts =
-                    questions.iter().any(|question| matches!(question.test, Test::Texts(_)));
+            Kind::Any => {
+                let asks_numbers = asks(|test| matches!(test, Test::Points(_)));
+                By::Anything {
+                    numbers: asks_numbers.then(|| numbers(questions, classes)),
+                    texts: asks_texts.then(|| TextIndex::new(questions, classes)),
+                }
+            }
+            Kind::TopicName | Kind::TopicFilter if asks(|test| matches!(test, Test::Topics(_))) => {
                 By::Topics {
                     topics: TopicIndex::new(kind, number, questions, classes),
-                    texts: has_texts.then(|| TextIndex::new(questions, classes)),
+                    texts: asks_texts.then(|| TextIndex::new(questions, classes)),
                 }
             }
             Kind::Boolean
@@ -89,10 +104,7 @@ impl FieldIndex {
             | Kind::Number
             | Kind::Name(_)
             | Kind::Time => {
-                let index = PointIndex::new(questions, classes, |test| match test {
-                    Test::Points(ranges) => Some(ranges),
-                    _ => None,
-                });
+                let index = numbers(questions, classes);
                 if matches!(kind, Kind::Number) { By::Numbers(index) } else { By::Codes(index) }
             }
             Kind::Address => By::Addresses {
@@ -117,7 +129,7 @@ impl FieldIndex {
         match &self.by {
             By::Codes(index) | By::Numbers(index) => index.is_flat(),
             By::Addresses { v4, v6 } => v4.is_flat() && v6.is_flat(),
-            By::Texts(_) | By::Topics { .. } => false,
+            By::Texts(_) | By::Topics { .. } | By::Anything { .. } => false,
         }
     }
 
@@ -181,8 +193,51 @@ impl FieldIndex {
                     texts.look_up(text, classes, truth, &mut scratch.texts);
                 }
             }
+            (By::Anything { numbers, texts }, value) => {
+                apply(self.present);
+                let Scratch { texts: buffers, number, .. } = scratch;
+                if let Some((numbers, point)) = numbers.as_ref().zip(any_point(value)) {
+                    numbers.look_up(point, &mut apply);
+                }
+                if let Some(texts) = texts {
+                    texts.look_up(as_text(value, number), classes, truth, buffers);
+                }
+            }
             // Of a value that is not of the field's kind no more can be said.
             _ => apply(self.present),
         }
     }
+
+    /// Notes in `truth` that there is something of which no more can be said.
+    pub(super) fn look_up_container(&self, classes: &Classes, truth: &mut Truth) {
+        truth.apply(classes, self.present);
+    }
+}
+
+/// Where a value stands on the line of numbers and flags; text, where the number or the flag stands
+/// that it says.
+fn any_point(value: Value<'_>) -> Option<i64> {
+    let Value::Text(text) = value else { return point(value, true) };
+    let text = std::str::from_utf8(text).ok()?;
+    match text.parse() {
+        Ok(number) => number_point(number),
+        Err(_) if text.eq_ignore_ascii_case("true") => Some(flag_point(true)),
+        Err(_) if text.eq_ignore_ascii_case("false") => Some(flag_point(false)),
+        Err(_) => None,
+    }
+}
+
+/// A value as text.
+fn as_text<'t>(value: Value<'t>, buffer: &'t mut String) -> &'t [u8] {
+    use std::fmt::Write as _;
+    buffer.clear();
+    // Into memory: it cannot fail.
+    let _ = match value {
+        Value::Text(text) => return text,
+        Value::Integer(number) => write!(buffer, "{number}"),
+        Value::Double(number) => write!(buffer, "{number}"),
+        Value::Boolean(flag) => write!(buffer, "{flag}"),
+        _ => Ok(()),
+    };
+    buffer.as_bytes()
 }

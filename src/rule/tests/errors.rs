@@ -134,6 +134,31 @@ fn mistakes_in_fields_and_values() {
             "thing.topic|gt: a",
             "`thing.topic` is a topic: this comparison means nothing (topics have `topic`, and `contains`, `startswith`, `endswith` and `re`)",
         ),
+        (
+            "thing.json: 1",
+            "`thing.json` is a document, not a field (name a path in it, as in `thing.json.meter.voltage`)",
+        ),
+        ("thing.json.a..b: 1", "`thing.json.a..b` leads nowhere (a step of the path is empty)"),
+        (
+            "'thing.json.a[x]': 1",
+            "`thing.json.a[x]` leads nowhere (`[` begins an index, as in `phases[0].voltage`)",
+        ),
+        (
+            "thing.jsn.a: 1",
+            "`thing` records have no field `thing.jsn.a` (did you mean `thing.json.a`?)",
+        ),
+        (
+            "thing.json.a|cidr: 10.0.0.0/8",
+            "`thing.json.a` is in a document: this comparison means nothing (compare it as text or as a number)",
+        ),
+        (
+            "thing.json.a|topic: a/#",
+            "`thing.json.a` is no topic: `topic` means nothing (topics are `thing.topic`, `thing.tags`)",
+        ),
+        (
+            "thing.json.a|gt: many",
+            "`thing.json.a` is a number, and this is text (a number stands here)",
+        ),
         ("thing.topic|contians: x", "there is no modifier `contians` (did you mean `contains`?)"),
         (
             "thing.objects.ioa: 1, thing.objects.value: 2",

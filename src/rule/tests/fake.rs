@@ -24,6 +24,7 @@ pub(super) struct Thing {
     pub(super) time: Option<u64>,
     pub(super) objects: Vec<Object>,
     pub(super) tags: Vec<Vec<u8>>,
+    pub(super) json: Option<&'static str>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +89,9 @@ record! {
             => |t, visit| for object in &t.objects { visit(object); };
         "thing.tags": TAG, "Plain values."
             => |t, visit| for tag in &t.tags { visit(&Tag(tag.clone())); };
+    }
+    documents {
+        "thing.json": Payload, "Somebody's JSON." => |t| t.json.map(str::as_bytes);
     }
 }
 

@@ -48,10 +48,11 @@ fn values(event: &Event<'_>, name: &str) -> Vec<Plain> {
     let schema = event.record.schema();
     let field = FieldId::resolve(schema, name).expect("there is this field");
     let kind = field.kind(schema);
-    let record: &dyn Record = if field.of_context { event.context } else { event.record };
-    let index = usize::from(field.path.field);
+    let FieldId::Declared { of_context, path } = field else { panic!("{name} is in a document") };
+    let record: &dyn Record = if of_context { event.context } else { event.record };
+    let index = usize::from(path.field);
     let mut found = Vec::new();
-    match field.path.list {
+    match path.list {
         Some(list) => record.each(list.into(), &mut |member| {
             found.extend(plain(member.value(index), kind));
         }),
@@ -413,6 +414,7 @@ fn things() -> impl Strategy<Value = Thing> {
                 time,
                 objects,
                 tags,
+                json: None,
             },
         )
 }

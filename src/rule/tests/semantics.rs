@@ -389,3 +389,83 @@ fn what_a_list_said_of_topics_is_forgotten_with_the_event() {
         assert_eq!(hits(&mut matcher, &thing(tags)), expected, "{tags:?}");
     }
 }
+
+const METER: &str = r#"{"u": [230.1, 229.8], "id": "M-4711", "seq": 5, "text": "5", "on": true,
+"no": "FALSE", "nil": null, "deep": {"a": [{"b": 1}, {"b": "x"}]}, "none": []}"#;
+
+/// As other engines of Sigma compare JSON: numbers with numbers and with text that is one, text with
+/// text and with what is written of numbers and flags.
+#[test]
+fn values_in_documents_are_what_they_are() {
+    let thing = |json| Thing { json: Some(json), ..Thing::default() };
+    for (detection, expected) in [
+        ("thing.json.u: 230.1", true),
+        ("thing.json.u: 230.2", false),
+        ("thing.json.u|gt: 230", true),
+        ("thing.json.u|lt: 229.8", false),
+        ("'thing.json.u[1]|gt': 230", false),
+        ("thing.json.u.1|lt: 230", true),
+        ("thing.json.u|gt: 230, thing.json.u|lt: 230", true),
+        ("thing.json.id: m-47*", true),
+        ("thing.json.id|cased: m-47*", false),
+        ("thing.json.id|contains: '71'", true),
+        ("thing.json.id|re: '^M-\\d+$'", true),
+        ("thing.json.id|gt: 3", false),
+        ("thing.json.seq: 5", true),
+        ("thing.json.seq: '5'", true),
+        ("thing.json.seq: 5.0", true),
+        ("thing.json.seq|startswith: '5'", true),
+        ("thing.json.seq: [4, x, 5]", true),
+        ("thing.json.seq: [4, x]", false),
+        ("thing.json.text: 5", true),
+        ("thing.json.text|lte: 5", true),
+        ("thing.json.on: true", true),
+        ("thing.json.on: 1", false),
+        ("thing.json.on: 'true'", true),
+        ("thing.json.no: false", true),
+        ("thing.json.nil: null", true),
+        ("thing.json.nil|exists: true", false),
+        ("thing.json.gone: null", true),
+        ("thing.json.gone|neq: 5", true),
+        ("thing.json.seq|neq: 5", false),
+        ("thing.json.deep|exists: true", true),
+        ("thing.json.none|exists: true", true),
+        ("thing.json.deep: '*'", true),
+        ("thing.json.deep: 1", false),
+        ("thing.json.deep.a.b: x", true),
+        ("thing.json.deep.a.b|all: [1, x]", true),
+        ("'thing.json.deep.a[0].b': x", false),
+        ("thing.json.SEQ: 5", false),
+    ] {
+        assert_eq!(holds(&item(detection), &thing(METER)), expected, "{detection}");
+    }
+    for broken in ["", "{\"seq\": 5", "seq: 5"] {
+        assert!(!holds(&item("thing.json.seq: 5"), &thing(broken)), "{broken}");
+    }
+    assert!(!holds(&item("thing.json.seq: 5"), &Thing::default()));
+    assert!(holds(&item("thing.json.seq: null"), &Thing::default()));
+}
+
+#[test]
+fn documents_and_fields_meet_in_one_rule() {
+    let rules = [
+        "  s: {thing.ca: 3, thing.json.seq: 5}\n  condition: s",
+        "  s: {thing.json.seq|gt: 4}\n  t: {thing.ca: 3}\n  condition: s and not t",
+        "  s: {thing.json.id: x}\n  t: {thing.json.seq: 5}\n  condition: 1 of them",
+    ];
+    let sources: Vec<_> = (0..).zip(rules).map(|(number, text)| rule(number, text)).collect();
+    let set = load(&sources).expect("right");
+    let paths = |rule: &Rule| rule.paths.len();
+    assert_eq!(set.rules.iter().map(paths).collect::<Vec<_>>(), [1, 1, 2]);
+    let mut matcher = Matcher::new(set.into());
+    for (address, json, expected) in [
+        (3, Some(r#"{"seq": 5}"#), &[0, 2][..]),
+        (4, Some(r#"{"seq": 5}"#), &[1, 2]),
+        (4, Some(r#"{"seq": 6, "id": "X"}"#), &[1, 2]),
+        (3, None, &[]),
+        (3, Some(r#"{"seq": 6}"#), &[]),
+    ] {
+        let thing = Thing { address: Some(address), json, ..Thing::default() };
+        assert_eq!(hits(&mut matcher, &thing), expected, "{address} {json:?}");
+    }
+}
