@@ -83,7 +83,8 @@ fn read_as_mqtt(plain: &Path) -> Vec<String> {
         let number = |name| layer.number(name);
         let kind = layer.find("mqtt.hdrflags").unwrap().octets[0] >> 4;
         let length = number("mqtt.len").unwrap();
-        tell(kind.into(), length, number("mqtt.msgid"), layer.shown("mqtt.topic"))
+        let topic = layer.find("mqtt.topic").map(|topic| &topic.shown[..]);
+        tell(kind.into(), length, number("mqtt.msgid"), topic)
     });
     told.collect()
 }
