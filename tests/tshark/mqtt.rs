@@ -45,8 +45,8 @@ const JOINED: &[(&str, &str)] = &[
     ("mqtt-midstream-split.pcap", "MQTT v5.0"),
 ];
 
-/// Ours alone.
-const OURS: &[&str] = &["version", "version_inferred"];
+/// Ours alone: of the session, and no field of the packet.
+const OURS: &[&str] = &["version", "version_inferred", "client_id", "username"];
 
 /// One packet as a decoder sees it.
 #[derive(Debug, Default)]
