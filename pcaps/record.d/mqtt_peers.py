@@ -235,6 +235,8 @@ def sent_away() -> None:
     ended = queue.Queue()
     rude.client.on_disconnect = lambda *arguments: ended.put(arguments)
     rude.join()
+    # It knows what the broker said when it goes on.
+    rude.publish("alias/ten", "x", qos=1, TopicAlias=10)
     rude.client.publish("alias/eleven", "x", qos=1, properties=properties(PacketTypes.PUBLISH, TopicAlias=11))
     ended.get(timeout=WAIT)
 

@@ -45,8 +45,17 @@ const JOINED: &[(&str, &str)] = &[
     ("mqtt-midstream-split.pcap", "MQTT v5.0"),
 ];
 
-/// Ours alone.
-const OURS: &[&str] = &["version", "version_inferred"];
+/// Ours alone: of the session, and no field of the packet.
+const OURS: &[&str] = &["version", "version_inferred", "client_id", "username"];
+/// The same, in the object of an answer: of what it answers.
+const OF_ANSWERS: &[&str] = &["filters", "latency_ms"];
+
+fn is_ours(name: &str) -> bool {
+    match name.split_once('.') {
+        None => OURS.contains(&name),
+        Some((_, member)) => OF_ANSWERS.contains(&member.split('[').next().unwrap_or(member)),
+    }
+}
 
 /// One packet as a decoder sees it.
 #[derive(Debug, Default)]
@@ -194,7 +203,7 @@ fn tell(told: &mut String, place: &str, our: &Packet, their: &Packet) {
         let of = |fields: &Fields| fields.get(name).unwrap_or(&absent).clone();
         let (ours, theirs) = (of(&our.fields), of(&their.fields));
         let is_missing = theirs == absent;
-        if ours == theirs || OURS.contains(&&name[..]) && is_missing {
+        if ours == theirs || is_ours(name) && is_missing {
             continue;
         }
         // Codes that Wireshark has no name for, or that the packet cannot carry.

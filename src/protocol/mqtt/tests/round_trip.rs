@@ -204,8 +204,28 @@ fn one_broken_rule_is_exactly_one_anomaly() {
 }
 
 /// Anomalies that are of no packet alone.
-const ELSEWHERE: &[&str] =
-    &["reserved_type", "truncated", "resync", "not_connect_first", "alias_zero", "alias_unknown"];
+const ELSEWHERE: &[&str] = &[
+    "reserved_type",
+    "truncated",
+    "resync",
+    "packet_too_large",
+    "topic_too_deep",
+    "not_connect_first",
+    "connect_repeated",
+    "wrong_direction",
+    "packet_before_connack",
+    "ack_without_request",
+    "ack_wrong_kind",
+    "packet_id_in_use",
+    "receive_maximum_exceeded",
+    "qos2_unreleased",
+    "alias_zero",
+    "alias_unknown",
+    "alias_over_maximum",
+    "keepalive_missed",
+    "subscription_count_mismatch",
+    "data_after_disconnect",
+];
 
 /// Cut within a field: the packet ends before its fields do.
 #[test]
