@@ -119,7 +119,7 @@ impl Known {
             }
             (known, Fact::Count(count)) => *known = Self::Count(count),
             (known, Fact::Member(value) | Fact::UserName(value)) => {
-                *known = Self::Members([value.into()].into())
+                *known = Self::Members([value.into()].into());
             }
         }
     }
