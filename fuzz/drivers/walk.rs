@@ -47,7 +47,7 @@ fn fits(kind: Kind, value: Value<'_>) -> bool {
             Kind::Number,
             Value::Boolean(_) | Value::Integer(_) | Value::Single(_) | Value::Double(_),
         )
-        | (Kind::Text, Value::Text(_) | Value::Octets(_))
+        | (Kind::Text | Kind::TopicName | Kind::TopicFilter, Value::Text(_) | Value::Octets(_))
         | (Kind::Address, Value::Address(_))
         | (Kind::Time, Value::Time(_)) => true,
         (Kind::Range(least, most), Value::Integer(number)) => (least..=most).contains(&number),

@@ -32,7 +32,7 @@ pub(super) fn recognise(bytes: &[u8]) -> Likeness {
     if !Header::is_plausible(bytes) {
         return Likeness::No;
     }
-    let Ok(Some(header)) = Header::read(bytes) else { return Likeness::More(LENGTH) };
+    let Ok(Some(header)) = Header::read(bytes) else { return Likeness::More(bytes.len() + 1) };
     let length = header.total();
     let fragment = bytes.get(LENGTH..).unwrap_or_default();
     let more = || Likeness::More(bytes.len() + 1);

@@ -116,7 +116,7 @@ impl Flow {
             lane.sync = Sync::Lost(Lost { skipped: lost.skipped + tried, ..lost });
             return Step::Done(0);
         }
-        let Ok(Some(header)) = Header::read(bytes) else { return Step::Need(header::LENGTH) };
+        let Ok(Some(header)) = Header::read(bytes) else { return Step::Need(bytes.len() + 1) };
         let step = self.read(header, bytes, reading);
         if matches!(step, Step::Done(_)) {
             let lane = &mut self.lanes[reading.direction.index()];
@@ -356,7 +356,8 @@ impl Lane {
             return Step::Done(passed);
         }
         if left < header::LENGTH {
-            return Step::Need(header::LENGTH);
+            // The next octet may tell that it is none, and then it is not what a gap would take.
+            return Step::Need(left + 1);
         }
         self.sync = Sync::Trying(lost, 0);
         Step::Done(0)
