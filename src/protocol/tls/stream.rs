@@ -164,7 +164,8 @@ impl Flow {
     fn read(&mut self, header: Header, bytes: &[u8], reading: &mut Reading<'_>) -> Step {
         let direction = reading.direction;
         let lane = &mut self.lanes[direction.index()];
-        let fragment = bytes.get(header::LENGTH..).unwrap_or_default();
+        let behind = bytes.get(header::LENGTH..).unwrap_or_default();
+        let fragment = behind.get(..header.length).unwrap_or(behind);
         let (cover, trusted) = (lane.cover, matches!(lane.sync, Sync::Held));
         let report = &mut Report::new(&mut self.told, direction, reading.out);
         if let Some(wanted) = wanted(header, cover).filter(|wanted| fragment.len() < *wanted) {

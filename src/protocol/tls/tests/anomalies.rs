@@ -82,6 +82,10 @@ fn record_length() {
     let two = record(21, &[1, 112, 1, 112]);
     assert_eq!(wrong_in_12(1, SERVER, &two), ["! record_length length=4 @3"]);
     assert_eq!(wrong_in_12(9, SERVER, &data(0)), NONE);
+    // What stands behind it is not its own.
+    let behind = [record(24, &[]), record(21, &[1, 112])].concat();
+    let all = vec![whole_12()[0].clone(), (SERVER, behind)];
+    assert_eq!(wrong(&all), ["record_length length=0 @3"]);
 }
 
 #[test]
