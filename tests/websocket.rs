@@ -335,6 +335,10 @@ fn a_broker_says_the_same_over_both() {
         let shown = ours.map(|record| {
             let mut mqtt = record["mqtt"].clone();
             mqtt.as_object_mut().unwrap().remove("carrier");
+            // How long an answer took is not the same each time.
+            for packet in mqtt.as_object_mut().unwrap().values_mut() {
+                packet.as_object_mut().map(|packet| packet.remove("latency_ms"));
+            }
             if let Some(connect) = mqtt["connect"].as_object_mut() {
                 assert_eq!(connect.remove("websocket").is_some(), carried);
             }
