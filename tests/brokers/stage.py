@@ -166,7 +166,7 @@ class Proxy:
                 whole, rest = split(rest + octets)
                 for packet in whole:
                     link.take(sender, packet)
-        except ConnectionResetError:
+        except ConnectionError:
             pass
         link.writers[sender].close()
 

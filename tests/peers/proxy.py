@@ -167,7 +167,7 @@ async def pump(link: Link, sender: str, reader: asyncio.StreamReader) -> None:
             whole, rest = apdu.split(rest + octets)
             for one in whole:
                 link.take(sender, one)
-    except ConnectionResetError:
+    except ConnectionError:
         pass
     link.end(sender)
 
