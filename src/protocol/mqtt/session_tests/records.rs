@@ -69,7 +69,7 @@ fn facts(level: u8, text: &str) -> Vec<String> {
     talk.run(text);
     let mut facts = Vec::new();
     talk.flow.facts(&mut |name, fact| match fact {
-        Fact::Member(Value::Text(text)) => {
+        Fact::Member(Value::Text(text)) | Fact::UserName(Value::Text(text)) => {
             facts.push(format!("{name} {}", String::from_utf8_lossy(text)));
         }
         Fact::Count(0) => {}
