@@ -184,6 +184,9 @@ impl Session {
             alias::resolve(&mut self.aliases[direction], alias, &mut packet, whole, &mut found);
         }
         found.into_records().emit(&packet);
+        if let (Some(asked), Some(subscriptions)) = (asked, &mut self.subscriptions) {
+            subscriptions.done(asked);
+        }
     }
 
     /// Draws a conclusion about the level from a packet, unless CONNECT says it.

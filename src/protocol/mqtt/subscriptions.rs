@@ -23,7 +23,7 @@ pub(super) struct Asked {
     /// How many filters it has, if all of them could be read.
     count: Option<usize>,
     /// The filters, if there was room for them.
-    block: Box<[u8]>,
+    block: Vec<u8>,
     with_options: bool,
 }
 
@@ -39,7 +39,7 @@ impl Asked {
     }
 
     fn cost(&self) -> usize {
-        EACH + self.block.len()
+        EACH + self.block.capacity()
     }
 }
 
@@ -54,6 +54,8 @@ pub(super) struct Subscriptions {
     held_octets: usize,
     /// How many were granted, each once while it is held.
     granted: u64,
+    /// Room for the filters of the next request: clients ask for the same again and again.
+    spare: Vec<u8>,
 }
 
 impl Subscriptions {
@@ -70,11 +72,15 @@ impl Subscriptions {
             self.asked_octets -= before.cost();
         }
         let block = filters.block();
-        let fits = self.asked_octets + EACH + block.len() <= KEPT;
+        let mut kept = std::mem::take(&mut self.spare);
+        kept.clear();
+        if self.asked_octets + EACH + block.len() <= KEPT {
+            kept.extend_from_slice(block);
+        }
         let asked = Asked {
             kind: packet.header.kind,
             count: filters.is_whole().then(|| filters.iter().count()),
-            block: if fits { block.into() } else { Box::default() },
+            block: kept,
             with_options: packet.header.kind == PacketType::Subscribe,
         };
         // Where there is no room for filters there is still some for how many they are.
@@ -112,6 +118,11 @@ impl Subscriptions {
             }
         }
         Some(asked)
+    }
+
+    /// What was answered is no longer of interest.
+    pub(super) fn done(&mut self, asked: Asked) {
+        self.spare = asked.block;
     }
 
     fn hold(&mut self, filter: &[u8]) {
