@@ -363,7 +363,9 @@ impl Session {
         let client = string(&format!("meter{}", self.number));
         let level = if self.level_5 { 5 } else { 4 };
         let head = [&string("MQTT")[..], &[level, 0x02, 0, 60]].concat();
-        let connect = packet(CONNECT, &[&head, self.properties(&[]).as_slice(), &client].concat());
+        let one_alias = [0x22, 0, 1];
+        let connect =
+            packet(CONNECT, &[&head, self.properties(&one_alias).as_slice(), &client].concat());
         let connack = packet(CONNACK, &[&[0, 0], self.properties(&[]).as_slice()].concat());
         self.send(Client, &connect);
         self.send(Server, &connack);
