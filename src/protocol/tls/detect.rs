@@ -93,7 +93,7 @@ pub(super) fn is_clear(header: Header, fragment: &[u8]) -> Result<bool, usize> {
             let (message, list) = (lengths.u24_be(), lengths.u24_be());
             Ok(list.is_ok() && message == list.map(|list| list + 3))
         }
-        Some(_) => Ok(false),
-        None => Err(1),
+        None if header.length > 0 => Err(1),
+        _ => Ok(false),
     }
 }
