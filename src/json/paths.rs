@@ -31,7 +31,7 @@ pub enum Mistake {
     /// Something else than digits in brackets, or something behind them.
     #[error("`[` begins an index, as in `phases[0].voltage`")]
     Index,
-    /// More than [`MOST_STEPS`].
+    /// It has more steps than a path may have.
     #[error("the path has more than {MOST_STEPS} steps")]
     TooLong,
 }
