@@ -27,24 +27,20 @@ enum Stop {
     Overrun,
 }
 
-/// Looks for the password in the packet at the start of `bytes`. Tells `pass` of other octets of it
-/// that give something away, once it is known where they are, again with each look.
+/// Looks for the password in the packet at the start of `bytes`. Whatever follows the user name is
+/// taken for it, be flags and lengths as they may: a client with a fault sends its password all the
+/// same. Tells `pass` of other octets of it that give something away, once it is known where they
+/// are, again with each look.
 pub(super) fn find(
     header: Header,
     bytes: &[u8],
     pass: &mut dyn FnMut(Secrecy, Range<usize>),
 ) -> Password {
-    let (at, total) = (header.length.into(), header.total());
-    let mut walk = Walk { bytes, at, total, flags: None, pass };
-    let found = walk.password();
-    // Where it cannot be told what stands there, it may be any of these.
-    let may_hold =
-        walk.flags.is_none_or(|flags| flags.password() || flags.username() || flags.will());
-    match found {
-        Ok(Some(octets)) if !octets.is_empty() => Password::Octets(octets),
-        Err(Stop::Short(wanted)) if may_hold => Password::Behind(walk.at, wanted),
-        Err(Stop::Overrun) if may_hold => Password::Octets(walk.at..walk.total),
-        Ok(_) | Err(_) => Password::None,
+    let mut walk = Walk { bytes, at: header.length.into(), total: header.total(), pass };
+    match walk.to_password() {
+        Ok(()) if walk.at == walk.total => Password::None,
+        Ok(()) | Err(Stop::Overrun) => Password::Octets(walk.at..walk.total),
+        Err(Stop::Short(wanted)) => Password::Behind(walk.at, wanted),
     }
 }
 
@@ -55,16 +51,14 @@ struct Walk<'a> {
     at: usize,
     /// Octets of the packet.
     total: usize,
-    flags: Option<ConnectFlags>,
     pass: &'a mut dyn FnMut(Secrecy, Range<usize>),
 }
 
 impl Walk<'_> {
-    fn password(&mut self) -> Result<Option<Range<usize>>, Stop> {
+    fn to_password(&mut self) -> Result<(), Stop> {
         self.binary()?;
         let level = level_of(self.octets::<1>()?[0]);
         let flags = ConnectFlags::new(self.octets::<1>()?[0]);
-        self.flags = Some(flags);
         self.skip(2)?;
         self.properties(level)?;
         self.binary()?;
@@ -82,10 +76,10 @@ impl Walk<'_> {
             let user_name = self.binary()?;
             (self.pass)(Secrecy::UserName, user_name);
         }
-        if !flags.password() || may_miss && self.at == self.total {
-            return Ok(None);
+        if flags.password() && !(may_miss && self.at == self.total) {
+            self.skip(2)?;
         }
-        self.binary().map(Some)
+        Ok(())
     }
 
     /// A length and as many octets (clause 1.5.6); where these stand. They need not be here.
@@ -168,13 +162,13 @@ mod tests {
             let whole = packet(body);
             let place = whole.len() - 6..whole.len();
             for shown in 2..=whole.len() {
-                let found = find_in(&whole, shown);
-                if shown >= place.start {
-                    assert_eq!(found, Password::Octets(place.clone()), "{shown}");
-                    continue;
+                match find_in(&whole, shown) {
+                    Password::Octets(octets) => assert_eq!(octets, place, "{shown}"),
+                    Password::Behind(passed, wanted) => {
+                        assert!(passed <= place.start && shown < wanted && wanted <= place.start);
+                    }
+                    Password::None => panic!("{shown}"),
                 }
-                let Password::Behind(passed, wanted) = found else { panic!("{shown}: {found:?}") };
-                assert!(passed <= place.start && shown < wanted && wanted <= place.start);
             }
         }
     }
@@ -194,6 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_the_last_field_is_hidden_whatever_the_flags_say() {
+        for body in [
+            &b"\0\x04MQTT\x04\x82\0\x3c\0\x01a\0\x04user\0\x06secret"[..],
+            b"\0\x04MQTT\x04\x42\0\x3c\0\x01a\0\x04user\0\x06secret",
+            b"\0\x04MQTT\x04\x02\0\x3c\0\x01a\0\x04user\0\x06secret",
+            b"\0\x04MQTT\x04\xc2\0\x3c\0\x01a\0\x04user\0\x02secret",
+        ] {
+            let whole = packet(body);
+            let Password::Octets(octets) = find_in(&whole, whole.len()) else { panic!("{body:?}") };
+            assert!(octets.start <= whole.len() - 6 && octets.end == whole.len(), "{body:?}");
+        }
+    }
+
+    #[test]
     fn a_packet_too_short_for_its_fields_hides_its_end() {
         for body in PASSWORDS {
             for length in 0..body.len() {
@@ -201,7 +209,11 @@ mod tests {
                 cut.extend_from_slice(b"next");
                 match find_in(&cut, cut.len()) {
                     Password::Octets(octets) => assert_eq!(octets.end, length + 2),
-                    Password::None => assert!(body.starts_with(b"\0\x06MQIsdp"), "{length}"),
+                    // MQTT 3.1 may leave it out; or nothing of it is left.
+                    Password::None => {
+                        let is_old = body.starts_with(b"\0\x06MQIsdp");
+                        assert!(is_old || length == body.len() - 6, "{length}");
+                    }
                     behind @ Password::Behind(..) => panic!("{length}: {behind:?}"),
                 }
             }

@@ -61,7 +61,8 @@ pub(super) fn start(bytes: &[u8]) -> Start {
             return start;
         }
         if begins.starts_with(bytes) {
-            return Start::More(begins.len());
+            // The next octet may tell: who asks for more depends on how the stream was cut.
+            return Start::More(bytes.len() + 1);
         }
     }
     Start::No
