@@ -37,7 +37,7 @@ pub(super) fn find(
     pass: &mut dyn FnMut(Secrecy, Range<usize>),
 ) -> Password {
     let mut walk = Walk { bytes, at: header.length.into(), total: header.total(), pass };
-    match walk.to_password() {
+    match walk.reach_password() {
         Ok(()) if walk.at == walk.total => Password::None,
         Ok(()) | Err(Stop::Overrun) => Password::Octets(walk.at..walk.total),
         Err(Stop::Short(wanted)) => Password::Behind(walk.at, wanted),
@@ -55,7 +55,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn to_password(&mut self) -> Result<(), Stop> {
+    fn reach_password(&mut self) -> Result<(), Stop> {
         self.binary()?;
         let level = level_of(self.octets::<1>()?[0]);
         let flags = ConnectFlags::new(self.octets::<1>()?[0]);
