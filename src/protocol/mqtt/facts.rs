@@ -1,6 +1,6 @@
 //! What people want to know of a broker.
 
-use super::connect::Connect;
+use super::who::Who;
 use crate::event::Value;
 use crate::protocol::Fact;
 
@@ -8,14 +8,20 @@ use crate::protocol::Fact;
 pub(super) const NAMES: &[&str] =
     &["clients", "users", "subscriptions", "messages in", "messages out", "refused logins"];
 
+/// So many clients on one connection are told of.
+const MOST: usize = 64;
+
 /// What one connection tells of its broker.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    clients: Names,
-    users: Names,
+    /// Who was let in before whoever wanted in last: a connection has one client, and only one that
+    /// is made to look strange has more.
+    before: Vec<Who>,
+    /// Whoever wanted in last was refused: no client of this broker.
+    is_refused: bool,
+    refused: u64,
     to_broker: u64,
     from_broker: u64,
-    refused: u64,
 }
 
 impl Tally {
@@ -25,26 +31,35 @@ impl Tally {
         *(if to_broker { &mut self.to_broker } else { &mut self.from_broker }) += 1;
     }
 
-    /// Somebody wants in.
-    pub(super) fn connect(&mut self, connect: &Connect<'_>) {
-        self.clients.add(connect.client_id);
-        self.users.add(connect.username);
+    /// Somebody wants in, after this one.
+    pub(super) fn connect(&mut self, before: Option<Who>) {
+        let was_refused = std::mem::take(&mut self.is_refused);
+        let Some(before) = before.filter(|_| !was_refused) else { return };
+        if self.before.len() < MOST && !self.before.contains(&before) {
+            self.before.push(before);
+        }
     }
 
-    /// Whoever wanted in last was refused: no client of this broker.
+    /// Whoever wanted in last was refused.
     pub(super) fn refuse(&mut self) {
         self.refused += 1;
-        self.clients.0.pop();
-        self.users.0.pop();
+        self.is_refused = true;
     }
 
-    /// Tells it, with how many subscriptions there were.
-    pub(super) fn tell(&self, subscriptions: u64, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {
-        for client in &self.clients.0 {
-            tell("clients", Fact::Member(Value::Text(client)));
-        }
-        for user in &self.users.0 {
-            tell("users", Fact::UserName(Value::Text(user)));
+    /// Tells it, with who wanted in last and how many subscriptions there were.
+    pub(super) fn tell(
+        &self,
+        last: Option<&Who>,
+        subscriptions: u64,
+        tell: &mut dyn FnMut(&'static str, Fact<'_>),
+    ) {
+        for who in self.before.iter().chain(last.filter(|_| !self.is_refused)) {
+            if let client_id @ [_, ..] = who.client_id() {
+                tell("clients", Fact::Member(Value::Text(client_id)));
+            }
+            if let Some(username @ [_, ..]) = who.username() {
+                tell("users", Fact::UserName(Value::Text(username)));
+            }
         }
         tell("subscriptions", Fact::Count(subscriptions));
         tell("messages in", Fact::Count(self.to_broker));
@@ -53,41 +68,39 @@ impl Tally {
     }
 }
 
-/// A few names. A connection has one client; only one that is made to look strange has more.
-#[derive(Debug, Default)]
-struct Names(Vec<Box<[u8]>>);
-
-impl Names {
-    const MOST: usize = 64;
-    /// Octets of a name that are kept.
-    const LONGEST: usize = 128;
-
-    fn add(&mut self, name: Option<&[u8]>) {
-        let Some(name @ [_, ..]) = name else { return };
-        let name = name.get(..Self::LONGEST).unwrap_or(name);
-        if self.0.len() < Self::MOST && !self.0.iter().any(|known| **known == *name) {
-            self.0.push(name.into());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn clients(tally: &Tally, last: Option<&Who>) -> Vec<String> {
+        let mut clients = Vec::new();
+        tally.tell(last, 0, &mut |name, fact| {
+            if let ("clients", Fact::Member(Value::Text(client))) = (name, fact) {
+                clients.push(String::from_utf8_lossy(client).into_owned());
+            }
+        });
+        clients
+    }
+
+    fn who(name: &str) -> Who {
+        Who::new(name.as_bytes(), None)
+    }
+
     #[test]
-    fn names_are_few_and_short_and_told_once() {
-        let mut names = Names::default();
-        names.add(Some(b"a"));
-        names.add(Some(b"a"));
-        names.add(Some(b""));
-        names.add(None);
-        assert_eq!(names.0, [b"a"[..].into()]);
+    fn clients_are_few_and_those_that_were_let_in() {
+        let mut tally = Tally::default();
+        tally.connect(None);
+        assert_eq!(clients(&tally, Some(&who("a"))), ["a"]);
+        tally.connect(Some(who("a")));
+        assert_eq!(clients(&tally, Some(&who("b"))), ["a", "b"]);
+        tally.refuse();
+        assert_eq!(clients(&tally, Some(&who("b"))), ["a"]);
+        tally.connect(Some(who("b")));
+        tally.connect(Some(who("a")));
+        assert_eq!(clients(&tally, Some(&who("c"))), ["a", "c"]);
         for number in 0..1000 {
-            names.add(Some(format!("{number:01000}").as_bytes()));
-            names.add(Some(format!("{number}").as_bytes()));
+            tally.connect(Some(who(&number.to_string())));
         }
-        assert_eq!(names.0.len(), Names::MOST);
-        assert!(names.0.iter().all(|name| name.len() <= Names::LONGEST));
+        assert_eq!(clients(&tally, None).len(), MOST);
     }
 }

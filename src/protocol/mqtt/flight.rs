@@ -12,9 +12,10 @@
 //! request comes; a sum does not depend on the order of its terms. An end is accused by what it
 //! knew: only when its TCP acknowledgments say that it had nothing of the other that we had not.
 
-use std::collections::HashMap;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
+use super::few::Few;
 use super::session::Seen;
 use super::violation::Violation;
 use crate::flow::Acknowledged;
@@ -90,8 +91,8 @@ struct Open {
     waits: [i8; 6],
     /// How often it is in use: once, if all is well.
     uses: i8,
-    /// When the last step was taken that is to be answered; milliseconds that wrap around.
-    since: u32,
+    /// When the last step was taken that is to be answered.
+    since: Moment,
 }
 
 impl Open {
@@ -114,11 +115,28 @@ impl Open {
     }
 }
 
+/// Milliseconds of packet time, which wrap around after seven weeks: no flow is silent for so long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Moment(u32);
+
+impl Moment {
+    fn of(time: Timestamp) -> Self {
+        Self((time.as_nanos() / 1_000_000) as u32)
+    }
+
+    /// Milliseconds since `earlier`; none if that is later, as of two directions that are shown in
+    /// another order.
+    fn since(self, earlier: Self) -> Option<u32> {
+        let passed = self.0.wrapping_sub(earlier.0);
+        (passed <= u32::MAX / 2).then_some(passed)
+    }
+}
+
 /// A message that its receiver has, and that is not released.
 #[derive(Debug, Clone, Copy)]
 struct Unreleased {
-    id: u16,
-    since: Timestamp,
+    id: NonZeroU16,
+    since: Moment,
 }
 
 /// What came of an answer.
@@ -133,7 +151,7 @@ pub(super) struct Answered {
 /// The identifiers that one end has in flight.
 #[derive(Debug)]
 pub(super) struct Flight {
-    open: HashMap<u16, Open, foldhash::fast::RandomState>,
+    open: Few<Open, 2>,
     knowledge: Knowledge,
     /// How many messages wait for their last answer, at the least.
     messages: i32,
@@ -148,7 +166,7 @@ impl Flight {
     /// Nothing is in flight, as far as is known.
     pub(super) fn new(knowledge: Knowledge) -> Self {
         Self {
-            open: HashMap::default(),
+            open: Few::default(),
             knowledge,
             messages: 0,
             exceeded: false,
@@ -171,14 +189,14 @@ impl Flight {
     /// Takes a request of this end, and tells what is wrong with its identifier.
     pub(super) fn request(
         &mut self,
-        id: u16,
+        id: NonZeroU16,
         request: Request,
         again: bool,
         seen: &Seen,
     ) -> Option<Violation> {
         let informed = seen.informed();
         self.bound(informed);
-        let mut open = self.open.get(&id).copied().unwrap_or_default();
+        let mut open = self.open.get(id).copied().unwrap_or_default();
         let mut violation = None;
         if informed && open.uses > 0 {
             if again && seen.may_repeat {
@@ -200,7 +218,7 @@ impl Flight {
         }
         *open.wait(request.answer()) += 1;
         open.uses += 1;
-        open.since = milliseconds(seen.time);
+        open.since = Moment::of(seen.time);
         self.messages += i32::from(request.is_message());
         self.put(id, open);
         violation
@@ -222,20 +240,18 @@ impl Flight {
     /// Takes an answer to this end, or its PUBREL, and tells what is wrong with it.
     pub(super) fn answer(
         &mut self,
-        id: u16,
+        id: NonZeroU16,
         answer: Answer,
         refuses: bool,
         seen: &Seen,
     ) -> Answered {
         let informed = seen.informed();
         self.bound(informed);
-        let mut open = self.open.get(&id).copied().unwrap_or_default();
+        let mut open = self.open.get(id).copied().unwrap_or_default();
         let asked = open.waits_for(answer);
         let mut answered = Answered::default();
         if asked && open.uses == 1 && !seen.late {
-            let latency = milliseconds(seen.time).wrapping_sub(open.since);
-            // Of two directions that are shown in another order.
-            answered.latency = Some(latency).filter(|latency| *latency <= u32::MAX / 2);
+            answered.latency = Moment::of(seen.time).since(open.since);
         }
         if !asked && informed && answer == Answer::Pubrel && repeats_release(&open, seen) {
             self.knowledge = Knowledge::Partial;
@@ -277,24 +293,24 @@ impl Flight {
     }
 
     /// PUBREC: from now on the sender is to release the message [MQTT-4.3.3-4].
-    fn received(&mut self, id: u16, open: &mut Open, asked: bool, seen: &Seen) {
+    fn received(&mut self, id: NonZeroU16, open: &mut Open, asked: bool, seen: &Seen) {
         *open.wait(Answer::Pubrel) += 1;
-        open.since = milliseconds(seen.time);
+        open.since = Moment::of(seen.time);
         if asked && open.waits_for(Answer::Pubrel) {
-            let unreleased = Unreleased { id, since: seen.time };
+            let unreleased = Unreleased { id, since: open.since };
             self.newest = Some(unreleased);
             self.oldest.get_or_insert(unreleased);
         }
     }
 
-    fn released(&mut self, id: u16, open: &mut Open, seen: &Seen) {
+    fn released(&mut self, id: NonZeroU16, open: &mut Open, seen: &Seen) {
         *open.wait(Answer::Pubcomp) += 1;
-        open.since = milliseconds(seen.time);
+        open.since = Moment::of(seen.time);
         self.release(id);
     }
 
     /// The message is not waited for any more.
-    fn release(&mut self, id: u16) {
+    fn release(&mut self, id: NonZeroU16) {
         if self.oldest.is_some_and(|oldest| oldest.id == id) {
             self.next_unreleased();
         }
@@ -305,17 +321,18 @@ impl Flight {
         let was = self.oldest.take().map(|oldest| oldest.id);
         let newest = self.newest.filter(|newest| Some(newest.id) != was);
         self.oldest = newest.filter(|newest| {
-            let open = self.open.get(&newest.id);
+            let open = self.open.get(newest.id);
             open.is_some_and(|open| open.waits_for(Answer::Pubrel))
         });
     }
 
     /// The message that this end was to release long ago, while it goes on to send something else.
     #[inline]
-    pub(super) fn unreleased(&mut self, time: Duration, seen: &Seen) -> Option<u16> {
+    pub(super) fn unreleased(&mut self, time: Duration, seen: &Seen) -> Option<NonZeroU16> {
         let oldest = self.oldest?;
         let had_it = seen.acknowledged != Acknowledged::Part && !seen.late;
-        if !had_it || seen.time.since(oldest.since) <= time {
+        let waited = Moment::of(seen.time).since(oldest.since).unwrap_or_default();
+        if !had_it || Duration::from_millis(waited.into()) <= time {
             return None;
         }
         self.next_unreleased();
@@ -323,8 +340,8 @@ impl Flight {
     }
 
     /// What the identifier stands for is not known any more.
-    fn drop(&mut self, id: u16) {
-        let Some(open) = self.open.remove(&id) else { return };
+    fn drop(&mut self, id: NonZeroU16) {
+        let Some(open) = self.open.remove(id) else { return };
         let of_message = [Answer::Puback, Answer::Pubrec, Answer::Pubrel, Answer::Pubcomp];
         if open.uses > 0 && of_message.into_iter().any(|answer| open.waits_for(answer)) {
             self.messages -= i32::from(open.uses);
@@ -340,13 +357,9 @@ impl Flight {
         }
     }
 
-    fn put(&mut self, id: u16, open: Open) {
+    fn put(&mut self, id: NonZeroU16, open: Open) {
         if open.is_over() {
-            self.open.remove(&id);
-            // After a burst: in steps of four, so that each costs what came before it.
-            if self.open.capacity() > FEW && self.open.len() < self.open.capacity() / 8 {
-                self.open.shrink_to(self.open.capacity() / 4);
-            }
+            self.open.remove(id);
         } else if open.is_beyond_count() {
             self.forget();
         } else {
@@ -359,10 +372,6 @@ impl Flight {
 fn repeats_release(open: &Open, seen: &Seen) -> bool {
     let may_not_know = seen.acknowledged == Acknowledged::Part;
     seen.may_repeat && (open.waits_for(Answer::Pubcomp) || may_not_know)
-}
-
-fn milliseconds(time: Timestamp) -> u32 {
-    (time.as_nanos() / 1_000_000) as u32
 }
 
 #[cfg(test)]
@@ -378,6 +387,14 @@ mod tests {
 
     const ALL: Acknowledged = Acknowledged::All;
 
+    fn id(number: u16) -> NonZeroU16 {
+        NonZeroU16::new(number).unwrap()
+    }
+
+    fn ids() -> impl Iterator<Item = NonZeroU16> {
+        (1..=u16::MAX).map(id)
+    }
+
     fn complete() -> Flight {
         Flight::new(Knowledge::Complete)
     }
@@ -387,19 +404,18 @@ mod tests {
     fn what_is_over_is_not_kept() {
         let mut flight = complete();
         for round in 0..3 {
-            for id in 1..=u16::MAX {
+            for id in ids() {
                 assert_eq!(flight.request(id, Request::ExactlyOnce, false, &seen(ALL)), None);
             }
             assert_eq!(flight.exceeds(u16::MAX, &seen(ALL)), None, "{round}");
             assert_eq!(flight.exceeds(u16::MAX - 1, &seen(ALL)), Some(65_535));
             assert_eq!(flight.open.len(), 65_535);
             for answer in [Answer::Pubrec, Answer::Pubrel, Answer::Pubcomp] {
-                for id in 1..=u16::MAX {
+                for id in ids() {
                     assert_eq!(flight.answer(id, answer, false, &seen(ALL)).violation, None);
                 }
             }
             assert_eq!((flight.open.len(), flight.messages), (0, 0));
-            assert!(flight.open.capacity() <= 8 * FEW, "{}", flight.open.capacity());
         }
     }
 
@@ -409,7 +425,7 @@ mod tests {
         for request in [true, false] {
             let mut flight = complete();
             for round in 0..200_000_u32 {
-                let (id, seen) = (round as u16 | 1, seen(Acknowledged::Beyond));
+                let (id, seen) = (id(round as u16 | 1), seen(Acknowledged::Beyond));
                 let violation = if request {
                     flight.request(id, Request::AtLeastOnce, false, &seen)
                 } else {
@@ -424,10 +440,10 @@ mod tests {
     #[test]
     fn the_order_of_the_directions_makes_no_difference_to_what_is_open() {
         let request = |flight: &mut Flight| {
-            flight.request(7, Request::AtLeastOnce, false, &seen(Acknowledged::Part))
+            flight.request(id(7), Request::AtLeastOnce, false, &seen(Acknowledged::Part))
         };
         let answer = |flight: &mut Flight, acknowledged| {
-            flight.answer(7, Answer::Puback, false, &seen(acknowledged)).violation
+            flight.answer(id(7), Answer::Puback, false, &seen(acknowledged)).violation
         };
         let mut flight = complete();
         for _ in 0..5 {

@@ -17,6 +17,7 @@ mod alias;
 mod connect;
 mod detect;
 mod facts;
+mod few;
 mod flight;
 mod guess;
 mod header;
@@ -40,6 +41,7 @@ mod tests;
 mod topic;
 mod violation;
 mod websocket;
+mod who;
 
 pub use record::MQTT;
 

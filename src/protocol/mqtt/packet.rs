@@ -9,6 +9,7 @@ use super::reason;
 use super::subscribe::{self, Filters, Subscription};
 use super::violation::{Report, Violation};
 use super::websocket::Upgrade;
+use super::who::Who;
 use crate::event::Value;
 
 /// The most octets of one packet that are kept, unless it is a PUBLISH: room for a CONNECT with
@@ -44,15 +45,6 @@ pub(super) struct Packet<'a> {
     pub(super) answered: Filters<'a>,
     /// How the WebSocket began that carries it, if one does.
     pub(super) upgrade: Option<&'a Upgrade>,
-}
-
-/// Who the client said that it is. Long names are cut.
-#[derive(Debug)]
-pub(super) struct Who {
-    /// As CONNECT says, or CONNACK if it assigns one.
-    pub(super) client_id: Box<[u8]>,
-    /// Who wants in.
-    pub(super) username: Option<Box<[u8]>>,
 }
 
 /// What is special to a packet type.

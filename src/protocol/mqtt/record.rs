@@ -277,9 +277,9 @@ packets! {
                 _ => Value::Absent,
             };
         "client_id": Kind::Text, "Client identifier of the connection, its first 256 octets: what CONNECT says, or CONNACK if it assigns one."
-            => Value::maybe(p.who, |who| Value::Text(&who.client_id));
+            => Value::maybe(p.who, |who| Value::Text(who.client_id()));
         "username": Kind::Text, gives UserName, "User name of the connection, its first 256 octets."
-            => Value::maybe(p.who, |who| text(who.username.as_deref()));
+            => Value::maybe(p.who, |who| text(who.username()));
         "length": Kind::Range(0, MOST_VARIABLE), "Remaining length: octets after the fixed header."
             => Value::Integer(p.header.remaining.into());
         "skipped_length": Kind::Range(0, MOST_VARIABLE), "Octets at the end of a packet other than PUBLISH that were not looked at."

@@ -1,7 +1,8 @@
 //! One connection: what each packet means after all that went before it.
 
+use std::num::NonZeroU16;
+
 use super::alias::{self, Aliases};
-use super::connect::Connect;
 use super::facts::Tally;
 use super::flight::{Answer, Answered, Flight, Knowledge, Request};
 use super::guess::{self, Hint};
@@ -9,20 +10,17 @@ use super::header::{Dialect, Header, Level, PacketType};
 use super::keep_alive::KeepAlive;
 use super::life::{Life, Step};
 use super::limits::{Bounds, Limits};
-use super::packet::{Body, Packet, Who, cut};
+use super::packet::{Body, Packet};
 use super::properties::Property;
 use super::settings::{Configured, Settings};
 use super::subscriptions::{Asked, Subscriptions};
 use super::violation::{Emit, Report, Violation};
 use super::websocket::Upgrade;
+use super::who::Who;
 use crate::event::{Records, Value};
 use crate::flow::{Acknowledged, Direction};
 use crate::protocol::{Fact, Input, Start};
 use crate::time::Timestamp;
-
-/// Octets of a client identifier or user name that every record has. Real ones are shorter; one of
-/// 64 KiB must not come back with each of a thousand pings.
-const NAME: usize = 256;
 
 /// The circumstances of a packet.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +71,7 @@ pub(super) struct Session {
     partial: [bool; 2],
     asks: Option<Asks>,
     grants: Option<Grants>,
-    who: Option<Box<Who>>,
+    who: Option<Who>,
     keep_alive: KeepAlive,
     bounds: Bounds,
     /// By direction in which packets go to a broker there.
@@ -81,7 +79,7 @@ pub(super) struct Session {
     /// How much is known of identifiers of which none is in flight.
     knowledge: Knowledge,
     /// By direction of who asks; most connections have none, or of one direction.
-    flights: [Option<Box<Flight>>; 2],
+    flights: [Option<Flight>; 2],
     /// By direction; most connections have none.
     aliases: [Option<Box<Aliases>>; 2],
     subscriptions: Option<Box<Subscriptions>>,
@@ -177,7 +175,7 @@ impl Session {
         if let Some(asked) = &asked {
             packet.answered = asked.filters();
         }
-        packet.who = self.who.as_deref();
+        packet.who = self.who.as_ref();
         if let Some(alias) = packet.topic_alias() {
             let direction = input.direction.index();
             let whole = !self.partial[direction];
@@ -254,7 +252,7 @@ impl Session {
         if let Some(flight) = &mut self.flights[seen.direction.index()]
             && let Some(id) = flight.unreleased(self.bounds.settings().release_time, seen)
         {
-            let value = Value::Integer(id.into());
+            let value = Value::Integer(id.get().into());
             found.report(Violation::Qos2Unreleased, "message_id", value, 0);
         }
         asked
@@ -294,8 +292,8 @@ impl Session {
         let to_broker = self.life.way_to_broker();
         self.bounds.set(self.settings[to_broker.index()]);
         let Body::Connect(connect) = &packet.body else { return };
-        self.tally.connect(connect);
-        self.who = connect.client_id.map(|client_id| Box::new(who(client_id, connect)));
+        let who = connect.client_id.map(|client_id| Who::new(client_id, connect.username));
+        self.tally.connect(std::mem::replace(&mut self.who, who));
         let (Some(dialect), Some(flags), Some(keep_alive)) =
             (packet.dialect, connect.flags, connect.keep_alive)
         else {
@@ -323,8 +321,8 @@ impl Session {
             self.bounds.accept(dialect.level, &packet.properties);
         }
         if let Value::Text(client_id) = packet.properties.value(CLIENT_ID) {
-            let username = self.who.take().and_then(|who| who.username);
-            self.who = Some(Box::new(Who { client_id: cut(client_id, NAME).into(), username }));
+            let username = self.who.as_ref().and_then(Who::username);
+            self.who = Some(Who::new(client_id, username));
         }
         self.agree();
     }
@@ -429,10 +427,10 @@ impl Session {
         packet: &Packet<'_>,
         found: &mut dyn Report,
     ) {
-        let Some(id @ 1..) = packet.id else { return };
+        let Some(id) = packet.id.and_then(NonZeroU16::new) else { return };
         let flight = self.flight(seen.direction);
         if let Some(violation) = flight.request(id, request, packet.header.dup(), seen) {
-            found.report(violation, "message_id", Value::Integer(id.into()), 0);
+            found.report(violation, "message_id", Value::Integer(id.get().into()), 0);
         }
     }
 
@@ -443,7 +441,7 @@ impl Session {
         packet: &mut Packet<'_>,
         found: &mut dyn Report,
     ) {
-        let Some(id @ 1..) = packet.id else { return };
+        let Some(id) = packet.id.and_then(NonZeroU16::new) else { return };
         // PUBREL comes from the end that asked first.
         let asking = match answer {
             Answer::Pubrel => seen.direction,
@@ -453,24 +451,24 @@ impl Session {
         let Answered { violation, latency } = self.flight(asking).answer(id, answer, refuses, seen);
         packet.latency = latency;
         if let Some(violation) = violation {
-            found.report(violation, "message_id", Value::Integer(id.into()), 0);
+            found.report(violation, "message_id", Value::Integer(id.get().into()), 0);
         }
     }
 
     fn flight(&mut self, direction: Direction) -> &mut Flight {
         let flight = &mut self.flights[direction.index()];
-        flight.get_or_insert_with(|| Box::new(Flight::new(self.knowledge)))
+        flight.get_or_insert_with(|| Flight::new(self.knowledge))
     }
 
     fn ask(&mut self, packet: &Packet<'_>) {
-        if let Some(id @ 1..) = packet.id {
+        if let Some(id) = packet.id.and_then(NonZeroU16::new) {
             self.subscriptions.get_or_insert_default().ask(id, packet);
         }
     }
 
     /// As many codes as filters [MQTT-3.8.4-6], clause 3.11.3. Before level 5 an UNSUBACK has none.
     fn check_codes(&mut self, packet: &Packet<'_>, found: &mut dyn Report) -> Option<Asked> {
-        let asked = self.subscriptions.as_mut()?.answer(packet.id?, packet)?;
+        let asked = self.subscriptions.as_mut()?.answer(NonZeroU16::new(packet.id?)?, packet)?;
         let Body::Codes(codes) = packet.body else { return Some(asked) };
         if packet.skipped == 0 && asked.count().is_some_and(|count| count != codes.len()) {
             let value = Value::Integer(codes.len() as i64);
@@ -523,13 +521,8 @@ impl Session {
     /// Tells what there is to know of the broker.
     pub(super) fn facts(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {
         let subscriptions = self.subscriptions.as_ref().map_or(0, |known| known.count());
-        self.tally.tell(subscriptions, tell);
+        self.tally.tell(self.who.as_ref(), subscriptions, tell);
     }
-}
-
-fn who(client_id: &[u8], connect: &Connect<'_>) -> Who {
-    let username = connect.username.map(|username| cut(username, NAME).into());
-    Who { client_id: cut(client_id, NAME).into(), username }
 }
 
 const _: () = assert!(size_of::<Session>() <= 512, "most connections are a meter's");

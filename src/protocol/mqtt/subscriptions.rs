@@ -1,7 +1,9 @@
 //! What a client has subscribed to, and what it asked for and was not answered (clauses 3.8 to 3.11).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::num::NonZeroU16;
 
+use super::few::Few;
 use super::header::PacketType;
 use super::packet::{Body, Packet};
 use super::subscribe::Filters;
@@ -13,7 +15,6 @@ const KEPT: usize = 64 * 1024;
 /// What a filter costs besides its octets: keeps many short ones from costing more than long ones.
 const EACH: usize = 32;
 
-type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 type Set<T> = HashSet<T, foldhash::fast::RandomState>;
 
 /// A SUBSCRIBE or UNSUBSCRIBE that waits for its answer.
@@ -46,7 +47,7 @@ impl Asked {
 /// The subscriptions of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    asked: Map<u16, Asked>,
+    asked: Few<Asked, 1>,
     /// Those that the broker granted and that are still held.
     held: Set<Box<[u8]>>,
     /// What the former and the latter take.
@@ -66,9 +67,9 @@ impl Subscriptions {
     }
 
     /// Takes a SUBSCRIBE or UNSUBSCRIBE with this identifier.
-    pub(super) fn ask(&mut self, id: u16, packet: &Packet<'_>) {
+    pub(super) fn ask(&mut self, id: NonZeroU16, packet: &Packet<'_>) {
         let Body::Filters(filters) = packet.body else { return };
-        if let Some(before) = self.asked.remove(&id) {
+        if let Some(before) = self.asked.remove(id) {
             self.asked_octets -= before.cost();
         }
         let block = filters.block();
@@ -91,15 +92,15 @@ impl Subscriptions {
     }
 
     /// Takes a SUBACK or UNSUBACK: what it answers, and whether it has as many codes.
-    pub(super) fn answer(&mut self, id: u16, packet: &Packet<'_>) -> Option<Asked> {
+    pub(super) fn answer(&mut self, id: NonZeroU16, packet: &Packet<'_>) -> Option<Asked> {
         let answers = match packet.header.kind {
             PacketType::Suback => PacketType::Subscribe,
             _ => PacketType::Unsubscribe,
         };
-        if self.asked.get(&id)?.kind != answers {
+        if self.asked.get(id)?.kind != answers {
             return None;
         }
-        let asked = self.asked.remove(&id)?;
+        let asked = self.asked.remove(id)?;
         self.asked_octets -= asked.cost();
         let refused = |code: Option<u8>| code.is_some_and(|code| code >= 0x80);
         if asked.block.is_empty() && answers == PacketType::Subscribe {
