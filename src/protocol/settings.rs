@@ -21,6 +21,13 @@ pub struct Parameters {
 impl Parameters {
     /// Nothing may be configured.
     pub const NONE: Self = Self { about: "", table: &[] };
+
+    /// What is given, or else the default: a number for each of the table, in its order. `None` is
+    /// not known.
+    pub fn values(&self, given: &[Option<i64>]) -> impl Iterator<Item = Option<i64>> {
+        let mut given = given.iter().copied();
+        self.table.iter().map(move |parameter| given.next().flatten().or(parameter.default.value()))
+    }
 }
 
 /// One thing that may be configured of a server.
@@ -88,6 +95,33 @@ impl ServerSettings {
     }
 }
 
+/// What a protocol made of the [`ServerSettings`] of its servers. The first that
+/// [holds](ServerSettings::hold) a server's address counts.
+#[derive(Debug, Default)]
+pub(super) struct PerServer<S> {
+    of_servers: Vec<(ServerSettings, S)>,
+    of_others: S,
+}
+
+impl<S> PerServer<S> {
+    /// `read` makes settings of values in the order of the [table](Parameters::table).
+    pub(super) fn new(settings: &[ServerSettings], read: impl Fn(&[Option<i64>]) -> S) -> Self {
+        let of_servers = settings.iter().map(|some| (some.clone(), read(&some.values))).collect();
+        Self { of_servers, of_others: read(&[]) }
+    }
+
+    /// What holds for the server with this address.
+    pub(super) fn of(&self, server: IpAddr) -> &S {
+        let found = self.of_servers.iter().find(|(some, _)| some.hold(server));
+        found.map_or(&self.of_others, |(_, settings)| settings)
+    }
+
+    /// What holds for servers that nothing is configured for.
+    pub(super) const fn of_others(&self) -> &S {
+        &self.of_others
+    }
+}
+
 /// What is configured for the servers of all protocols. For each protocol the first that
 /// [holds](ServerSettings::hold) a server's address counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,5 +137,40 @@ impl Configured {
     pub fn by_protocol(&self) -> impl Iterator<Item = (&'static Protocol, &[ServerSettings])> {
         let settings = self.0.iter().map(Vec::as_slice).chain(std::iter::repeat(&[][..]));
         REGISTRY.iter().copied().zip(settings)
+    }
+}
+
+/// For the tests of protocols.
+#[cfg(test)]
+impl Parameters {
+    /// Values by name; the others are not given.
+    pub(super) fn named(&self, given: &[(&str, i64)]) -> Vec<Option<i64>> {
+        let known: Vec<_> = self.table.iter().map(|parameter| parameter.name).collect();
+        assert!(given.iter().all(|(name, _)| known.contains(name)), "{given:?}");
+        let find = |name: &str| given.iter().find(|(known, _)| *known == name);
+        known.iter().map(|name| find(name).map(|(_, value)| *value)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some(networks: &[&str], value: i64) -> ServerSettings {
+        let networks = networks.iter().map(|text| text.parse().unwrap()).collect();
+        ServerSettings { networks, values: vec![Some(value)] }
+    }
+
+    #[test]
+    fn the_first_that_holds_an_address_counts() {
+        let read = |values: &[Option<i64>]| values.first().copied().flatten();
+        let settings = [some(&["10.30.7.0/24", "2001:db8::/32"], 1), some(&["10.30.0.0/16"], 2)];
+        let configured = PerServer::new(&settings, read);
+        let of = |server: &str| *configured.of(server.parse().unwrap());
+        assert_eq!(["10.30.7.1", "2001:db8::1", "10.30.8.1"].map(of), [Some(1), Some(1), Some(2)]);
+        assert_eq!(["10.31.0.1", "::a1e:701"].map(of), [None; 2]);
+        let everywhere = PerServer::new(&[some(&[], 3)], read);
+        assert_eq!(*everywhere.of("::1".parse().unwrap()), Some(3));
+        assert_eq!(*everywhere.of_others(), None);
     }
 }

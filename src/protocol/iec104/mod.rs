@@ -75,7 +75,7 @@ fn start(start: Start<'_>, shared: &Shared) -> Box<dyn Parser> {
 
 fn configure(shared: &mut Shared, settings: &[ServerSettings]) {
     if let Some(stations) = shared.downcast_mut::<stations::Stations>() {
-        stations.configured = settings::Configured::new(settings);
+        stations.configured = settings::Configured::new(settings, settings::Settings::shared);
     }
 }
 

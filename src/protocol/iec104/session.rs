@@ -75,7 +75,8 @@ impl Session {
             key: start.key.service(start.client),
             client: start.client,
             hosts: Hosts::Unasked,
-            settings: stations.map_or_else(Arc::default, |known| known.configured.of_others()),
+            settings: stations
+                .map_or_else(Arc::default, |known| Arc::clone(known.configured.of_others())),
             settings_for: Direction::ToServer,
             widths: Widths::STANDARD,
             widths_watched: WATCHED,
@@ -111,7 +112,7 @@ impl Session {
     fn look_up_settings(&mut self, stations: &Stations) {
         self.settings_for = self.sure_control().unwrap_or(Direction::ToServer);
         let station = self.settings_for.opposite().sender(self.client);
-        let settings = stations.configured.of(self.key.address(station));
+        let settings = Arc::clone(stations.configured.of(self.key.address(station)));
         if let Some(widths) = settings.widths.or(stations.narrow_widths(&self.key)) {
             (self.widths, self.widths_watched) = (widths, 0);
         }

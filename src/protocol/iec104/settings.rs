@@ -1,11 +1,11 @@
 //! What is configured for a station: what a passive observer cannot know.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::asdu::Widths;
-use crate::protocol::{Parameter, ParameterKind, Parameters, ServerSettings, Standard};
+use crate::protocol::settings::PerServer;
+use crate::protocol::{Parameter, ParameterKind, Parameters, Standard};
 
 /// What the configuration may say of stations.
 pub(super) const PARAMETERS: Parameters = Parameters {
@@ -164,11 +164,14 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// [`new`](Self::new), to point to.
+    pub(super) fn shared(values: &[Option<i64>]) -> Arc<Self> {
+        Arc::new(Self::new(values))
+    }
+
     /// Of the values of [`PARAMETERS`], in their order.
     fn new(values: &[Option<i64>]) -> Self {
-        let mut values = values.iter().copied().chain(std::iter::repeat(None));
-        let standards = TABLE.iter().map(|parameter| parameter.default.value());
-        let mut values = standards.map(|standard| values.next().flatten().or(standard));
+        let mut values = PARAMETERS.values(values);
         let mut next = || values.next().flatten();
         Self {
             k: next().and_then(|value| value.try_into().ok()),
@@ -213,43 +216,11 @@ impl Default for Settings {
 }
 
 /// What is configured for all stations. Links point to it: few differ.
-#[derive(Debug, Default)]
-pub(super) struct Configured {
-    of_servers: Vec<(ServerSettings, Arc<Settings>)>,
-    of_others: Arc<Settings>,
-}
-
-impl Configured {
-    pub(super) fn new(settings: &[ServerSettings]) -> Self {
-        let of_server =
-            |some: &ServerSettings| (some.clone(), Arc::new(Settings::new(&some.values)));
-        let of_servers = settings.iter().map(of_server).collect();
-        Self { of_servers, of_others: Arc::default() }
-    }
-
-    /// What holds for stations that nothing is configured for.
-    pub(super) fn of_others(&self) -> Arc<Settings> {
-        Arc::clone(&self.of_others)
-    }
-
-    /// What holds for the station with this address.
-    pub(super) fn of(&self, station: IpAddr) -> Arc<Settings> {
-        let found = self.of_servers.iter().find(|(some, _)| some.hold(station));
-        Arc::clone(found.map_or(&self.of_others, |(_, settings)| settings))
-    }
-}
+pub(super) type Configured = PerServer<Arc<Settings>>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Values by name; the others are not given.
-    fn values(given: &[(&str, i64)]) -> Vec<Option<i64>> {
-        let known: Vec<_> = TABLE.iter().map(|parameter| parameter.name).collect();
-        assert!(given.iter().all(|(name, _)| known.contains(name)), "{given:?}");
-        let find = |name: &str| given.iter().find(|(known, _)| *known == name);
-        known.iter().map(|name| find(name).map(|(_, value)| *value)).collect()
-    }
 
     #[test]
     fn what_nobody_gives_is_not_known_or_has_its_default() {
@@ -269,7 +240,7 @@ mod tests {
     #[test]
     fn each_value_finds_its_place() {
         let seconds = Duration::from_secs;
-        let settings = Settings::new(&values(&[
+        let settings = Settings::new(&PARAMETERS.named(&[
             ("k", 1),
             ("w", 2),
             ("t1", 3 * SECOND),
@@ -298,21 +269,5 @@ mod tests {
             time_tolerance: seconds(5),
         };
         assert_eq!(settings, expected);
-    }
-
-    #[test]
-    fn the_first_that_holds_an_address_counts() {
-        let some = |networks: &[&str], k| ServerSettings {
-            networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
-            values: values(&[("k", k)]),
-        };
-        let configured = Configured::new(&[
-            some(&["10.30.7.0/24", "2001:db8::/32"], 1),
-            some(&["10.30.0.0/16"], 2),
-        ]);
-        let k = |station: &str| configured.of(station.parse().unwrap()).k;
-        assert_eq!(["10.30.7.1", "2001:db8::1", "10.30.8.1"].map(k), [Some(1), Some(1), Some(2)]);
-        assert_eq!(["10.31.0.1", "::a1e:701"].map(k), [None; 2]);
-        assert_eq!(Configured::new(&[some(&[], 3)]).of("::1".parse().unwrap()).k, Some(3));
     }
 }

@@ -82,6 +82,6 @@ fn start(start: Start<'_>, shared: &Shared) -> Box<dyn Parser> {
 
 fn configure(shared: &mut Shared, settings: &[ServerSettings]) {
     if let Some(common) = shared.downcast_mut::<Common>() {
-        common.configured = settings::Configured::new(settings);
+        common.configured = settings::Configured::new(settings, settings::Settings::new);
     }
 }

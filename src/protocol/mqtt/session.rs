@@ -93,7 +93,7 @@ impl Session {
     pub(super) fn new(start: Start<'_>, configured: Option<&Configured>) -> Self {
         let settings = Direction::BOTH.map(|to_broker| {
             let broker = start.key.address(to_broker.opposite().sender(start.client));
-            configured.map_or_else(Settings::default, |configured| configured.of(broker))
+            configured.map_or_else(Settings::default, |configured| *configured.of(broker))
         });
         Self {
             dialect: None,

@@ -1,9 +1,9 @@
 //! What is configured for a broker: what a passive observer cannot know.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::protocol::{Parameter, ParameterKind, Parameters, ServerSettings, Standard};
+use crate::protocol::settings::PerServer;
+use crate::protocol::{Parameter, ParameterKind, Parameters, Standard};
 
 /// What the configuration may say of brokers.
 pub(super) const PARAMETERS: Parameters = Parameters {
@@ -58,10 +58,8 @@ pub(super) struct Settings {
 
 impl Settings {
     /// Of the values of [`PARAMETERS`], in their order.
-    fn new(values: &[Option<i64>]) -> Self {
-        let mut values = values.iter().copied().chain(std::iter::repeat(None));
-        let standards = TABLE.iter().map(|parameter| parameter.default.value());
-        let mut values = standards.map(|standard| values.next().flatten().or(standard));
+    pub(super) fn new(values: &[Option<i64>]) -> Self {
+        let mut values = PARAMETERS.values(values);
         let mut next = || values.next().flatten();
         let number = |value: Option<i64>| value.and_then(|value| value.try_into().ok());
         Self {
@@ -79,32 +77,11 @@ impl Default for Settings {
 }
 
 /// What is configured for all brokers.
-#[derive(Debug, Default)]
-pub(super) struct Configured(Vec<(ServerSettings, Settings)>);
-
-impl Configured {
-    pub(super) fn new(settings: &[ServerSettings]) -> Self {
-        Self(settings.iter().map(|some| (some.clone(), Settings::new(&some.values))).collect())
-    }
-
-    /// What holds for the broker with this address.
-    pub(super) fn of(&self, broker: IpAddr) -> Settings {
-        let found = self.0.iter().find(|(some, _)| some.hold(broker));
-        found.map_or_else(Settings::default, |(_, settings)| *settings)
-    }
-}
+pub(super) type Configured = PerServer<Settings>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Values by name; the others are not given.
-    fn values(given: &[(&str, i64)]) -> Vec<Option<i64>> {
-        let known: Vec<_> = TABLE.iter().map(|parameter| parameter.name).collect();
-        assert!(given.iter().all(|(name, _)| known.contains(name)), "{given:?}");
-        let find = |name: &str| given.iter().find(|(known, _)| *known == name);
-        known.iter().map(|name| find(name).map(|(_, value)| *value)).collect()
-    }
 
     #[test]
     fn what_nobody_gives_is_not_known_or_has_its_default() {
@@ -116,7 +93,7 @@ mod tests {
 
     #[test]
     fn each_value_finds_its_place() {
-        let settings = Settings::new(&values(&[
+        let settings = Settings::new(&PARAMETERS.named(&[
             ("maximum_packet_size", 1000),
             ("topic_levels", 2),
             ("release_time", 3 * SECOND),
@@ -125,16 +102,5 @@ mod tests {
         let expected =
             Settings { maximum_packet_size: 1000, topic_levels: 2, release_time: seconds };
         assert_eq!(settings, expected);
-    }
-
-    #[test]
-    fn the_first_that_holds_an_address_counts() {
-        let some = |networks: &[&str], levels| ServerSettings {
-            networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
-            values: values(&[("topic_levels", levels)]),
-        };
-        let configured = Configured::new(&[some(&["10.20.7.0/24"], 1), some(&["10.20.0.0/16"], 2)]);
-        let levels = |broker: &str| configured.of(broker.parse().unwrap()).topic_levels;
-        assert_eq!(["10.20.7.1", "10.20.8.1", "10.21.0.1"].map(levels), [1, 2, 32]);
     }
 }
