@@ -2,63 +2,27 @@
 
 mod common;
 
-use std::sync::Arc;
-
-use common::file;
+use common::page::{Page, names};
 use common::wire::{Client, End, Server, Wire};
-use gridtap::protocol::{self, iec104};
-use gridtap::rule::{Placeholders, RuleSet, Source};
+use gridtap::protocol::iec104;
 
-fn docs() -> String {
-    std::fs::read_to_string(file("docs/iec104.md")).unwrap()
-}
-
-/// The rows of the tables below `heading`, up to the next heading of its rank: their cells.
-fn rows(docs: &str, heading: &str) -> Vec<Vec<String>> {
-    let rank = heading.split(' ').next().unwrap();
-    let section = docs.split_once(&format!("{heading}\n")).expect("the heading").1;
-    let section = section.split(&format!("\n{rank} ")).next().unwrap();
-    section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'))
-        .map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect())
-        .collect()
-}
-
-/// Those of the headings that the tables here begin with.
-fn is_title(row: &[String]) -> bool {
-    matches!(&row[0][..], "`anomaly.event`" | "fields" | "SID")
-}
-
-fn names(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2)
+fn page() -> Page {
+    Page::read("docs/iec104.md")
 }
 
 fn anomalies() -> Vec<&'static str> {
-    iec104::PROTOCOL.anomalies.iter().copied().flatten().copied().collect()
+    iec104::PROTOCOL.anomalies.concat()
 }
 
 #[test]
 fn every_anomaly_is_documented_once() {
-    let docs = docs();
-    let rows = rows(&docs, "## Anomalies");
-    let documented: Vec<&str> =
-        rows.iter().filter(|row| !is_title(row)).flat_map(|row| names(&row[0])).collect();
-    for name in &documented {
-        assert!(anomalies().contains(name), "nothing raises {name}");
-        assert_eq!(documented.iter().filter(|other| other == &name).count(), 1, "{name}");
-    }
-    for name in &anomalies() {
-        assert!(documented.contains(name), "docs/iec104.md says nothing of {name}");
-    }
+    page().explains("## Anomalies", &anomalies());
 }
 
 #[test]
 fn every_field_has_its_source() {
-    let docs = docs();
-    let rows = rows(&docs, "## Where fields come from");
     let mut documented = Vec::new();
-    for row in rows.iter().filter(|row| !is_title(row)) {
+    for row in page().rows("## Where fields come from") {
         // Names that follow the first of a row stand beside it.
         let mut beside = String::new();
         for name in names(&row[0]) {
@@ -84,9 +48,7 @@ fn every_field_has_its_source() {
 
 #[test]
 fn each_rule_of_snort_is_compared() {
-    let docs = docs();
-    let rows = rows(&docs, "## Compared with Snort 3");
-    let rows: Vec<_> = rows.iter().filter(|row| !is_title(row)).collect();
+    let rows = page().rows("## Compared with Snort 3");
     let numbers: Vec<u32> = rows.iter().map(|row| row[0].parse().unwrap()).collect();
     assert_eq!(numbers, (1..=54).collect::<Vec<u32>>());
     for row in rows {
@@ -99,14 +61,6 @@ fn each_rule_of_snort_is_compared() {
 
 /// How often a rule of this service fires in a conversation of ASDUs, which come after STARTDT.
 fn alerts(service: &str, detection: &str, asdus: &[(End, &[u8])]) -> usize {
-    let rule = format!(
-        "title: it holds\nid: 5b0cc6f0-7f0e-4f6c-9d8b-0d2f5d4a1c11\nstatus: test\nlevel: low\n\
-         logsource: {{product: gridtap, service: {service}}}\n\
-         detection:\n  it: {{{detection}}}\n  condition: it\n"
-    );
-    let services: Vec<_> = protocol::services().collect();
-    let sources = [Source { name: "rule.yml".to_owned(), text: rule }];
-    let rules = RuleSet::load(&sources, &services, &Placeholders::default()).unwrap();
     let mut wire = Wire::opened(2404);
     wire.send(Client, &[0x68, 4, 7, 0, 0, 0]);
     wire.send(Server, &[0x68, 4, 0x0B, 0, 0, 0]);
@@ -117,7 +71,7 @@ fn alerts(service: &str, detection: &str, asdus: &[(End, &[u8])]) -> usize {
         sent[usize::from(*side != Client)] += 1;
         wire.send(*side, &[&apci, *asdu].concat());
     }
-    common::run(&wire.frames, Arc::new(rules)).alerts.len()
+    common::alerts(service, detection, &wire.frames)
 }
 
 /// Titles of the rules that fire for an APDU in format I with this ASDU.

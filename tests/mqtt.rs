@@ -5,47 +5,19 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::Collected;
+use common::page::Page;
 use common::wire::{CONNACK, Client, End, Server, Wire, publish};
-use common::{Collected, file};
 use gridtap::config::{Config, Sources};
 use gridtap::engine::{Engine, Limits};
-use gridtap::protocol::{self, mqtt};
-use gridtap::rule::{Placeholders, RuleSet, Source};
+use gridtap::protocol::mqtt;
+use gridtap::rule::RuleSet;
 
-fn docs() -> String {
-    std::fs::read_to_string(file("docs/mqtt.md")).unwrap()
-}
-
-/// The rows of the tables below `heading`, up to the next heading of its rank: their cells.
-fn rows(docs: &str, heading: &str) -> Vec<Vec<String>> {
-    let rank = heading.split(' ').next().unwrap();
-    let section = docs.split_once(&format!("{heading}\n")).expect("the heading").1;
-    let section = section.split(&format!("\n{rank} ")).next().unwrap();
-    section
-        .lines()
-        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'))
-        .map(|line| line.split('|').map(|cell| cell.trim().to_owned()).collect())
-        .collect()
-}
-
-/// The names in the first cells of the rows below `heading`, but for those of the tables' heads.
-fn documented(heading: &str) -> Vec<String> {
-    let rows = rows(&docs(), heading);
-    let names = rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2));
-    names.filter(|name| *name != "anomaly.event").map(str::to_owned).collect()
-}
+const PAGE: &str = "docs/mqtt.md";
 
 #[test]
 fn every_anomaly_is_documented_once() {
-    let names = mqtt::PROTOCOL.anomalies.concat();
-    let documented = documented("## Anomalies");
-    for name in &documented {
-        assert!(names.contains(&&name[..]), "nothing raises {name}");
-        assert_eq!(documented.iter().filter(|other| *other == name).count(), 1, "{name}");
-    }
-    for name in names {
-        assert!(documented.iter().any(|other| other == name), "docs/mqtt.md lacks {name}");
-    }
+    Page::read(PAGE).explains("## Anomalies", &mqtt::PROTOCOL.anomalies.concat());
 }
 
 #[test]
@@ -58,7 +30,7 @@ fn every_field_has_its_source() {
             part == "*" && there.is_some() || there == Some(part)
         })
     };
-    let documented = documented("## Where fields come from");
+    let documented = Page::read(PAGE).names("## Where fields come from");
     let fields: Vec<String> = mqtt::MQTT.paths().map(|(name, ..)| name).collect();
     for field in &fields {
         assert!(documented.iter().any(|entry| covers(entry, field)), "whence is {field}?");
@@ -139,21 +111,13 @@ fn the_first_member_with_the_brokers_address_counts() {
     }
 }
 
-/// How often a rule fires.
+/// How often a rule fires in a session with these packets.
 fn alerts(service: &str, detection: &str, packets: &[(End, &[u8])]) -> usize {
-    let rule = format!(
-        "title: it holds\nid: 5b0cc6f0-7f0e-4f6c-9d8b-0d2f5d4a1c11\nstatus: test\nlevel: low\n\
-         logsource: {{product: gridtap, service: {service}}}\n\
-         detection:\n  it: {{{detection}}}\n  condition: it\n"
-    );
-    let services: Vec<_> = protocol::services().collect();
-    let sources = [Source { name: "rule.yml".to_owned(), text: rule }];
-    let rules = RuleSet::load(&sources, &services, &Placeholders::default()).unwrap();
     let mut wire = session();
     for (end, packet) in packets {
         wire.send(*end, packet);
     }
-    common::run(&wire.frames, Arc::new(rules)).alerts.len()
+    common::alerts(service, detection, &wire.frames)
 }
 
 #[test]

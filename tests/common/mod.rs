@@ -6,6 +6,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses some of it")]
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
+pub mod page;
 pub mod scenarios;
 pub mod websocket;
 pub mod wire;
@@ -18,8 +19,8 @@ use gridtap::capture::Source;
 use gridtap::engine::{Engine, Limits, Sink};
 use gridtap::event::{Event, Hex, Kind, Record, Schema, Value};
 use gridtap::packet::{Frame, LinkType};
-use gridtap::protocol::{Fact, Protocol};
-use gridtap::rule::{Hits, RuleSet};
+use gridtap::protocol::{self, Fact, Protocol};
+use gridtap::rule::{Hits, Placeholders, RuleSet, Source as RuleSource};
 use gridtap::time::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
@@ -183,6 +184,19 @@ pub fn run(frames: &[OwnedFrame], rules: Arc<RuleSet>) -> Collected {
     feed(&mut engine, frames, &mut collected);
     engine.finish(&mut collected);
     collected
+}
+
+/// How often a rule fires on frames: one of this service, with these conditions.
+pub fn alerts(service: &str, detection: &str, frames: &[OwnedFrame]) -> usize {
+    let rule = format!(
+        "title: it holds\nid: 5b0cc6f0-7f0e-4f6c-9d8b-0d2f5d4a1c11\nstatus: test\nlevel: low\n\
+         logsource: {{product: gridtap, service: {service}}}\n\
+         detection:\n  it: {{{detection}}}\n  condition: it\n"
+    );
+    let services: Vec<_> = protocol::services().collect();
+    let sources = [RuleSource { name: "rule.yml".to_owned(), text: rule }];
+    let rules = RuleSet::load(&sources, &services, &Placeholders::default()).unwrap();
+    run(frames, Arc::new(rules)).alerts.len()
 }
 
 /// Hands frames to an engine.

@@ -12,6 +12,7 @@ use gridtap::rule::RuleSet;
 
 use crate::common::wire::{Client, End, Server, Wire};
 use crate::common::{OwnedFrame, file, frames, run};
+use crate::mqtt::generator::standard::NAMES;
 use crate::pdml::{dissect, dissect_with};
 
 /// What was said, by the client's port.
@@ -90,23 +91,6 @@ fn read_as_mqtt(plain: &Path) -> Vec<String> {
 }
 
 fn ours(recorded: &[OwnedFrame]) -> Connections<String> {
-    const TYPES: [&str; 15] = [
-        "CONNECT",
-        "CONNACK",
-        "PUBLISH",
-        "PUBACK",
-        "PUBREC",
-        "PUBREL",
-        "PUBCOMP",
-        "SUBSCRIBE",
-        "SUBACK",
-        "UNSUBSCRIBE",
-        "UNSUBACK",
-        "PINGREQ",
-        "PINGRESP",
-        "DISCONNECT",
-        "AUTH",
-    ];
     let collected = run(recorded, Arc::new(RuleSet::default()));
     let mut told = Connections::new();
     for record in collected.of("mqtt") {
@@ -115,7 +99,7 @@ fn ours(recorded: &[OwnedFrame]) -> Connections<String> {
             continue;
         }
         let name = mqtt["type"].as_str().unwrap();
-        let kind = 1 + TYPES.iter().position(|known| *known == name).unwrap() as i64;
+        let kind = NAMES.iter().position(|known| *known == name).unwrap() as i64;
         let own = &mqtt[name.to_lowercase()];
         let listed = &own["topics"][0];
         let topic = own["topic"].as_str().or(listed["topic"].as_str()).or(listed.as_str());

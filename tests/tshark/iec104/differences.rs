@@ -1,5 +1,7 @@
 //! Where Wireshark differs, and why we do not follow it.
 
+use crate::differences::Row;
+
 /// A place where both decoders say different things of the same octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Difference {
@@ -33,17 +35,8 @@ pub(crate) enum Difference {
     Swallowed,
 }
 
-/// One line of the table.
-pub(crate) struct Row {
-    pub(crate) difference: Difference,
-    pub(crate) field: &'static str,
-    pub(crate) theirs: &'static str,
-    pub(crate) ours: &'static str,
-    pub(crate) clause: &'static str,
-}
-
 /// Every difference there is; a comparison that finds none of a kind fails.
-pub(crate) const DIFFERENCES: &[Row] = &[
+pub(crate) const DIFFERENCES: &[Row<Difference>] = &[
     Row {
         difference: Difference::Wrap,
         field: "`iec60870_asdu.ioa` in a sequence that passes the last address, 16777215",

@@ -1,11 +1,12 @@
 //! Which field of ours a field of Wireshark's is, and how its value is turned into ours.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
 use super::differences::Difference;
 use super::moment;
+use crate::differences::Told;
 use crate::pdml::Field;
 
 /// Fields by our name, below `iec104` or below one of `iec104.objects`.
@@ -147,18 +148,8 @@ const FUNCTIONS: &[(i64, &str)] = &[
     (32, "TESTFR con"),
 ];
 
-/// What a part of the tree says, in our fields.
-#[derive(Debug, Default)]
-pub(crate) struct Read {
-    /// Our fields with Wireshark's values.
-    pub(crate) fields: Fields,
-    /// Where they had to be put right.
-    pub(crate) differences: BTreeSet<Difference>,
-    /// Anomalies that there must be.
-    pub(crate) demanded: BTreeSet<&'static str>,
-    /// What Wireshark complains about, or what has no value with us: an anomaly must say so.
-    pub(crate) complaints: Vec<String>,
-}
+/// What a part of the tree says.
+pub(crate) type Read = Told<Difference>;
 
 impl Read {
     /// Adds a field and what stands below it.
@@ -175,10 +166,6 @@ impl Read {
         for part in &field.inner {
             self.field(part);
         }
-    }
-
-    pub(crate) fn demand(&mut self, anomaly: &'static str, wrong: bool) {
-        self.demanded.extend(wrong.then_some(anomaly));
     }
 
     fn value(&mut self, name: &str, how: How, field: &Field) {

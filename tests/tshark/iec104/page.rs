@@ -1,12 +1,10 @@
 //! The page of the documentation, which has the same tables; and no field that none of them has.
 
-use std::fmt::Write as _;
-use std::fs;
-
 use super::PROTOCOLS;
-use super::differences::{DIFFERENCES, Row};
+use super::differences::DIFFERENCES;
 use super::fields::FIELDS;
-use crate::common::file;
+use crate::common::page::Page;
+use crate::differences::all_explained;
 use crate::pdml::fields_of;
 
 const PAGE: &str = "docs/iec104-wireshark.md";
@@ -16,35 +14,24 @@ const LAST_OF_HEADER: &str = "iec60870_asdu.addr";
 
 #[test]
 fn the_page_says_where_wireshark_differs() {
-    let mut table = String::from(
-        "| Wireshark's field | Wireshark shows | gridtap says | why |\n|---|---|---|---|\n",
-    );
-    for Row { field, theirs, ours, clause, .. } in DIFFERENCES {
-        writeln!(table, "| {field} | {theirs} | {ours} | {clause} |").unwrap();
-    }
-    has(&table);
+    all_explained(PAGE, DIFFERENCES);
 }
 
 #[test]
 fn the_page_says_which_field_is_which() {
-    let mut table = String::from("| Wireshark | gridtap |\n|---|---|\n");
+    let mut rows = Vec::new();
     let mut place = "iec104";
     for (theirs, ours, _) in FIELDS {
         let (ours, part) = ours.split_once('/').unwrap_or((ours, ""));
         if !ours.is_empty() {
             let part = if part.is_empty() { String::new() } else { format!(", the {part}") };
-            writeln!(table, "| `{theirs}` | `{place}.{ours}`{part} |").unwrap();
+            rows.push(vec![format!("`{theirs}`"), format!("`{place}.{ours}`{part}")]);
         }
         if *theirs == LAST_OF_HEADER {
             place = "iec104.objects";
         }
     }
-    has(&table);
-}
-
-fn has(table: &str) {
-    let page = fs::read_to_string(file(PAGE)).unwrap();
-    assert!(page.contains(table), "{PAGE} has another table than this:\n{table}");
+    Page::read(PAGE).has_table(&["Wireshark", "gridtap"], rows);
 }
 
 /// Also those that no capture shows.

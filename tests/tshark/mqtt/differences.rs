@@ -1,5 +1,7 @@
 //! Where Wireshark differs, and why we do not follow it.
 
+use crate::differences::Row;
+
 /// A place where both decoders say different things of the same octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Difference {
@@ -35,16 +37,8 @@ pub(crate) enum Difference {
     Joined,
 }
 
-/// One line of the table.
-pub(crate) struct Row {
-    pub(crate) difference: Difference,
-    pub(crate) field: &'static str,
-    pub(crate) theirs: &'static str,
-    pub(crate) ours: &'static str,
-    pub(crate) clause: &'static str,
-}
 /// Every difference there is; a comparison that finds none of a kind fails.
-pub(crate) const DIFFERENCES: &[Row] = &[
+pub(crate) const DIFFERENCES: &[Row<Difference>] = &[
     Row {
         difference: Difference::Secret,
         field: "`mqtt.passwd`, `mqtt.prop_string` of Authentication Data",

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::differences::Difference;
 use super::generator::standard::{self, Encoding};
+use crate::differences::Told;
 use crate::pdml::Field;
 
 /// Fields by our name, without `mqtt.`; members of lists have their index.
@@ -155,17 +156,10 @@ const HEAD: usize = 1024;
 /// One that is no text, to so many.
 const HEX_HEAD: usize = 256;
 
-/// What a part of the tree says, in our fields.
+/// What a part of the tree says.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
-    /// Our fields with Wireshark's values.
-    pub(crate) fields: Fields,
-    /// Where they had to be put right.
-    pub(crate) differences: BTreeSet<Difference>,
-    /// Anomalies that there must be.
-    pub(crate) demanded: BTreeSet<&'static str>,
-    /// What Wireshark complains about: an anomaly must say so, whichever it is.
-    pub(crate) complaints: Vec<String>,
+    pub(crate) told: Told<Difference>,
     /// Whether Wireshark does not know the level.
     pub(crate) unknown_level: bool,
     /// Wireshark's fields that were there.
@@ -195,7 +189,7 @@ impl Read {
     pub(crate) fn field(&mut self, field: &Field) {
         if field.name.starts_with("_ws.") {
             if field.name == "_ws.malformed.expert" {
-                self.complaints.push(field.label.clone());
+                self.told.complaints.push(field.label.clone());
             }
             return field.inner.iter().for_each(|part| self.field(part));
         }
@@ -239,7 +233,7 @@ impl Read {
                 self.count += 1;
             }
             TopicLength if self.kind == standard::CONNECT => {
-                self.demand("topic_empty", number() == 0);
+                self.told.demand("topic_empty", number() == 0);
                 self.insert(&name, json!(""));
             }
             TopicLength => self.topic(json!(""), 0),
@@ -249,7 +243,7 @@ impl Read {
                 self.payload(object, &field.octets);
             }
             Secret => {
-                self.differences.insert(Difference::Secret);
+                self.told.differences.insert(Difference::Secret);
             }
             Properties(object) => {
                 let is_will = object.starts_with("will");
@@ -261,15 +255,15 @@ impl Read {
             Key => self.user_property(&field.name, text(&field.octets)),
             Member => {
                 // Before level 5 the octet is called QoS as a whole (clause 3.8.3.1 of level 4).
-                self.demand("subscription_options", number() > 3);
+                self.told.demand("subscription_options", number() > 3);
                 self.member(&name, json!(number() & 3));
             }
             MemberFlag => self.member(&name, json!(number() != 0)),
             Reserved(anomaly) => self.reserved(anomaly, field),
-            Wrong("") => self.complaints.push(field.label.clone()),
+            Wrong("") => self.told.complaints.push(field.label.clone()),
             Wrong(anomaly) => {
-                self.differences.insert(Difference::UnknownProperty);
-                self.demand(anomaly, true);
+                self.told.differences.insert(Difference::UnknownProperty);
+                self.told.demand(anomaly, true);
             }
             UnknownLevel => self.unknown_level = true,
             Parts | Length => {}
@@ -282,23 +276,19 @@ impl Read {
     }
 
     fn insert(&mut self, name: &str, value: Json) {
-        self.fields.insert(name.into(), value);
+        self.told.fields.insert(name.into(), value);
     }
 
     /// A field of the packet type's object.
     fn own(&mut self, name: &str, value: Json) {
         let name = format!("{}.{name}", self.object());
-        self.fields.insert(name, value);
-    }
-
-    fn demand(&mut self, anomaly: &'static str, wrong: bool) {
-        self.demanded.extend(wrong.then_some(anomaly));
+        self.told.fields.insert(name, value);
     }
 
     fn level(&mut self, level: i64) {
         let is_bridge = matches!(level, 0x83 | 0x84);
         if is_bridge {
-            self.differences.insert(Difference::Bridge);
+            self.told.differences.insert(Difference::Bridge);
         }
         self.own("bridge", json!(is_bridge));
         self.own("protocol_version", json!(if is_bridge { level & 0x7F } else { level }));
@@ -315,7 +305,7 @@ impl Read {
         }
         let renamed = RENAMED.iter().find(|renamed| renamed.0 == told);
         if renamed.is_some() {
-            self.differences.insert(Difference::Names);
+            self.told.differences.insert(Difference::Names);
         }
         let told = renamed.map_or(told, |renamed| renamed.1);
         self.own(name, json!(told));
@@ -363,7 +353,7 @@ impl Read {
         let is_text = std::str::from_utf8(shown)
             .map_or_else(|error| cut && error.error_len().is_none(), |_| true);
         if !is_text {
-            self.differences.insert(Difference::Binary);
+            self.told.differences.insert(Difference::Binary);
             self.own(&format!("{object}payload_hex"), json!(hex(shown)));
         }
         self.own(&format!("{object}message"), text(head));
@@ -389,8 +379,8 @@ impl Read {
 
     fn misplaced(&mut self, anomaly: &'static str, is_wrong: bool) {
         if is_wrong {
-            self.differences.insert(Difference::Misplaced);
-            self.demand(anomaly, true);
+            self.told.differences.insert(Difference::Misplaced);
+            self.told.demand(anomaly, true);
         }
     }
 
@@ -403,11 +393,11 @@ impl Read {
             standard::PROPERTIES.iter().find(|property| u16::from(property.id) == id).unwrap();
         let value = match property.encoding {
             Encoding::Binary => {
-                self.differences.insert(Difference::Correlation);
+                self.told.differences.insert(Difference::Correlation);
                 json!(hex(&field.octets[..field.octets.len().min(HEX_HEAD)]))
             }
             Encoding::Secret => {
-                self.differences.insert(Difference::Secret);
+                self.told.differences.insert(Difference::Secret);
                 json!(field.octets.len())
             }
             // Behind its length, in the same field.
@@ -432,10 +422,10 @@ impl Read {
         let octet = field.octets.first().copied().unwrap_or_default();
         // Before level 4 all of CONNACK's first octet is unused; we show its lowest bit all the same.
         if field.name == "mqtt.conack.flags.reserved" && !field.label.contains(" = ") {
-            self.differences.insert(Difference::Unused);
+            self.told.differences.insert(Difference::Unused);
             return self.own("session_present", json!(octet & 1 != 0));
         }
-        self.demand(anomaly, field.number() != 0);
+        self.told.demand(anomaly, field.number() != 0);
     }
 }
 

@@ -1,40 +1,26 @@
 //! The page of the documentation, which has the same tables; and no field that none of them has.
 
-use std::fmt::Write as _;
-use std::fs;
-
 use super::PROTOCOLS;
-use super::differences::{DIFFERENCES, Row};
+use super::differences::DIFFERENCES;
 use super::fields::FIELDS;
-use crate::common::file;
+use crate::common::page::Page;
+use crate::differences::all_explained;
 use crate::pdml::fields_of;
 
 const PAGE: &str = "docs/mqtt-wireshark.md";
 
 #[test]
 fn the_page_says_where_wireshark_differs() {
-    let mut table = String::from(
-        "| Wireshark's field | Wireshark shows | gridtap says | why |\n|---|---|---|---|\n",
-    );
-    for Row { field, theirs, ours, clause, .. } in DIFFERENCES {
-        writeln!(table, "| {field} | {theirs} | {ours} | {clause} |").unwrap();
-    }
-    has(&table);
+    all_explained(PAGE, DIFFERENCES);
 }
 
 #[test]
 fn the_page_says_which_field_is_which() {
-    let mut table = String::from("| Wireshark | gridtap |\n|---|---|\n");
-    for (theirs, ours, _) in FIELDS.iter().filter(|field| !field.1.is_empty()) {
+    let rows = FIELDS.iter().filter(|field| !field.1.is_empty()).map(|(theirs, ours, _)| {
         let ours: Vec<_> = ours.split("`, `").map(|name| format!("`mqtt.{name}`")).collect();
-        writeln!(table, "| `{theirs}` | {} |", ours.join(", ")).unwrap();
-    }
-    has(&table);
-}
-
-fn has(table: &str) {
-    let page = fs::read_to_string(file(PAGE)).unwrap();
-    assert!(page.contains(table), "{PAGE} has another table than this:\n{table}");
+        vec![format!("`{theirs}`"), ours.join(", ")]
+    });
+    Page::read(PAGE).has_table(&["Wireshark", "gridtap"], rows);
 }
 
 /// Also those that no capture shows.
