@@ -12,9 +12,10 @@ use std::ops::Range;
 
 use super::fault::{Fault, Told};
 use super::frame::{Header, Key, MOST_OF_CONTROL, Opcode};
+use super::secrets::{Secrets, nowhere};
 use super::upgrade::{self, Start};
-use super::{Agreed, Context, Unplaced};
-use crate::event::{Record, Records, Schema, Secrecy, Value};
+use super::{Agreed, Context};
+use crate::event::{Records, Secrecy, Value};
 use crate::flow::Direction;
 use crate::protocol::Input;
 use crate::protocol::mqtt::packet;
@@ -133,6 +134,13 @@ impl<'a> Raw<'a> {
         for (octets, place) in self.pieces() {
             place.key.unmask_onto(plain, self.bytes.get(octets).unwrap_or_default());
         }
+    }
+
+    /// These octets of MQTT, and the headers between them.
+    fn around(self, octets: Range<usize>) -> Option<Range<usize>> {
+        let last = octets.end.checked_sub(1).filter(|last| octets.start <= *last)?;
+        let ((start, _), (last, _)) = (self.locate(octets.start)?, self.locate(last)?);
+        Some(start..last + 1)
     }
 
     /// Which octet is the one of MQTT with this number, and its place.
@@ -379,7 +387,7 @@ impl Walk<'_, '_> {
         self.frames.skip = 0;
         self.settle();
         let Context { input, packets, out, .. } = &mut *self.context;
-        packets.gap(input.direction, 0, &mut Unplaced { out: &mut **out });
+        packets.gap(input.direction, 0, &mut Secrets { out: &mut **out, place: nowhere });
     }
 
     fn deflate(&self) -> bool {
@@ -395,9 +403,17 @@ impl Walk<'_, '_> {
         let raw = Raw { bytes, place: frames.base, deflate };
         let Context { input, packets, scratch, out } = &mut *self.context;
         raw.unmask(scratch);
-        let mut out = Mapped { out: &mut **out, raw, base, beyond: None, plain: scratch.len() };
+        let (mut hidden, plain) = (None, scratch.len());
+        let place = |out: &mut dyn Records, secrecy, octets: Range<usize>| {
+            if octets.end > plain && hidden != Some(Secrecy::Password) {
+                hidden = Some(secrecy);
+            }
+            if let Some(octets) = raw.around(octets.start..octets.end.min(plain)) {
+                out.secret(secrecy, base + octets.start..base + octets.end);
+            }
+        };
+        let mut out = Secrets { out: &mut **out, place };
         let progress = packets.data(Input { bytes: scratch, ..*input }, is_all, &mut out);
-        let hidden = out.beyond;
         let begun = raw.locate(progress.consumed).filter(|_| !is_all);
         let Some((octets, place)) = begun else {
             frames.skip = progress.consumed.saturating_sub(frames.plain);
@@ -494,45 +510,4 @@ fn read_header(bytes: &[u8]) -> Result<(Header, Option<u16>), usize> {
     let mut status: [u8; 2] = *behind.first_chunk().ok_or(header.length + 2)?;
     header.key.unmask_in_place(&mut status);
     Ok((header, Some(u16::from_be_bytes(status))))
-}
-
-/// Finds the octets of the stream that octets of MQTT came in.
-struct Mapped<'m> {
-    out: &'m mut dyn Records,
-    raw: Raw<'m>,
-    /// Where these octets begin among those of this call.
-    base: usize,
-    /// Octets of MQTT in them.
-    plain: usize,
-    /// What those to come give away.
-    beyond: Option<Secrecy>,
-}
-
-impl Records for Mapped<'_> {
-    fn emit(&mut self, record: &dyn Record) {
-        self.out.emit(record);
-    }
-
-    fn emit_about(&mut self, direction: Direction, record: &dyn Record) {
-        self.out.emit_about(direction, record);
-    }
-
-    fn wants(&self, schema: &'static Schema) -> bool {
-        self.out.wants(schema)
-    }
-
-    /// Headers between the octets are hidden with them.
-    fn secret(&mut self, secrecy: Secrecy, octets: Range<usize>) {
-        if octets.end > self.plain && self.beyond != Some(Secrecy::Password) {
-            self.beyond = Some(secrecy);
-        }
-        let Some(last) = octets.end.min(self.plain).checked_sub(1) else { return };
-        if octets.start > last {
-            return;
-        }
-        let ends = (self.raw.locate(octets.start), self.raw.locate(last));
-        if let (Some((start, _)), Some((last, _))) = ends {
-            self.out.secret(secrecy, self.base + start..self.base + last + 1);
-        }
-    }
 }

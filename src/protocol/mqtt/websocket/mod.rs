@@ -18,6 +18,7 @@ mod detect;
 mod fault;
 mod frame;
 mod frames;
+mod secrets;
 mod upgrade;
 
 pub(super) use detect::{
@@ -30,10 +31,11 @@ use std::ops::Range;
 
 use super::stream::{Packets, Step};
 use super::violation::{Emit, Report, Violation};
-use crate::event::{Record, Records, Schema, Secrecy, Value};
+use crate::event::{Records, Secrecy, Value};
 use crate::flow::{Direction, Progress};
 use crate::protocol::{Input, Likeness};
 use frames::{Checks, Frames, Turn};
+use secrets::{Secrets, nowhere};
 use upgrade::{Answer, End};
 
 /// Where octets are unmasked. One for all flows of an engine; between calls it holds nothing.
@@ -129,7 +131,13 @@ impl Carrier {
                 return Progress::all(done);
             };
             let input = Input { bytes, ..input };
-            let out = &mut Placed { out: &mut *out, at: done };
+            // Counted from the first octet that the parser was given with this call.
+            let place = |out: &mut dyn Records, secrecy, octets: Range<usize>| {
+                if !octets.is_empty() {
+                    out.secret(secrecy, done + octets.start..done + octets.end);
+                }
+            };
+            let out = &mut Secrets { out: &mut *out, place };
             let context = Context { input, packets, scratch: &mut scratch.0, out };
             match self.step(context) {
                 Step::Done(octets) => done += octets,
@@ -214,7 +222,7 @@ impl Carrier {
             State::New | State::Head(_) => State::Lost(Lost { skipped: 0, silent: true }),
         };
         // Whatever is passed over on the way to the next frame is hidden.
-        packets.gap(direction, missing, &mut Unplaced { out });
+        packets.gap(direction, missing, &mut Secrets { out, place: nowhere });
     }
 
     /// The flow is over. Says how many octets of MQTT are left of what was kept.
@@ -337,49 +345,4 @@ enum Found {
     More(usize),
     Head,
     Frame,
-}
-
-/// Counts from the first octet that the parser was given with this call.
-struct Placed<'o> {
-    out: &'o mut dyn Records,
-    at: usize,
-}
-
-impl Records for Placed<'_> {
-    fn emit(&mut self, record: &dyn Record) {
-        self.out.emit(record);
-    }
-
-    fn emit_about(&mut self, direction: Direction, record: &dyn Record) {
-        self.out.emit_about(direction, record);
-    }
-
-    fn wants(&self, schema: &'static Schema) -> bool {
-        self.out.wants(schema)
-    }
-
-    fn secret(&mut self, secrecy: Secrecy, octets: Range<usize>) {
-        if !octets.is_empty() {
-            self.out.secret(secrecy, self.at + octets.start..self.at + octets.end);
-        }
-    }
-}
-
-/// For what tells of secrets by places that mean nothing here.
-struct Unplaced<'o> {
-    out: &'o mut dyn Records,
-}
-
-impl Records for Unplaced<'_> {
-    fn emit(&mut self, record: &dyn Record) {
-        self.out.emit(record);
-    }
-
-    fn emit_about(&mut self, direction: Direction, record: &dyn Record) {
-        self.out.emit_about(direction, record);
-    }
-
-    fn wants(&self, schema: &'static Schema) -> bool {
-        self.out.wants(schema)
-    }
 }
