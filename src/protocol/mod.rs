@@ -4,9 +4,13 @@
 //! its [`Protocol`] entry: fields for rules and records, names for metrics and anomalies, facts
 //! for people.
 
+#[cfg(test)]
+mod conversation;
 pub mod iec104;
 pub mod mqtt;
 mod settings;
+#[cfg(test)]
+mod show;
 pub mod tls;
 
 use std::any::Any;

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::event::{FieldPath, Record, Records, Schema, Value};
 use crate::flow::{Acknowledged, Direction, FlowKey, Progress, Side};
-use crate::protocol::{Input, Likeness, Shared};
+use crate::protocol::conversation::Conversation;
+use crate::protocol::{Input, Likeness};
 use crate::time::Timestamp;
 
 /// Keeps what it is given as lines of text, but for what is said of an APDU because of those before
@@ -68,10 +69,15 @@ fn fields(record: &dyn Record, prefix: &str, line: &mut String) {
     );
 }
 
-fn parser(joined: bool) -> Box<dyn Parser> {
+/// Begins a flow between a controlling station and a controlled one.
+fn flow<T>(joined: bool, begin: impl FnOnce(Start<'_>) -> T) -> T {
     let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), 2404)];
     let key = FlowKey::new(ends, [0, 0], 6);
-    start(Start { key: &key, client: Side::Lower, joined }, &())
+    begin(Start { key: &key, client: Side::Lower, joined })
+}
+
+fn parser(joined: bool) -> Box<dyn Parser> {
+    flow(joined, |begun| start(begun, &()))
 }
 
 fn input(direction: Direction, bytes: &[u8]) -> Input<'_> {
@@ -79,55 +85,27 @@ fn input(direction: Direction, bytes: &[u8]) -> Input<'_> {
     Input { direction, time, late: false, clock_trusted: true, acknowledged, bytes }
 }
 
-/// Feeds a parser as the flow layer does: what it does not consume is kept, and it is called
-/// again when there is as much as it wanted.
-struct Stream {
-    parser: Box<dyn Parser>,
-    shared: Box<Shared>,
-    kept: Vec<u8>,
-    skip: usize,
-    wanted: usize,
-    out: Lines,
-}
+/// One direction: from the station.
+struct Stream(Conversation<Lines>);
 
 impl Stream {
     fn new(joined: bool) -> Self {
-        Self {
-            parser: parser(joined),
-            shared: (PROTOCOL.shared)(),
-            kept: Vec::new(),
-            skip: 0,
-            wanted: 0,
-            out: Lines::default(),
-        }
+        let begin = |start: Start<'_>| {
+            Conversation::new(&PROTOCOL, start, Timestamp::ZERO, Lines::default())
+        };
+        Self(flow(joined, begin))
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        let skipped = self.skip.min(bytes.len());
-        self.skip -= skipped;
-        self.kept.extend_from_slice(&bytes[skipped..]);
-        if self.kept.is_empty() || self.kept.len() < self.wanted {
-            return;
-        }
-        let input = input(Direction::ToClient, &self.kept);
-        let Progress { consumed, wanted } =
-            self.parser.data(input, &mut *self.shared, &mut self.out);
-        self.skip = consumed.saturating_sub(self.kept.len());
-        self.kept.drain(..consumed.min(self.kept.len()));
-        assert!(self.kept.is_empty() || wanted > self.kept.len(), "stuck at {:?}", self.kept);
-        assert!(wanted <= PROTOCOL.max_kept, "{wanted} octets wanted");
-        self.wanted = wanted;
+        self.0.say(Direction::ToClient, bytes);
     }
 
-    fn gap(&mut self, missing: u64) {
-        self.kept.clear();
-        self.wanted = 0;
-        self.parser.gap(Direction::ToClient, missing, &mut self.out);
+    fn gap(&mut self, missing: usize) {
+        self.0.miss(Direction::ToClient, missing);
     }
 
-    fn end(mut self) -> Vec<String> {
-        self.parser.end([&[], &self.kept], &mut *self.shared, &mut self.out);
-        self.out.lines
+    fn end(self) -> Vec<String> {
+        self.0.end().lines
     }
 }
 
@@ -266,7 +244,7 @@ fn one_flat_record_an_object_only_where_somebody_reads_them() {
     let apdu = i_frame(&[1, 0x82, 20, 0, 10, 0, 5, 0, 0, 0, 1]);
     assert_eq!(lines(&apdu).len(), 1);
     let mut stream = Stream::new(false);
-    stream.out.objects = true;
+    stream.0.out.objects = true;
     stream.feed(&apdu);
     let told = stream.end();
     assert_eq!(told.len(), 3);
@@ -524,7 +502,7 @@ fn after_a_hole_the_next_apdu_is_found_and_the_loss_told() {
         let mut stream = Stream::new(false);
         stream.feed(&TESTFR);
         stream.feed(&point[..lost / 2]);
-        stream.gap((lost - lost / 2) as u64);
+        stream.gap(lost - lost / 2);
         stream.feed(&[&point[lost..], &point].concat());
         let told = stream.end();
         let skipped = (point.len() - lost) as i64;

@@ -11,7 +11,7 @@ use super::super::{PROTOCOL, stream::Flow};
 use super::*;
 use crate::event::{Record, Schema};
 use crate::flow::Side;
-use crate::protocol::{Parser, Shared};
+use crate::protocol::{Parser, Shared, show};
 
 const CONTROL: Direction = Direction::ToServer;
 const STATION: Direction = Direction::ToClient;
@@ -33,21 +33,9 @@ struct Told {
     commands: Vec<String>,
 }
 
+/// Nothing for what is absent.
 fn shown(record: &dyn Record, name: &str) -> String {
-    let path = record.schema().resolve(name).unwrap();
-    match record.value(path.field.into()) {
-        Value::Absent => String::new(),
-        Value::Boolean(flag) => flag.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Single(number) => number.to_string(),
-        Value::Double(number) => number.to_string(),
-        Value::Code(code) => match record.schema().fields[usize::from(path.field)].kind {
-            crate::event::Kind::Name(names) => names[usize::from(code)].to_owned(),
-            _ => code.to_string(),
-        },
-        Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        other => format!("{other:?}"),
-    }
+    show::named(record, name).unwrap_or_default()
 }
 
 impl Records for Told {

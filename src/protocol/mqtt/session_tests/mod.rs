@@ -27,7 +27,7 @@ use super::super::stream::Flow;
 use super::*;
 use crate::event::{Record, Schema};
 use crate::flow::{FlowKey, Side};
-use crate::protocol::Parser;
+use crate::protocol::{Parser, show};
 use packets::packet;
 
 /// Anomalies as `name value`, and what is asked of packets.
@@ -39,21 +39,10 @@ struct Told {
     values: Vec<String>,
 }
 
-fn shown(record: &dyn Record, name: &str) -> Option<String> {
-    let path = record.schema().resolve(name).unwrap();
-    Some(match record.value(path.field.into()) {
-        Value::Absent => return None,
-        Value::Boolean(flag) => flag.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        other => format!("{other:?}"),
-    })
-}
-
 impl Records for Told {
     fn emit(&mut self, record: &dyn Record) {
         if record.schema().name == "anomaly" {
-            let parts = ["anomaly.event", "anomaly.value"].map(|name| shown(record, name));
+            let parts = ["anomaly.event", "anomaly.value"].map(|name| show::named(record, name));
             self.anomalies.push(parts.into_iter().flatten().collect::<Vec<_>>().join(" "));
             return;
         }
@@ -61,9 +50,9 @@ impl Records for Told {
         let list = record.schema().lists.iter().position(|list| list.name == name);
         match list {
             Some(index) => record.each(index, &mut |element| {
-                self.values.extend(shown(element, ""));
+                self.values.extend(show::named(element, ""));
             }),
-            None => self.values.extend(shown(record, name)),
+            None => self.values.extend(show::named(record, name)),
         }
     }
 

@@ -11,9 +11,10 @@ mod websocket;
 use std::fmt::Write as _;
 
 use super::{MQTT, PROTOCOL};
-use crate::event::{ANOMALY, Hex, Kind, Record, Records, Schema, Value};
-use crate::flow::{Acknowledged, Direction, FlowKey, Side};
-use crate::protocol::{Input, Parser, Shared, Start};
+use crate::event::{Record, Records, Schema, Value};
+use crate::flow::{Direction, FlowKey, Side};
+use crate::protocol::conversation::Conversation;
+use crate::protocol::{Start, show};
 use crate::time::Timestamp;
 
 /// Shortest legal CONNECT of each level, with a clean session and a one letter client identifier.
@@ -47,8 +48,8 @@ struct Lines(Vec<String>);
 
 impl Records for Lines {
     fn emit(&mut self, record: &dyn Record) {
-        if std::ptr::eq(record.schema(), &raw const ANOMALY) {
-            let line = anomaly_line(record);
+        if show::is_anomaly(record) {
+            let line = show::anomaly(record);
             let name = line.split(' ').nth(1).unwrap();
             if !OF_CONVERSATIONS.contains(&name) {
                 self.0.push(line);
@@ -63,24 +64,9 @@ impl Records for Lines {
     }
 }
 
-/// `! name field=value @offset`
-fn anomaly_line(record: &dyn Record) -> String {
-    let get = |name| show(&ANOMALY, record, ANOMALY.resolve(name).unwrap().field.into());
-    let mut line = format!("! {}", get("anomaly.event").unwrap());
-    // Text stands in the detail: a value is a number.
-    let value = get("anomaly.value").or_else(|| get("anomaly.detail"));
-    match (get("anomaly.field"), value) {
-        (Some(field), Some(value)) => write!(line, " {field}={value}").unwrap(),
-        (Some(text), None) | (None, Some(text)) => write!(line, " {text}").unwrap(),
-        (None, None) => {}
-    }
-    write!(line, " @{}", get("anomaly.offset").unwrap()).unwrap();
-    line
-}
-
 /// `TYPE level name=value …`, with `?` behind a level that is inferred, without zero flags.
 fn packet_line(record: &dyn Record) -> String {
-    let get = |name| show(&MQTT, record, MQTT.resolve(name).unwrap().field.into());
+    let get = |name| show::named(record, name);
     let mut line = get("mqtt.type").unwrap();
     if let Some(version) = get("mqtt.version") {
         let inferred = get("mqtt.version_inferred").as_deref() == Some("true");
@@ -88,7 +74,7 @@ fn packet_line(record: &dyn Record) -> String {
     }
     let object = format!("mqtt.{}.", MQTT.message_types[usize::from(record.message_type())]);
     for (index, field) in MQTT.fields.iter().enumerate() {
-        let Some(value) = show(&MQTT, record, index) else { continue };
+        let Some(value) = value(record, index) else { continue };
         let name = match field.name.strip_prefix(&object) {
             // How it came is told apart from what it is.
             Some(name) if name.starts_with("websocket.") => continue,
@@ -103,8 +89,8 @@ fn packet_line(record: &dyn Record) -> String {
     for (index, list) in MQTT.lists.iter().enumerate() {
         let mut elements = Vec::new();
         record.each(index, &mut |element| {
-            let schema = element.schema();
-            let values = (0..schema.fields.len()).filter_map(|index| show(schema, element, index));
+            let fields = 0..element.schema().fields.len();
+            let values = fields.filter_map(|index| value(element, index));
             elements.push(values.collect::<Vec<_>>().join("/"));
         });
         if !elements.is_empty() {
@@ -115,92 +101,45 @@ fn packet_line(record: &dyn Record) -> String {
     line
 }
 
-fn show(schema: &'static Schema, record: &dyn Record, index: usize) -> Option<String> {
-    Some(match record.value(index) {
-        Value::Absent => return None,
-        Value::Boolean(flag) => flag.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) if text.len() > 64 => format!("{} octets", text.len()),
-        Value::Text(text) => text.escape_ascii().to_string(),
-        Value::Octets(octets) => String::from_utf8_lossy(Hex::new(octets).as_bytes()).into_owned(),
-        Value::Code(code) => {
-            let Kind::Name(names) = schema.fields[index].kind else { panic!("a code has a name") };
-            let name = names[usize::from(code)];
-            (!name.is_empty()).then(|| name.replace(' ', "_"))?
-        }
-        other => panic!("{other:?} is no value of MQTT"),
-    })
+/// Long texts only by their length.
+fn value(record: &dyn Record, index: usize) -> Option<String> {
+    match record.value(index) {
+        Value::Text(text) if text.len() > 64 => Some(format!("{} octets", text.len())),
+        Value::Text(text) => Some(text.escape_ascii().to_string()),
+        _ => show::field(record, index).map(|text| text.replace(' ', "_")),
+    }
 }
 
-fn parser(joined: bool) -> Box<dyn Parser> {
+fn conversation<O: Records>(joined: bool, out: O) -> Conversation<O> {
     let ends = [([10, 40, 12, 11].into(), 40_000), ([10, 20, 0, 20].into(), 1883)];
     let key = FlowKey::new(ends, [0, 0], 6);
     let start = Start { key: &key, client: Side::Lower, joined };
-    (PROTOCOL.start)(start, &*(PROTOCOL.shared)())
+    Conversation::new(&PROTOCOL, start, Timestamp::ZERO, out)
 }
 
-/// Stands in for the flow layer: keeps what a parser asks to be kept, skips what it skips.
+/// One direction.
 struct Stream {
-    parser: Box<dyn Parser>,
-    shared: Box<Shared>,
+    conversation: Conversation<Lines>,
     direction: Direction,
-    kept: Vec<u8>,
-    wanted: usize,
-    skip: usize,
-    lines: Lines,
 }
 
 impl Stream {
     fn new(joined: bool) -> Self {
-        Self {
-            parser: parser(joined),
-            shared: (PROTOCOL.shared)(),
-            direction: Direction::ToServer,
-            kept: Vec::new(),
-            wanted: 0,
-            skip: 0,
-            lines: Lines::default(),
-        }
+        let conversation = conversation(joined, Lines::default());
+        Self { conversation, direction: Direction::ToServer }
     }
 
     /// One segment.
     fn feed(&mut self, segment: &[u8]) {
-        let skipped = self.skip.min(segment.len());
-        self.skip -= skipped;
-        self.kept.extend_from_slice(&segment[skipped..]);
-        if self.kept.is_empty() || self.kept.len() < self.wanted {
-            return;
-        }
-        let input = Input {
-            direction: self.direction,
-            time: Timestamp::ZERO,
-            late: false,
-            clock_trusted: true,
-            acknowledged: Acknowledged::All,
-            bytes: &self.kept,
-        };
-        let progress = self.parser.data(input, &mut *self.shared, &mut self.lines);
-        let consumed = progress.consumed.min(self.kept.len());
-        self.skip = progress.consumed - consumed;
-        self.kept.drain(..consumed);
-        self.wanted = progress.wanted;
-        assert!(self.wanted <= PROTOCOL.max_kept);
-        let asks_for_more = self.wanted > self.kept.len();
-        assert!(asks_for_more || self.kept.is_empty(), "{progress:?} of {}", self.kept.len());
+        self.conversation.say(self.direction, segment);
     }
 
     fn gap(&mut self) {
-        self.kept.clear();
-        self.wanted = 0;
-        self.skip = 0;
-        self.parser.gap(self.direction, 1, &mut self.lines);
+        self.conversation.miss(self.direction, 1);
     }
 
-    fn end(mut self) -> Vec<String> {
-        let mut left = [&[][..]; 2];
-        left[self.direction.index()] = &self.kept;
-        self.parser.end(left, &mut *self.shared, &mut self.lines);
-        self.lines.0
+    fn end(self) -> Vec<String> {
+        self.conversation.end().0
     }
 }
 

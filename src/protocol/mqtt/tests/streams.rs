@@ -154,7 +154,7 @@ fn the_largest_publish_is_skipped() {
     while left > 0 {
         let length = segment.len().min(left);
         stream.feed(&segment[..length]);
-        assert!(stream.kept.len() <= 128 * 1024);
+        assert!(stream.conversation.kept(stream.direction) <= 128 * 1024);
         left -= length;
     }
     stream.feed(b"\xc0\0");
@@ -310,11 +310,11 @@ fn what_is_left_at_the_end_is_of_its_sender() {
         }
     }
 
-    let mut told = Directions::default();
-    let octets = b"\x30\x05\0";
-    super::parser(false).end([octets, b""], &mut (), &mut told);
-    super::parser(false).end([b"", octets], &mut (), &mut told);
-    assert_eq!(told.0, Direction::BOTH);
+    for direction in Direction::BOTH {
+        let mut conversation = super::conversation(false, Directions::default());
+        conversation.say(direction, b"\x30\x05\0");
+        assert_eq!(conversation.end().0, [direction]);
+    }
 }
 
 /// Octets that look like packets again and again cost no more than others.
@@ -338,7 +338,7 @@ fn facts() {
     stream.direction = Direction::ToClient;
     stream.feed(b"\x20\x02\0\x05\x30\x03\0\x01b\x30\x03\0\x01b");
     let mut facts = Vec::new();
-    stream.parser.facts(&mut |name, fact| {
+    stream.conversation.parser.facts(&mut |name, fact| {
         assert!(PROTOCOL.facts.contains(&name), "{name} is not registered");
         facts.push(format!("{name} {fact:?}"));
     });

@@ -1,9 +1,8 @@
 //! Each anomaly is raised by what it is about, alone; and its legal neighbours raise none.
 
 use super::{
-    CHANGE_CIPHER_SPEC, CLIENT, Conversation, SERVER, TOLD_12, certificate, certificates,
-    client_hello, data, extension, handshake, message, record, server_hello, server_hello_13, told,
-    whole_12,
+    CHANGE_CIPHER_SPEC, CLIENT, SERVER, TOLD_12, begin, certificate, certificates, client_hello,
+    data, extension, handshake, message, record, server_hello, server_hello_13, told, whole_12,
 };
 use crate::flow::Direction;
 use crate::protocol::tls::violation::NAMES;
@@ -39,10 +38,10 @@ const NONE: [&str; 0] = [];
 #[test]
 fn record_type() {
     for octet in [0, 19, 25, 0x80, 255] {
-        let mut conversation = Conversation::new(false);
+        let mut conversation = begin(false);
         conversation.say_all(&whole_12());
         conversation.say(CLIENT, &[&[octet, 3, 3, 0, 1, 9][..], &data(9), &data(9)].concat());
-        let lines = conversation.end();
+        let lines = conversation.ended();
         assert_eq!(lines[1..], [format!("! record_type type={octet} @0"), "! resync 6 @0".into()]);
     }
 }
@@ -51,10 +50,10 @@ fn record_type() {
 fn record_version() {
     for version in [0x0200, 0x0305, 0x0403] {
         let [major, minor] = u16::to_be_bytes(version);
-        let mut conversation = Conversation::new(false);
+        let mut conversation = begin(false);
         conversation.say_all(&whole_12());
         conversation.say(SERVER, &[&[23, major, minor, 0, 1, 9][..], &data(9), &data(9)].concat());
-        let lines = conversation.end();
+        let lines = conversation.ended();
         let expected = format!("! record_version version={version} @1");
         assert_eq!(lines[1..], [expected, "! resync 6 @0".into()]);
     }
@@ -64,11 +63,11 @@ fn record_version() {
 #[test]
 fn record_length() {
     for length in [16_384 + 2048, 16_384 + 2049_usize] {
-        let mut conversation = Conversation::new(false);
+        let mut conversation = begin(false);
         conversation.say_all(&whole_12());
         let header = [&[23, 3, 3][..], &(length as u16).to_be_bytes()].concat();
         conversation.say(CLIENT, &[header, vec![0xdd; length], data(9), data(9)].concat());
-        let lines = conversation.end();
+        let lines = conversation.ended();
         if length == 16_384 + 2048 {
             assert_eq!(lines.len(), 1);
         } else {
@@ -90,26 +89,26 @@ fn record_length() {
 
 #[test]
 fn resync() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(&whole_12());
     conversation.gap(CLIENT);
     conversation.say(CLIENT, &[&[1, 2, 3][..], &data(9), &data(9)].concat());
-    assert_eq!(conversation.end()[1..], ["! resync 3 @0"]);
+    assert_eq!(conversation.ended()[1..], ["! resync 3 @0"]);
 
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(&whole_12());
     conversation.gap(CLIENT);
     conversation.say(CLIENT, &[&data(9)[..], &data(9)].concat());
-    assert_eq!(conversation.end()[1..], NONE, "the next octet begins a record");
+    assert_eq!(conversation.ended()[1..], NONE, "the next octet begins a record");
 }
 
 #[test]
 fn resync_at_the_end() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(&whole_12());
     conversation.gap(SERVER);
     conversation.say(SERVER, &[&[0xcc; 100][..], &[22, 3, 3]].concat());
-    assert_eq!(conversation.end()[1..], ["! resync 103 @0"]);
+    assert_eq!(conversation.ended()[1..], ["! resync 103 @0"]);
 }
 
 /// Clause 4.
@@ -262,13 +261,13 @@ fn plaintext_after_encryption() {
 
 #[test]
 fn each_is_told_once_in_a_direction() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     for _ in 0..100 {
         for direction in [CLIENT, SERVER] {
             conversation.say(direction, &handshake(99, &[]));
         }
     }
-    assert_eq!(conversation.end(), ["! handshake_type type=99 @0"; 2]);
+    assert_eq!(conversation.ended(), ["! handshake_type type=99 @0"; 2]);
 }
 
 /// What was not seen accuses nobody.
@@ -278,12 +277,12 @@ fn joined_in_the_middle_nothing_is_held_against_anybody() {
     all.extend([(CLIENT, data(100)), (SERVER, data(100)), (CLIENT, record(21, &[9; 26]))]);
     all.extend([(CLIENT, data(100)), (SERVER, data(100))]);
     for skipped in 0..all.len() {
-        let mut conversation = Conversation::new(true);
+        let mut conversation = begin(true);
         conversation.say_all(&all[skipped..]);
-        assert_eq!(anomalies(&conversation.end()), NONE, "without {skipped}");
+        assert_eq!(anomalies(&conversation.ended()), NONE, "without {skipped}");
     }
     for lost in 0..all.len() {
-        let mut conversation = Conversation::new(false);
+        let mut conversation = begin(false);
         for (index, (direction, octets)) in all.iter().enumerate() {
             if index == lost {
                 conversation.gap(*direction);
@@ -291,7 +290,7 @@ fn joined_in_the_middle_nothing_is_held_against_anybody() {
                 conversation.say(*direction, octets);
             }
         }
-        let lines = conversation.end();
+        let lines = conversation.ended();
         assert_eq!(anomalies(&lines), NONE, "without {lost}");
         assert!(lost > 8 || lines.iter().any(|line| line.contains(" partial=true")), "{lines:?}");
     }

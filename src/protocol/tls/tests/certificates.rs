@@ -2,8 +2,7 @@
 
 use super::super::certificate::Certificate;
 use super::{
-    CLIENT, Conversation, SERVER, certificate, client_hello, handshake, hello_done, server_hello,
-    told,
+    CLIENT, SERVER, begin, certificate, client_hello, handshake, hello_done, server_hello, told,
 };
 use crate::time::Timestamp;
 
@@ -112,7 +111,7 @@ fn a_certificate_holds_between_its_times() {
 /// A clock that nobody keeps in step accuses nobody.
 #[test]
 fn without_a_trusted_clock_nothing_is_said_of_validity() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.clock_trusted = false;
     let server = der("CA", "station", VALIDITY, &[]);
     conversation.say_all(&[
@@ -120,7 +119,7 @@ fn without_a_trusted_clock_nothing_is_said_of_validity() {
         (SERVER, handshake(2, &server_hello(3, &[]))),
         (SERVER, handshake(11, &certificate(&server))),
     ]);
-    let lines = conversation.end();
+    let lines = conversation.ended();
     assert!(lines[0].contains("notafter=") && !lines[0].contains("validity="), "{lines:?}");
 }
 

@@ -1,8 +1,9 @@
 //! How handshakes end, and what is told of them.
 
 use super::{
-    CHANGE_CIPHER_SPEC, CLIENT, Conversation, SERVER, TOLD_12, client_hello, data, extension,
-    finished, handshake, hello_done, record, server_hello, server_hello_13, told, whole_12,
+    CHANGE_CIPHER_SPEC, CLIENT, SERVER, TOLD_12, begin, begin_at_port, client_hello, data,
+    extension, finished, handshake, hello_done, record, server_hello, server_hello_13, told,
+    whole_12,
 };
 use crate::flow::Direction;
 use crate::protocol::Fact;
@@ -30,7 +31,7 @@ fn begun_13() -> Vec<(Direction, Vec<u8>)> {
 
 #[test]
 fn tls_1_3_is_over_with_what_the_client_has_keys_for() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(&begun_13());
     assert_eq!(conversation.told(), [""; 0]);
     conversation.say(CLIENT, &data(53));
@@ -41,7 +42,7 @@ fn tls_1_3_is_over_with_what_the_client_has_keys_for() {
         server_handshake.exts=[43 51]";
     assert_eq!(conversation.told(), [expected]);
     conversation.say_all(&[(CLIENT, data(19)), (SERVER, data(19))]);
-    assert_eq!(conversation.end(), [""; 0]);
+    assert_eq!(conversation.ended(), [""; 0]);
 }
 
 /// RFC 8446, 6.2: an alert has two octets; nothing else is so short.
@@ -84,7 +85,7 @@ fn a_hello_that_is_asked_for_again_counts_once() {
 #[test]
 fn data_before_the_servers_answer_ends_nothing() {
     let early = [extension(43, &[2, 3, 4]), extension(42, &[])];
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say(CLIENT, &handshake(1, &client_hello(&early)));
     conversation.say(CLIENT, CHANGE_CIPHER_SPEC);
     conversation.say(CLIENT, &data(19));
@@ -93,7 +94,7 @@ fn data_before_the_servers_answer_ends_nothing() {
     assert_eq!(conversation.told(), [""; 0]);
     conversation.say(CLIENT, &data(21));
     assert_eq!(outcome(&conversation.told()[0]), "completed");
-    assert_eq!(conversation.end(), [""; 0]);
+    assert_eq!(conversation.ended(), [""; 0]);
 }
 
 /// RFC 5246, 7.3: the server goes on without a certificate and keys of its own.
@@ -235,7 +236,7 @@ fn versions_are_those_that_are_agreed_on() {
 
 #[test]
 fn the_server_is_told_of_when_the_flow_is_over() {
-    let mut conversation = Conversation::with_port(false, 19_998);
+    let mut conversation = begin_at_port(false, 19_998);
     conversation.say_all(&[whole_12()[0].clone(), (SERVER, record(21, &[2, 40]))]);
     conversation.say_all(&whole_12());
     let mut facts = Vec::new();

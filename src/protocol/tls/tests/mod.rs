@@ -8,9 +8,9 @@ mod streams;
 use std::fmt::Write as _;
 
 use super::{PROTOCOL, TLS};
-use crate::event::{ANOMALY, Kind, Record, Records, Schema, Value};
-use crate::flow::{Acknowledged, Direction, FlowKey, Side};
-use crate::protocol::{Input, Parser, Shared, Start};
+use crate::event::{Record, Records, Schema};
+use crate::flow::{Direction, FlowKey, Side};
+use crate::protocol::{Start, conversation, show};
 use crate::time::Timestamp;
 
 const CLIENT: Direction = Direction::ToServer;
@@ -126,11 +126,11 @@ struct Lines(Vec<String>);
 
 impl Records for Lines {
     fn emit(&mut self, record: &dyn Record) {
-        self.0.push(anomaly_line(record));
+        self.0.push(show::anomaly(record));
     }
 
     fn emit_about(&mut self, direction: Direction, record: &dyn Record) {
-        if std::ptr::eq(record.schema(), &raw const ANOMALY) {
+        if show::is_anomaly(record) {
             return self.emit(record);
         }
         self.0.push(handshake_line(direction, record));
@@ -141,27 +141,13 @@ impl Records for Lines {
     }
 }
 
-/// `! name field=value @offset`
-fn anomaly_line(record: &dyn Record) -> String {
-    assert!(std::ptr::eq(record.schema(), &raw const ANOMALY), "a handshake has a direction");
-    let get = |name| show(&ANOMALY, record, ANOMALY.resolve(name).unwrap().field.into());
-    let mut line = format!("! {}", get("anomaly.event").unwrap());
-    let value = get("anomaly.value").unwrap();
-    match get("anomaly.field") {
-        Some(field) => write!(line, " {field}={value}").unwrap(),
-        None => write!(line, " {value}").unwrap(),
-    }
-    write!(line, " @{}", get("anomaly.offset").unwrap()).unwrap();
-    line
-}
-
 /// `> outcome name=value …`, with `<` where the end that took the connection is the client. The
 /// fingerprint is left out: it has tests of its own.
 fn handshake_line(direction: Direction, record: &dyn Record) -> String {
     let outcome = TLS.message_types[usize::from(record.message_type())];
     let mut line = format!("{} {outcome}", if direction == CLIENT { '>' } else { '<' });
     for (index, field) in TLS.fields.iter().enumerate() {
-        let Some(value) = show(&TLS, record, index) else { continue };
+        let Some(value) = value(record, index) else { continue };
         match field.name.strip_prefix("tls.").unwrap() {
             "handshake" | "ja4" => {}
             name => write!(line, " {name}={value}").unwrap(),
@@ -170,7 +156,7 @@ fn handshake_line(direction: Direction, record: &dyn Record) -> String {
     for (index, list) in TLS.lists.iter().enumerate() {
         let mut elements = Vec::new();
         record.each(index, &mut |element| {
-            elements.push(show(element.schema(), element, 0).unwrap());
+            elements.push(value(element, 0).unwrap());
         });
         if !elements.is_empty() {
             let name = list.name.strip_prefix("tls.").unwrap();
@@ -180,76 +166,24 @@ fn handshake_line(direction: Direction, record: &dyn Record) -> String {
     line
 }
 
-fn show(schema: &'static Schema, record: &dyn Record, index: usize) -> Option<String> {
-    Some(match record.value(index) {
-        Value::Absent => return None,
-        Value::Boolean(flag) => flag.to_string(),
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) => String::from_utf8_lossy(text).replace(' ', "_"),
-        Value::Code(code) => {
-            let Kind::Name(names) = schema.fields[index].kind else { panic!("a code has a name") };
-            names[usize::from(code)].replace(' ', "_")
-        }
-        other => panic!("{other:?} is no value of TLS"),
-    })
+fn value(record: &dyn Record, index: usize) -> Option<String> {
+    show::field(record, index).map(|text| text.replace(' ', "_"))
 }
 
-/// Stands in for the flow layer: keeps what the parser asks to be kept, skips what it skips.
-struct Conversation {
-    parser: Box<dyn Parser>,
-    shared: Box<Shared>,
-    clock_trusted: bool,
-    directions: [Kept; 2],
-    lines: Lines,
+type Conversation = conversation::Conversation<Lines>;
+
+fn begin(joined: bool) -> Conversation {
+    begin_at_port(joined, 20_000)
 }
 
-/// What is kept of a direction.
-#[derive(Default)]
-struct Kept {
-    octets: Vec<u8>,
-    wanted: usize,
-    skip: usize,
+fn begin_at_port(joined: bool, port: u16) -> Conversation {
+    let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), port)];
+    let key = FlowKey::new(ends, [0, 0], 6);
+    let start = Start { key: &key, client: Side::Lower, joined };
+    Conversation::new(&PROTOCOL, start, NOW, Lines::default())
 }
 
 impl Conversation {
-    fn new(joined: bool) -> Self {
-        Self::with_port(joined, 20_000)
-    }
-
-    fn with_port(joined: bool, port: u16) -> Self {
-        let ends = [([10, 20, 0, 10].into(), 40_000), ([10, 30, 0, 1].into(), port)];
-        let key = FlowKey::new(ends, [0, 0], 6);
-        let shared = (PROTOCOL.shared)();
-        let parser = (PROTOCOL.start)(Start { key: &key, client: Side::Lower, joined }, &*shared);
-        let directions = Default::default();
-        Self { parser, shared, clock_trusted: true, directions, lines: Lines::default() }
-    }
-
-    /// One segment.
-    fn say(&mut self, direction: Direction, segment: &[u8]) {
-        let kept = &mut self.directions[direction.index()];
-        let skipped = kept.skip.min(segment.len());
-        kept.skip -= skipped;
-        kept.octets.extend_from_slice(&segment[skipped..]);
-        while !kept.octets.is_empty() && kept.octets.len() >= kept.wanted {
-            let input = Input {
-                direction,
-                time: NOW,
-                late: false,
-                clock_trusted: self.clock_trusted,
-                acknowledged: Acknowledged::All,
-                bytes: &kept.octets,
-            };
-            let progress = self.parser.data(input, &mut *self.shared, &mut self.lines);
-            let consumed = progress.consumed.min(kept.octets.len());
-            kept.skip = progress.consumed - consumed;
-            kept.octets.drain(..consumed);
-            kept.wanted = progress.wanted;
-            assert!(kept.wanted <= PROTOCOL.max_kept);
-            assert!(kept.octets.is_empty() || kept.wanted > kept.octets.len(), "{progress:?}");
-        }
-    }
-
     fn say_all(&mut self, all: &[(Direction, Vec<u8>)]) {
         for (direction, octets) in all {
             self.say(*direction, octets);
@@ -258,36 +192,33 @@ impl Conversation {
 
     /// What was said so far.
     fn told(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.lines.0)
+        std::mem::take(&mut self.out.0)
     }
 
     fn gap(&mut self, direction: Direction) {
-        self.directions[direction.index()] = Kept::default();
-        self.parser.gap(direction, 1, &mut self.lines);
+        self.miss(direction, 1);
     }
 
-    fn end(mut self) -> Vec<String> {
-        let left = self.directions.each_ref().map(|kept| &kept.octets[..]);
-        self.parser.end(left, &mut *self.shared, &mut self.lines);
-        self.lines.0
+    fn ended(self) -> Vec<String> {
+        self.end().0
     }
 }
 
 /// What a conversation is told as, its end included.
 fn told(all: &[(Direction, Vec<u8>)]) -> Vec<String> {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(all);
-    conversation.end()
+    conversation.ended()
 }
 
 #[test]
 fn a_handshake_is_told_when_both_are_done() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     let (last, before) = (whole_12().pop().unwrap(), &whole_12()[..8]);
     conversation.say_all(before);
     assert_eq!(conversation.told(), [""; 0]);
     conversation.say_all(&[last]);
     assert_eq!(conversation.told(), [TOLD_12]);
     conversation.say_all(&[(CLIENT, data(100)), (SERVER, data(16_640))]);
-    assert_eq!(conversation.end(), [""; 0]);
+    assert_eq!(conversation.ended(), [""; 0]);
 }

@@ -1,8 +1,8 @@
 //! However a stream is cut, into segments or into records, and whatever it has.
 
 use super::{
-    CLIENT, Conversation, SERVER, TOLD_12, certificate, certificates, client_hello, data,
-    extension, handshake, message, record, server_hello, whole_12,
+    CLIENT, SERVER, TOLD_12, begin, certificate, certificates, client_hello, data, extension,
+    handshake, message, record, server_hello, whole_12,
 };
 use crate::flow::Direction;
 
@@ -18,13 +18,13 @@ fn conversation() -> Vec<(Direction, Vec<u8>)> {
 }
 
 fn told_in_pieces(all: &[(Direction, Vec<u8>)], piece: usize, joined: bool) -> Vec<String> {
-    let mut conversation = Conversation::new(joined);
+    let mut conversation = begin(joined);
     for (direction, octets) in all {
         for piece in octets.chunks(piece) {
             conversation.say(*direction, piece);
         }
     }
-    conversation.end()
+    conversation.ended()
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn every_prefix_and_every_changed_octet_is_survived() {
 /// A record that is passed over is not looked at, whatever it looks like.
 #[test]
 fn what_is_encrypted_is_not_looked_at() {
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(&whole_12());
     assert_eq!(conversation.told(), [TOLD_12]);
     let hello = handshake(1, &client_hello(&[]));
@@ -125,7 +125,7 @@ fn what_is_encrypted_is_not_looked_at() {
         conversation.say(CLIENT, &record(content, &hello));
         conversation.say(SERVER, &record(content, &vec![0xff; 16_640]));
     }
-    assert_eq!(conversation.end(), [""; 0]);
+    assert_eq!(conversation.ended(), [""; 0]);
 }
 
 /// After damage, records are found again; what was taken for one and was none is no accusation.
@@ -133,9 +133,9 @@ fn what_is_encrypted_is_not_looked_at() {
 fn what_looks_like_a_record_in_noise_leads_nowhere() {
     let decoy = [23, 3, 3, 0, 9];
     let noise = [&[0xff; 100][..], &decoy, &[0xee; 40], &decoy, &[0xaa; 50]].concat();
-    let mut conversation = Conversation::new(false);
+    let mut conversation = begin(false);
     conversation.say_all(&whole_12());
     conversation.gap(SERVER);
     conversation.say(SERVER, &[noise.clone(), data(20), data(30), data(40)].concat());
-    assert_eq!(conversation.end()[1..], [format!("! resync {} @0", noise.len())]);
+    assert_eq!(conversation.ended()[1..], [format!("! resync {} @0", noise.len())]);
 }

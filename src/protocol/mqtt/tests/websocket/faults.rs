@@ -205,8 +205,8 @@ fn what_is_compressed_is_not_shown() {
     let mut connection = Connection::new(false);
     connection.feed(ToServer, ASKS);
     connection.feed(ToClient, ANSWERS_DEFLATE);
-    connection.seen.secrets.clear();
+    connection.0.out.secrets.clear();
     connection.feed(ToServer, &sent(BINARY | RSV1, b"\xaa\x01\x02\x03"));
     let start = ASKS.len() + 6;
-    assert_eq!(connection.seen.secrets, [(ToServer, start..start + 4)]);
+    assert_eq!(connection.0.out.secrets, [(ToServer, start..start + 4)]);
 }

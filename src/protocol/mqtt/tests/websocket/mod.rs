@@ -6,12 +6,11 @@ mod upgrades;
 
 use std::ops::Range;
 
-use super::{Lines, PROTOCOL, parser, show};
+use super::{Lines, conversation, value};
 use crate::event::{Record, Records, Schema, Secrecy};
 use crate::flow::Direction::{self, ToClient, ToServer};
+use crate::protocol::conversation::Conversation;
 use crate::protocol::mqtt::MQTT;
-use crate::protocol::{Input, Parser, Shared};
-use crate::time::Timestamp;
 
 const ASKS: &[u8] = b"GET /mqtt?key=1 HTTP/1.1\r\nHost: broker:9001\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nOrigin: https://panel\r\nUser-Agent: probe/1\r\n\
@@ -60,22 +59,8 @@ fn received(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, None, payload)
 }
 
-/// Stands in for the flow layer, in both directions.
-struct Connection {
-    parser: Box<dyn Parser>,
-    shared: Box<Shared>,
-    ways: [Kept; 2],
-    seen: Seen,
-}
-
-#[derive(Default)]
-struct Kept {
-    octets: Vec<u8>,
-    wanted: usize,
-    skip: usize,
-    /// Octets of the stream before those that are kept.
-    before: usize,
-}
+/// Both directions.
+struct Connection(Conversation<Seen>);
 
 /// Lines, and octets of the streams that are secret.
 #[derive(Default)]
@@ -94,7 +79,7 @@ impl Records for Seen {
             let ours = fields.filter(|(_, field)| {
                 field.name == "mqtt.carrier" || field.name.contains("websocket")
             });
-            let told = ours.filter_map(|(index, _)| show(&MQTT, record, index));
+            let told = ours.filter_map(|(index, _)| value(record, index));
             self.contexts.push(told.collect::<Vec<_>>().join(" "));
         }
         self.lines.emit(record);
@@ -115,12 +100,7 @@ impl Records for Seen {
 
 impl Connection {
     fn new(joined: bool) -> Self {
-        Self {
-            parser: parser(joined),
-            shared: (PROTOCOL.shared)(),
-            ways: Default::default(),
-            seen: Seen::default(),
-        }
+        Self(conversation(joined, Seen::default()))
     }
 
     /// One that was upgraded.
@@ -133,47 +113,19 @@ impl Connection {
 
     /// One segment.
     fn feed(&mut self, direction: Direction, segment: &[u8]) {
-        let kept = &mut self.ways[direction.index()];
-        let skipped = kept.skip.min(segment.len());
-        kept.skip -= skipped;
-        kept.before += skipped;
-        kept.octets.extend_from_slice(&segment[skipped..]);
-        if kept.octets.is_empty() || kept.octets.len() < kept.wanted {
-            return;
-        }
-        let input = Input {
-            direction,
-            time: Timestamp::ZERO,
-            late: false,
-            clock_trusted: true,
-            acknowledged: crate::flow::Acknowledged::All,
-            bytes: &kept.octets,
-        };
-        (self.seen.direction, self.seen.before) = (Some(direction), kept.before);
-        let progress = self.parser.data(input, &mut *self.shared, &mut self.seen);
-        let consumed = progress.consumed.min(kept.octets.len());
-        kept.skip = progress.consumed - consumed;
-        kept.before += consumed;
-        kept.octets.drain(..consumed);
-        kept.wanted = progress.wanted;
-        assert!(kept.wanted <= PROTOCOL.max_kept, "{progress:?}");
-        let asks_for_more = kept.wanted > kept.octets.len();
-        assert!(asks_for_more || kept.octets.is_empty(), "{progress:?} of {}", kept.octets.len());
+        let place = self.0.place(direction);
+        (self.0.out.direction, self.0.out.before) = (Some(direction), place);
+        self.0.say(direction, segment);
     }
 
     fn gap(&mut self, direction: Direction, missing: u64) {
-        let kept = &mut self.ways[direction.index()];
-        kept.before += kept.octets.len() + missing as usize;
-        kept.octets.clear();
-        (kept.wanted, kept.skip) = (0, 0);
-        (self.seen.direction, self.seen.before) = (Some(direction), kept.before);
-        self.parser.gap(direction, missing, &mut self.seen);
+        let place = self.0.place(direction) + missing as usize;
+        (self.0.out.direction, self.0.out.before) = (Some(direction), place);
+        self.0.miss(direction, missing as usize);
     }
 
-    fn end(mut self) -> Vec<String> {
-        let left = [0, 1].map(|index: usize| &self.ways[index].octets[..]);
-        self.parser.end(left, &mut *self.shared, &mut self.seen);
-        self.seen.lines.0
+    fn end(self) -> Vec<String> {
+        self.0.end().lines.0
     }
 }
 

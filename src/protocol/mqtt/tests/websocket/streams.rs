@@ -57,11 +57,11 @@ fn passwords_are_hidden_wherever_frames_cut_them() {
                 .concat();
         for segment in [1, 5, frames.len()] {
             let mut connection = Connection::upgraded();
-            let hidden = connection.seen.secrets.clone();
+            let hidden = connection.0.out.secrets.clone();
             frames.chunks(segment).for_each(|piece| connection.feed(ToServer, piece));
             let place = |octet: usize| ASKS.len() + octet + if octet < cut { 6 } else { 12 };
             let octets = place(password)..place(connect.len() - 1) + 1;
-            let told = &connection.seen.secrets[hidden.len()..];
+            let told = &connection.0.out.secrets[hidden.len()..];
             // Told again when more of it came.
             let starts = told.iter().map(|(_, secret)| secret.start);
             let ends = told.iter().map(|(_, secret)| secret.end);
@@ -100,7 +100,7 @@ fn the_largest_publish_is_skipped() {
             while inside > 0 {
                 let octets = segment.len().min(inside);
                 connection.feed(ToClient, &segment[..octets]);
-                assert!(connection.ways[1].octets.len() <= 128 * 1024);
+                assert!(connection.0.kept(ToClient) <= 128 * 1024);
                 inside -= octets;
             }
             left -= length;
@@ -131,7 +131,7 @@ fn a_packet_that_is_drowned_in_frames_is_told_as_far_as_it_is_kept() {
         .concat();
         for piece in frames.chunks(segment) {
             connection.feed(ToServer, piece);
-            assert!(connection.ways[0].octets.len() < PROTOCOL.max_kept + segment);
+            assert!(connection.0.kept(ToServer) < PROTOCOL.max_kept + segment);
         }
         let lines = connection.end();
         assert_eq!(lines.len(), 3, "{lines:?}");

@@ -11,7 +11,7 @@ fn packets_are_read_out_of_frames() {
     connection.feed(ToClient, &received(BINARY, b"\x20\x02\0\0"));
     connection.feed(ToServer, &sent(BINARY, b"\x30\x05\0\x01aon\xc0\0"));
     assert_eq!(
-        connection.seen.contexts,
+        connection.0.out.contexts,
         [
             "websocket /mqtt broker:9001 https://panel probe/1 mqttv3.1, mqtt",
             "websocket",
@@ -29,7 +29,7 @@ fn packets_are_read_out_of_frames() {
 fn the_record_of_a_plain_connection_says_nothing_of_a_carrier() {
     let mut connection = Connection::new(false);
     connection.feed(ToServer, CONNECT_4);
-    assert_eq!(connection.seen.contexts, [""]);
+    assert_eq!(connection.0.out.contexts, [""]);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn joined_at_frames() {
     let mut connection = Connection::new(true);
     connection.feed(ToClient, &received(BINARY, b"\xd0\0"));
     connection.feed(ToServer, &[&b"rest"[..], &sent(BINARY, publish)].concat());
-    assert_eq!(connection.seen.contexts, ["websocket", "websocket"]);
+    assert_eq!(connection.0.out.contexts, ["websocket", "websocket"]);
     let lines = connection.end();
     assert_eq!(lines[0], "PINGRESP");
     assert!(lines[1].starts_with("PUBLISH 4? topic=plant message=17 MW."), "{lines:?}");
@@ -102,7 +102,7 @@ fn joined_at_frames() {
 fn what_lets_somebody_in_is_hidden() {
     let connection = Connection::upgraded();
     let mut asks = ASKS.to_vec();
-    for (direction, octets) in &connection.seen.secrets {
+    for (direction, octets) in &connection.0.out.secrets {
         assert_eq!(*direction, ToServer);
         asks[octets.clone()].fill(b'*');
     }
