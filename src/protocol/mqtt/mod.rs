@@ -36,6 +36,7 @@ mod settings;
 mod stream;
 mod subscribe;
 mod subscriptions;
+mod table;
 #[cfg(test)]
 mod tests;
 mod topic;
