@@ -7,8 +7,10 @@ mod generate;
 
 use std::sync::Arc;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use gridtap::event::{ANOMALY, Context, Event, FlowContext, Kind, Schema, Value};
+use criterion::{
+    BatchSize, Bencher, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
+use gridtap::event::{ANOMALY, Context, Event, FlowContext, Kind, Record, Schema, Value};
 use gridtap::flow::{FlowKey, Side};
 use gridtap::record;
 use gridtap::rule::{Matcher, Placeholders, RuleSet, Source};
@@ -66,6 +68,16 @@ struct Packet<'a> {
     code: Option<u8>,
     topic: Option<&'a str>,
     filter: Option<&'a str>,
+}
+
+impl<'a> Packet<'a> {
+    const fn publish(topic: &'a str) -> Self {
+        Self { code: None, topic: Some(topic), filter: None }
+    }
+
+    const fn subscribe(filter: &'a str) -> Self {
+        Self { code: None, topic: None, filter: Some(filter) }
+    }
 }
 
 struct Filter<'a>(&'a str);
@@ -169,6 +181,32 @@ fn apdus() -> Vec<Apdu> {
     (0..4096).map(apdu).collect()
 }
 
+/// Topics that meters publish to.
+fn published() -> Vec<String> {
+    (0..4096_u32)
+        .map(|index| format!("site{}/substation/feeder/meter{}/power", index % 500, index * 31))
+        .collect()
+}
+
+/// Matches records of a service again and again.
+fn match_all<R: Record>(
+    bencher: &mut Bencher<'_>,
+    matcher: &mut Matcher,
+    service: &'static Schema,
+    context: &Context<'_>,
+    records: &[R],
+) {
+    let service = matcher.service(service).expect("rules about it");
+    bencher.iter(|| {
+        let mut hits = 0;
+        for record in records {
+            let event = Event { context, record };
+            hits += matcher.matches(service, &event).into_iter().count();
+        }
+        hits
+    });
+}
+
 fn iec104(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules/iec104");
     let apdus = apdus();
@@ -176,40 +214,22 @@ fn iec104(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(apdus.len() as u64));
     for count in [12, 1_000, 10_000] {
         let mut matcher = Matcher::new(Arc::new(load(count)));
-        let service = matcher.service(&IEC104).expect("rules about it");
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| {
-                let mut hits = 0;
-                for apdu in &apdus {
-                    let event = Event { context: &context, record: apdu };
-                    hits += matcher.matches(service, &event).into_iter().count();
-                }
-                hits
-            });
+            match_all(bencher, &mut matcher, &IEC104, &context, &apdus);
         });
     }
 }
 
 fn mqtt(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules/mqtt");
-    let topics: Vec<_> = (0..4096_u32)
-        .map(|index| format!("site{}/substation/feeder/meter{}/power", index % 500, index * 31))
-        .collect();
+    let topics = published();
+    let packets: Vec<_> = topics.iter().map(|topic| Packet::publish(topic)).collect();
     let context = context(20);
     group.throughput(Throughput::Elements(topics.len() as u64));
     for count in [12, 1_000, 10_000] {
         let mut matcher = Matcher::new(Arc::new(load(count)));
-        let service = matcher.service(&MQTT).expect("rules about it");
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
-            bencher.iter(|| {
-                let mut hits = 0;
-                for topic in &topics {
-                    let packet = Packet { code: None, topic: Some(topic), filter: None };
-                    let event = Event { context: &context, record: &packet };
-                    hits += matcher.matches(service, &event).into_iter().count();
-                }
-                hits
-            });
+            match_all(bencher, &mut matcher, &MQTT, &context, &packets);
         });
     }
 }
@@ -243,9 +263,8 @@ type Subscription = fn(&String) -> String;
 
 fn topics(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rules/topics");
-    let topics: Vec<_> = (0..4096_u32)
-        .map(|index| format!("site{}/substation/feeder/meter{}/power", index % 500, index * 31))
-        .collect();
+    let topics = published();
+    let packets: Vec<_> = topics.iter().map(|topic| Packet::publish(topic)).collect();
     let context = context(20);
     group.throughput(Throughput::Elements(topics.len() as u64));
     let subscribed: &[(&str, Subscription)] = &[
@@ -256,33 +275,16 @@ fn topics(criterion: &mut Criterion) {
     for count in [10, 1_000, 10_000] {
         let set = topic_rules("mqtt.publish.topic", filters(count));
         let mut matcher = Matcher::new(Arc::new(set));
-        let service = matcher.service(&MQTT).expect("rules about it");
         group.bench_function(BenchmarkId::new("name", count), |bencher| {
-            bencher.iter(|| {
-                let mut hits = 0;
-                for topic in &topics {
-                    let packet = Packet { code: None, topic: Some(topic), filter: None };
-                    let event = Event { context: &context, record: &packet };
-                    hits += matcher.matches(service, &event).into_iter().count();
-                }
-                hits
-            });
+            match_all(bencher, &mut matcher, &MQTT, &context, &packets);
         });
         let set = topic_rules("mqtt.subscribe.topics.topic", filters(count));
         let mut matcher = Matcher::new(Arc::new(set));
-        let service = matcher.service(&MQTT).expect("rules about it");
         for (name, subscription) in subscribed {
             let filters: Vec<_> = topics.iter().map(subscription).collect();
+            let packets: Vec<_> = filters.iter().map(|filter| Packet::subscribe(filter)).collect();
             group.bench_function(BenchmarkId::new(*name, count), |bencher| {
-                bencher.iter(|| {
-                    let mut hits = 0;
-                    for filter in &filters {
-                        let packet = Packet { code: None, topic: None, filter: Some(filter) };
-                        let event = Event { context: &context, record: &packet };
-                        hits += matcher.matches(service, &event).into_iter().count();
-                    }
-                    hits
-                });
+                match_all(bencher, &mut matcher, &MQTT, &context, &packets);
             });
         }
     }
