@@ -170,8 +170,41 @@ fn without<'l>(lines: &'l [String], others: &[String]) -> impl Iterator<Item = &
     })
 }
 
+/// What differs from run to run.
+const VARIES: &[&str] = &[
+    "/timestamp",
+    "/flow_id",
+    "/community_id",
+    "/pcap_cnt",
+    "/src_port",
+    "/dest_port",
+    "/iec104/command/select_ms",
+    "/iec104/command/confirm_ms",
+    "/iec104/command/terminate_ms",
+];
+
+/// What the rest of a record implies.
+const IMPLIED: &[&str] = &[
+    "/event_type",
+    "/proto",
+    "/app_proto",
+    "/dest_ip",
+    "/anomaly/type",
+    "/anomaly/layer",
+    "/anomaly/app_proto",
+];
+
+/// What is stable of these records, a line each, sorted; without what is at `more` places, too.
+pub fn stable<'r>(records: impl Iterator<Item = &'r Json>, more: &[&str]) -> Vec<String> {
+    let places: Vec<_> = [VARIES, IMPLIED, more].concat();
+    let mut lines: Vec<_> =
+        records.map(|record| stripped(record.clone(), &places).to_string()).collect();
+    lines.sort_unstable();
+    lines
+}
+
 /// A record without what is at these places.
-pub fn stripped<'p>(mut record: Json, pointers: impl Iterator<Item = &'p &'static str>) -> Json {
+fn stripped(mut record: Json, pointers: &[&str]) -> Json {
     for pointer in pointers {
         let (parent, name) = pointer.rsplit_once('/').unwrap();
         if let Some(Json::Object(fields)) = record.pointer_mut(parent) {
