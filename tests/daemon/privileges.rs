@@ -18,7 +18,8 @@ use super::world::{Sender, cable, in_namespace, ip};
 /// On every system, and owner of nothing.
 const USER: &str = "nobody";
 
-/// Threads by the beginnings of their names, and whether they may open interfaces again.
+/// Threads by the beginnings of their names, and whether that is the main thread: it opens interfaces
+/// again, and heeds signals.
 const THREADS: &[(&str, bool)] = &[
     ("gridtap", true),
     ("capture-", false),
@@ -26,6 +27,9 @@ const THREADS: &[(&str, bool)] = &[
     ("out-", false),
     ("evidence", false),
 ];
+
+/// The bits of SIGHUP, SIGINT and SIGTERM.
+const HEEDED: u64 = 1 | 1 << 1 | 1 << 14;
 
 /// The bit of CAP_NET_RAW.
 const NET_RAW: u64 = 1 << 13;
@@ -202,11 +206,14 @@ fn confined(pid: u32, uid: u32) {
         {
             assert_eq!(field(what), value, "{name}: {what}");
         }
-        let (kind, reopens) =
+        let (kind, is_main) =
             THREADS.iter().find(|(begin, _)| name.starts_with(begin)).expect(&name);
-        let permitted = if *reopens { NET_RAW } else { 0 };
+        let permitted = if *is_main { NET_RAW } else { 0 };
         assert_eq!(u64::from_str_radix(&field("CapPrm"), 16).unwrap(), permitted, "{name}");
         assert_eq!(u64::from_str_radix(&field("CapAmb"), 16).unwrap(), 0, "{name}");
+        // A signal is not for a thread that cannot wake the one that heeds it.
+        let heeded = u64::from_str_radix(&field("SigBlk"), 16).unwrap() & HEEDED == 0;
+        assert_eq!(heeded, *is_main, "{name}: signals");
         seen.push(*kind);
     }
     assert!(THREADS.iter().all(|(kind, _)| seen.contains(kind)), "{seen:?}");

@@ -23,6 +23,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::{SigSet, Signal};
+
 pub use capability::with_net_raw;
 pub use file::Confinement;
 pub use identity::{Identity, IdentityError};
@@ -98,13 +100,21 @@ pub fn enter(plan: &Plan) -> Result<Report, SandboxError> {
     Ok(Report { user, can_reopen, files, missing })
 }
 
-/// What a thread does first: it gives up every capability, and all system calls that its role does
-/// not need. `network` as in the [`Plan`].
+/// What a thread does first: it leaves signals to the main thread, and gives up every capability and
+/// all system calls that its role does not need. `network` as in the [`Plan`].
 ///
 /// Without [`enter`] before it, it works as well: the filter sets no_new_privs by itself.
 pub fn enter_thread(role: Role, network: bool) -> Result<(), SandboxError> {
+    leave_signals()?;
     capability::drop_all()?;
     syscall::restrict_thread(role, network)
+}
+
+/// A signal for the process goes to any thread that does not block it, and a thread that may not
+/// write to a socket cannot wake the one that heeds it: the signal would be lost.
+fn leave_signals() -> Result<(), SandboxError> {
+    let signals: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    signals.thread_block().map_err(step("leaving signals to the main thread"))
 }
 
 fn alone() -> Result<(), SandboxError> {
