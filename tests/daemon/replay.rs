@@ -8,6 +8,9 @@ use super::daemon::{Host, captured, records};
 use super::recording::Recording;
 use super::world::{Sender, cable, capture, in_namespace, ip};
 
+const CAPTURES: [&str; 5] =
+    ["demo.pcap", "clean.pcap", "injection.pcap", "all-types.pcap", "mqtt-peers.pcap"];
+
 #[test]
 fn live_says_what_replay_says() {
     in_namespace("replay::live_says_what_replay_says", || {
@@ -16,7 +19,7 @@ fn live_says_what_replay_says() {
         // it takes the kernel a moment to begin with it, or to stop.
         ip("link set lo up");
         let _clock = Ring::open("lo", &RingOptions::default()).unwrap();
-        for capture in ["demo.pcap", "clean.pcap", "injection.pcap", "all-types.pcap"] {
+        for capture in CAPTURES {
             for threads in [1, 4] {
                 live_is_replay(capture, threads);
             }
