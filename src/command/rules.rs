@@ -46,7 +46,7 @@ fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     for rule in &set.rules {
-        let (level, service) = (rule.level.name(), rule.service.name);
+        let (level, service) = (rule.level.name(), rule.about.name());
         writeln!(out, "{level:<13}  {service:<8}  {}", rule.title)?;
         let techniques = rule.techniques.iter().map(|technique| format!("  {technique}"));
         let techniques: String = techniques.collect();
@@ -66,7 +66,7 @@ fn described(rule: &Rule) -> serde_json::Value {
         "id": rule.id.to_string(),
         "title": rule.title,
         "level": rule.level.name(),
-        "service": rule.service.name,
+        "service": rule.about.name(),
         "signature_id": rule.signature_id,
         "techniques": rule.techniques,
         "description": rule.description,

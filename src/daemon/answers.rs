@@ -116,7 +116,7 @@ impl Shared {
                     "signature_id": rule.signature_id,
                     "title": rule.title,
                     "level": rule.level.name(),
-                    "service": rule.service.name,
+                    "service": rule.about.name(),
                     "active": rule.inactive.is_none(),
                 })
             })

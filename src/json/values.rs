@@ -43,7 +43,7 @@ impl Values {
 
     /// Shows each value with the number of its path. An object is `None`, and so is an array, before
     /// its members. Null is nothing.
-    pub fn each(&self, mut show: impl FnMut(usize, Option<Scalar<'_>>)) {
+    pub fn each<'v>(&'v self, mut show: impl FnMut(usize, Option<Scalar<'v>>)) {
         let Found { values, texts } = &self.found;
         for (path, value) in values {
             let value = match value {
@@ -55,6 +55,13 @@ impl Values {
             };
             show(*path as usize, value);
         }
+    }
+
+    /// The value, if there is one only, and it is neither an object nor an array.
+    pub fn only(&self) -> Option<Scalar<'_>> {
+        let (mut only, mut count) = (None, 0);
+        self.each(|_, value| (only, count) = (value, count + 1));
+        only.filter(|_| count == 1)
     }
 }
 

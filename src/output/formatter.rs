@@ -108,7 +108,7 @@ impl Formatter {
     /// the records are searched.
     fn set_paths(&mut self, rules: &[Rule]) {
         for shape in &mut self.shapes {
-            let rules = rules.iter().filter(|rule| std::ptr::eq(rule.service, shape.schema));
+            let rules = rules.iter().filter(|rule| rule.about.is_of(shape.schema));
             let paths: Vec<_> = rules.flat_map(|rule| rule.paths.clone()).collect();
             shape.layout.set_paths(&paths);
             shape.paths = paths;
@@ -338,7 +338,7 @@ impl RulePart {
             "signature_id": rule.signature_id,
             "rev": 1,
             "signature": rule.title,
-            "category": rule.service.name,
+            "category": rule.about.name(),
             "severity": severity(rule.level),
             "rule_id": rule.id.to_string(),
             "level": rule.level.name(),

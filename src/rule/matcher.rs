@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::correlation::Link;
 use super::index::{FieldIndex, Question, Scratch};
 use super::predicate::{Expression, FieldId, Predicate, PredicateId, Predicates};
 use super::profile::{self, Memory, Profile};
@@ -414,7 +415,7 @@ impl Matcher {
     pub fn matches(&mut self, service: ServiceId, event: &Event<'_>) -> Hits<'_> {
         let (service, state) = (&self.set.services[service.0], &mut self.states[service.0]);
         service.matches(event, state);
-        Hits { set: &self.set.rules, of_service: &service.rules, found: state.truth.hits() }
+        Hits { set: Some(&self.set), of_service: &service.rules, found: state.truth.hits() }
     }
 }
 
@@ -425,17 +426,28 @@ pub struct ServiceId(usize);
 /// The rules that hold for an event, in the order of the set.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Hits<'m> {
-    set: &'m [Rule],
+    set: Option<&'m RuleSet>,
     /// [`Service::rules`].
     of_service: &'m [usize],
     found: &'m [u32],
 }
 
-impl Hits<'_> {
+impl<'m> Hits<'m> {
     /// Whether no rule holds.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// Which correlations take the hits of this rule.
+    #[inline]
+    pub(super) fn links(&self, rule: usize) -> &'m [Link] {
+        self.set.map_or(&[], |set| set.correlations.links(rule))
+    }
+
+    /// Those whose hits are alerts.
+    pub fn alerts(self) -> impl Iterator<Item = &'m Rule> {
+        self.into_iter().filter(|rule| !rule.is_quiet)
     }
 }
 
@@ -460,6 +472,6 @@ impl<'m> Iterator for HitsIter<'m> {
     fn next(&mut self) -> Option<&'m Rule> {
         let (hit, rest) = self.0.found.split_first()?;
         self.0.found = rest;
-        self.0.set.get(*self.0.of_service.get(*hit as usize)?)
+        self.0.set?.rules.get(*self.0.of_service.get(*hit as usize)?)
     }
 }

@@ -51,7 +51,9 @@
 
 mod compile;
 mod condition;
+mod correlation;
 mod index;
+mod load;
 mod matcher;
 mod modifier;
 mod pattern;
@@ -65,7 +67,7 @@ mod truth;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
@@ -74,12 +76,12 @@ pub use crate::document::{Diagnostic, Source};
 use crate::document::{diagnostic, yaml};
 use crate::event::Schema;
 use crate::json::Path;
-use compile::{Outcome, Surroundings};
-use diagnostic::{Reporter, did_you_mean};
+use correlation::Correlations;
+pub use correlation::{
+    Correlator, CorrelatorLimits, Found, GroupField, GroupValue, Measure, Observations, Tell,
+};
 use matcher::Service;
 pub use matcher::{Hits, HitsIter, Matcher, ServiceId};
-use predicate::{Expression, FieldId, Predicates};
-use sigma::{Document, Spanned};
 
 /// How bad it is when a rule fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -137,7 +139,31 @@ pub struct Example {
     pub line: usize,
 }
 
-/// One detection rule, as far as an alert tells of it.
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum About {
+    /// Records of this type, one at a time.
+    Records(&'static Schema),
+    /// How hits of other rules go together.
+    Correlation,
+}
+
+impl About {
+    /// One word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Records(schema) => schema.name,
+            Self::Correlation => "correlation",
+        }
+    }
+
+    /// Whether it is records of this type.
+    pub fn is_of(self, schema: &'static Schema) -> bool {
+        matches!(self, Self::Records(own) if std::ptr::eq(own, schema))
+    }
+}
+
+/// One rule, as far as an alert tells of it.
 #[derive(Debug, Clone)]
 pub struct Rule {
     /// Its place in the set.
@@ -152,8 +178,10 @@ pub struct Rule {
     pub signature_id: u32,
     /// MITRE ATT&CK techniques, upper case (`T0855`), from the tags.
     pub techniques: Vec<String>,
-    /// The service whose records it looks at.
-    pub service: &'static Schema,
+    /// What it looks at.
+    pub about: About,
+    /// Whether its hits are only for correlations: none of them is an alert.
+    pub is_quiet: bool,
     /// The file that it stands in, as [`Source::name`] gave it.
     pub file: String,
     /// Why it matters; empty where the rule does not say.
@@ -180,6 +208,11 @@ pub struct Rule {
 }
 
 impl RuleSet {
+    /// Whether any of them is a correlation in force.
+    pub fn has_correlations(&self) -> bool {
+        !self.correlations.all.is_empty()
+    }
+
     /// How many rules are in force: those whose placeholders are filled.
     pub fn in_force(&self) -> usize {
         self.rules.iter().filter(|rule| rule.inactive.is_none()).count()
@@ -197,6 +230,7 @@ pub struct RuleSet {
     /// Every placeholder that a rule has, filled or not: `masters` for `%masters%`.
     pub placeholders: BTreeSet<String>,
     services: Vec<Service>,
+    correlations: Correlations,
     /// A hash of the rules' text and of the placeholders: the same for the same set.
     pub hash: String,
 }
@@ -223,22 +257,8 @@ impl RuleSet {
         services: &[&'static Schema],
         placeholders: &Placeholders,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let surroundings = Surroundings { services, placeholders };
-        let mut loader = Loader::new(surroundings);
-        let mut found = Vec::new();
-        for source in sources {
-            let mut reporter = Reporter::new(source);
-            for node in yaml::documents(source, &mut reporter) {
-                if let Some(document) = sigma::read(&node, &mut reporter) {
-                    loader.add(document, source, &mut reporter);
-                }
-            }
-            found.extend(reporter.into_found());
-        }
-        if !found.is_empty() {
-            return Err(found);
-        }
-        Ok(Self { hash: hash(sources, placeholders), ..loader.finish() })
+        let set = load::load(sources, services, placeholders)?;
+        Ok(Self { hash: hash(sources, placeholders), ..set })
     }
 }
 
@@ -251,140 +271,4 @@ fn hash(sources: &[Source], placeholders: &Placeholders) -> String {
     hash.update(format!("{placeholders:?}"));
     let first = hash.finalize().first_chunk().map_or(0, |first| u64::from_be_bytes(*first));
     format!("{first:016x}")
-}
-
-/// A set in the making.
-struct Loader<'l> {
-    surroundings: Surroundings<'l>,
-    rules: Vec<Rule>,
-    placeholders: BTreeSet<String>,
-    /// Where each identity and each signature was seen first.
-    ids: HashMap<Uuid, String>,
-    signatures: HashMap<u32, Uuid>,
-    /// By service: predicates, and conditions of rules in force.
-    services: Vec<(Predicates, Vec<(usize, Expression)>)>,
-}
-
-impl<'l> Loader<'l> {
-    fn new(surroundings: Surroundings<'l>) -> Self {
-        Self {
-            surroundings,
-            rules: Vec::new(),
-            placeholders: BTreeSet::new(),
-            ids: HashMap::new(),
-            signatures: HashMap::new(),
-            services: surroundings.services.iter().map(|_| Default::default()).collect(),
-        }
-    }
-
-    fn add(&mut self, document: Document, source: &Source, reporter: &mut Reporter<'_>) {
-        if let Some(id) = &document.id {
-            self.check_identity(id, source, reporter);
-        }
-        let Some(place) = self.service(&document, reporter) else { return };
-        let schema = self.surroundings.services[place];
-        let (predicates, conditions) = &mut self.services[place];
-        let detection = &document.detection;
-        self.placeholders.extend(detection.placeholders().into_iter().map(str::to_owned));
-        let outcome = compile::compile(detection, schema, self.surroundings, predicates, reporter);
-        let index = self.rules.len();
-        let mut paths = Vec::new();
-        let inactive = match outcome {
-            Some(Outcome::Active(mut expression)) => {
-                expression.each(&mut |id| {
-                    if let FieldId::InDocument { document, path } = predicates.get(*id).field {
-                        paths.push((document, predicates.path(path).clone()));
-                    }
-                });
-                paths.sort_unstable();
-                paths.dedup();
-                conditions.push((index, expression));
-                None
-            }
-            Some(Outcome::Inactive(placeholder)) => Some(placeholder),
-            None => return,
-        };
-        let rule = rule(index, document, schema, source, inactive);
-        self.rules.extend(rule.map(|rule| Rule { paths, ..rule }));
-    }
-
-    fn service(&self, document: &Document, reporter: &mut Reporter<'_>) -> Option<usize> {
-        let services = self.surroundings.services;
-        let name = document.service.as_ref()?;
-        let place = services.iter().position(|service| service.name == name.value);
-        if place.is_none() {
-            let names: Vec<_> = services.iter().map(|service| service.name).collect();
-            let help = did_you_mean(&name.value, names.iter().copied())
-                .unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
-            let message = format!("there is no service `{}`", name.value);
-            reporter.error_with(name.span, message, help);
-        }
-        place
-    }
-
-    fn check_identity(&mut self, id: &Spanned<Uuid>, source: &Source, reporter: &mut Reporter<'_>) {
-        if let Some(first) = self.ids.insert(id.value, source.name.clone()) {
-            reporter.error(id.span, format!("another rule in {first} has this id"));
-            return;
-        }
-        if let Some(other) = self.signatures.insert(signature_id(id.value), id.value) {
-            let message = format!("the signature of this id is also that of {other}: take another");
-            reporter.error(id.span, message);
-        }
-    }
-
-    fn finish(self) -> RuleSet {
-        let services = self.surroundings.services.iter().zip(self.services);
-        let services = services
-            .filter(|(_, (_, conditions))| !conditions.is_empty())
-            .map(|(schema, (predicates, conditions))| Service::new(schema, &predicates, conditions))
-            .collect();
-        let (rules, placeholders) = (self.rules, self.placeholders);
-        RuleSet { rules, placeholders, services, hash: String::new() }
-    }
-}
-
-fn rule(
-    index: usize,
-    document: Document,
-    service: &'static Schema,
-    source: &Source,
-    inactive: Option<String>,
-) -> Option<Rule> {
-    let id = document.id?.value;
-    Some(Rule {
-        index,
-        id,
-        title: document.title,
-        level: document.level,
-        signature_id: signature_id(id),
-        techniques: document.tags.iter().filter_map(|tag| technique(tag)).collect(),
-        service,
-        file: source.name.clone(),
-        description: document.description,
-        status: document.status,
-        author: document.author,
-        date: document.date,
-        tags: document.tags,
-        references: document.references,
-        falsepositives: document.falsepositives,
-        examples: document.examples,
-        paths: Vec::new(),
-        inactive,
-    })
-}
-
-/// `T0855` of `attack.t0855`; tags of tactics and of other namespaces are none.
-fn technique(tag: &str) -> Option<String> {
-    let number = tag.strip_prefix("attack.t")?;
-    let is_number = number.starts_with(|c: char| c.is_ascii_digit())
-        && number.chars().all(|c| c.is_ascii_digit() || c == '.');
-    is_number.then(|| format!("T{number}"))
-}
-
-/// 31 bits of the SHA-1 of the identity's octets, never 0.
-fn signature_id(id: Uuid) -> u32 {
-    let digest = Sha1::digest(id.as_bytes());
-    let bits = digest.iter().take(4).fold(0, |bits, octet| bits << 8 | u32::from(*octet));
-    (bits & 0x7fff_ffff).max(1)
 }

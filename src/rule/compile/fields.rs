@@ -102,11 +102,7 @@ impl Compiler<'_, '_> {
     /// The service that has one flat record for each member of the list, such as
     /// `iec104_object` for `iec104.objects`.
     pub(super) fn flat_service(&self, list: u8) -> Option<String> {
-        let list = self.schema.lists.get(list as usize)?;
-        let (_, plural) = list.name.rsplit_once('.')?;
-        let name = format!("{}_{}", self.schema.name, plural.strip_suffix('s')?);
-        let service = self.surroundings.services.iter().find(|service| service.name == name)?;
-        Some(format!("use `service: {}`: one record for each member", service.name))
+        flat_service(self.schema, list, self.surroundings.services)
     }
 
     pub(super) fn check_modifiers(
@@ -184,8 +180,21 @@ impl Compiler<'_, '_> {
     }
 }
 
+/// What helps where a list is in the way: the service with a record for each of its members.
+pub(in crate::rule) fn flat_service(
+    schema: &Schema,
+    list: u8,
+    services: &[&'static Schema],
+) -> Option<String> {
+    let list = schema.lists.get(list as usize)?;
+    let (_, plural) = list.name.rsplit_once('.')?;
+    let name = format!("{}_{}", schema.name, plural.strip_suffix('s')?);
+    let service = services.iter().find(|service| service.name == name)?;
+    Some(format!("use `service: {}`: one record for each member", service.name))
+}
+
 /// The document that a name leads into: its place, and what stands behind its name.
-fn in_document<'n>(schema: &Schema, name: &'n str) -> Option<(usize, &'n str)> {
+pub(in crate::rule) fn in_document<'n>(schema: &Schema, name: &'n str) -> Option<(usize, &'n str)> {
     schema.documents.iter().enumerate().find_map(|(place, document)| {
         let path = name.strip_prefix(document.name)?;
         (path.is_empty() || path.starts_with(['.', '['])).then_some((place, path))

@@ -9,6 +9,8 @@ mod values;
 
 use std::collections::BTreeMap;
 
+pub(super) use fields::{flat_service, in_document};
+
 use super::Placeholders;
 use super::condition::Condition;
 use super::diagnostic::Reporter;

@@ -11,7 +11,7 @@ use crate::event::{Event, Kind, Record, Value};
 use crate::rule::diagnostic::Reporter;
 use crate::rule::modifier::{Comparison, Modifiers, Order};
 use crate::rule::predicate::FieldId;
-use crate::rule::sigma::{Document, Item, Selection};
+use crate::rule::sigma::{Body, Document, Item, Selection};
 use crate::rule::yaml::{Meaning, Scalar};
 
 /// A value as the written record has it.
@@ -62,7 +62,7 @@ fn values(event: &Event<'_>, name: &str) -> Vec<Plain> {
 }
 
 fn detects(document: &Document, event: &Event<'_>) -> bool {
-    let detection = &document.detection;
+    let Body::Detection { detection, .. } = &document.body else { panic!("it is no detection") };
     let condition = detection.condition.as_ref().expect("loaded before");
     condition.value.holds(&|index| selection(&detection.selections[index], event))
 }
