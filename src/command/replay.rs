@@ -18,15 +18,16 @@ use super::summary::{Kept, Reading, Summary};
 use super::{Exit, Failure};
 use crate::capture::Source;
 use crate::config::{Config, Redacted};
-use crate::engine::{Engine, Place, Sink};
-use crate::event::{Event, Schema};
+use crate::engine::{Engine, Place, Sink, Stats};
+use crate::event::{Event, Redaction, Schema};
 use crate::flow::Side;
 use crate::metrics;
 use crate::output::evidence::{ArchiveCounters, Keeper, Options, Writer};
-use crate::output::{Eve, Types};
+use crate::output::{Correlating, Eve, Types};
 use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
-use crate::rule::Hits;
+use crate::rule::{CorrelatorLimits, Hits, Observations, RuleSet};
+use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -115,15 +116,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
     let evidence = arguments.evidence.as_deref();
     let evidence = evidence.map(|directory| Evidence::open(directory, &config)).transpose()?;
-    let mut sink = ReplaySink { eve, evidence, summary: Summary::new(&rules) };
+    let correlations = Correlations::new(&rules, config.limits.correlator(), redaction);
+    let mut sink = ReplaySink { eve, evidence, correlations, summary: Summary::new(&rules) };
     let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink)
         .with_settings(&config.protocols)
         .with_redaction(redaction);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
+    if let Some((_, last)) = reading.span {
+        sink.advance(last);
+    }
     let kept = sink.evidence.map(Evidence::finish);
-    finish(sink.eve, arguments.eve.as_deref(), &reading, &mut engine)?;
-    let stats = engine.stats();
+    let mut stats = engine.stats().clone();
+    if let Some(correlations) = &sink.correlations {
+        stats.add_alerts(correlations.correlating.alerts());
+    }
+    let stats = &stats;
+    finish(sink.eve, arguments.eve.as_deref(), &reading, stats)?;
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
         let text =
             metrics::render(stats, &rules.rules, Some(reading.elapsed)).map_err(io::Error::other);
@@ -183,6 +192,8 @@ pub(super) trait ReplayTo: Sink {
 struct ReplaySink {
     eve: Option<Eve<Box<dyn Write>>>,
     evidence: Option<Evidence>,
+    /// If there are any.
+    correlations: Option<Correlations>,
     summary: Summary,
 }
 
@@ -192,8 +203,60 @@ impl ReplayTo for ReplaySink {
     }
 }
 
+impl ReplaySink {
+    /// Tells what was waited for in vain until `time`.
+    #[inline]
+    fn advance(&mut self, time: Timestamp) {
+        let Some(Correlations { correlating, .. }) = &mut self.correlations else { return };
+        let (eve, summary) = (&mut self.eve, &mut self.summary);
+        correlating.advance(time, &mut |alert| {
+            summary.correlated(&alert, None);
+            if let Some(eve) = eve {
+                eve.correlated(alert.line);
+            }
+        });
+    }
+
+    /// Tells of correlations that an event completes.
+    #[inline]
+    fn correlate(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        let Some(Correlations { correlating, observations, held }) = &mut self.correlations else {
+            return;
+        };
+        if !observations.take(event, fired) {
+            return;
+        }
+        let (eve, summary) = (&mut self.eve, &mut self.summary);
+        let (time, ends) = (event.context.timestamp, event.context.ends());
+        held.clear();
+        held.extend_from_slice(eve.as_mut().map_or(&[], |eve| eve.held(event)));
+        correlating.take(time, observations, held, &mut |alert| {
+            summary.correlated(&alert, ends);
+            if let Some(eve) = eve {
+                eve.correlated(alert.line);
+            }
+        });
+    }
+}
+
+/// What hits of rules have to do with each other.
+pub(super) struct Correlations {
+    pub(super) correlating: Correlating,
+    observations: Observations,
+    held: Vec<u8>,
+}
+
+impl Correlations {
+    /// `None` where no rule is about that.
+    fn new(rules: &Arc<RuleSet>, limits: CorrelatorLimits, redaction: Redaction) -> Option<Self> {
+        let correlating = Correlating::new(rules, limits, redaction)?;
+        Some(Self { correlating, observations: Observations::default(), held: Vec::new() })
+    }
+}
+
 impl Sink for ReplaySink {
     fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        self.advance(event.context.timestamp);
         let file = self.evidence.as_mut().and_then(|kept| kept.keeper.alert(event, fired));
         if let Some(eve) = &mut self.eve {
             eve.event_in(event, fired, file);
@@ -201,6 +264,7 @@ impl Sink for ReplaySink {
         for rule in fired {
             self.summary.alert(event, rule);
         }
+        self.correlate(event, fired);
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {
@@ -288,11 +352,11 @@ fn finish(
     eve: Option<Eve<Box<dyn Write>>>,
     path: Option<&Path>,
     reading: &Reading,
-    engine: &mut Engine,
+    stats: &Stats,
 ) -> Result<(), Failure> {
     let (Some(mut eve), Some(path)) = (eve, path) else { return Ok(()) };
     if let Some((first, last)) = reading.span {
-        eve.stats(last, last.since(first).as_secs(), engine.stats());
+        eve.stats(last, last.since(first).as_secs(), stats);
     }
     eve.finish().map_err(|error| cannot_write(path, error))
 }

@@ -18,7 +18,10 @@ use crate::capture::{Damage, OpenError, Skipped, Source};
 use crate::engine::{Engine, Limits, Sink};
 use crate::event::{Event, Schema};
 use crate::protocol::{Fact, Protocol};
-use crate::rule::{Example, Hits, Placeholders, Rule, RuleSet};
+use crate::rule::{
+    Correlator, CorrelatorLimits, Example, Hits, Observations, Placeholders, Rule, RuleSet,
+};
+use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -176,18 +179,47 @@ fn find(capture: &str, rule_file: &str) -> PathBuf {
 
 fn trial(set: Arc<RuleSet>, capture: &Path) -> Result<Trial, OpenError> {
     let source = Source::open(&[capture])?;
-    let mut engine = Engine::new(set, Limits::default(), &Nobody);
-    let reading = replay::read(source, &mut engine, &mut Nobody, &Progress::none());
-    Ok(Trial { alerts: engine.stats().alerts.clone(), reading })
+    let correlator = Correlator::new(Arc::clone(&set), CorrelatorLimits::default());
+    let mut sink = Counting {
+        alerts: vec![0; set.rules.len()],
+        correlator,
+        observations: Observations::default(),
+    };
+    let mut engine = Engine::new(set, Limits::default(), &sink);
+    let reading = replay::read(source, &mut engine, &mut sink, &Progress::none());
+    if let Some((_, last)) = reading.span {
+        sink.advance(last);
+    }
+    Ok(Trial { alerts: sink.alerts, reading })
 }
 
-/// Only the engine's counters matter.
-struct Nobody;
+/// Counts how often each rule fires, whether that is an alert or feeds a correlation only.
+struct Counting {
+    alerts: Vec<u64>,
+    correlator: Correlator,
+    observations: Observations,
+}
 
-impl ReplayTo for Nobody {}
+impl Counting {
+    fn advance(&mut self, time: Timestamp) {
+        let alerts = &mut self.alerts;
+        self.correlator.advance(time, &mut |found| alerts[found.rule] += 1);
+    }
+}
 
-impl Sink for Nobody {
-    fn event(&mut self, _: &Event<'_>, _: Hits<'_>) {}
+impl ReplayTo for Counting {}
+
+impl Sink for Counting {
+    fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
+        let alerts = &mut self.alerts;
+        fired.rules().for_each(|rule| alerts[rule.index] += 1);
+        if self.observations.take(event, fired) {
+            let time = event.context.timestamp;
+            self.correlator.take(time, &self.observations, &[], &mut |found| {
+                alerts[found.rule] += 1;
+            });
+        }
+    }
     fn wants(&self, _: &'static Schema) -> bool {
         false
     }

@@ -17,6 +17,7 @@ use crate::event::Redaction;
 use crate::flow::Timeouts;
 use crate::output::{Types, evidence};
 use crate::protocol::Configured;
+use crate::rule::CorrelatorLimits;
 use crate::rule::Placeholders;
 
 section! {
@@ -203,6 +204,11 @@ section! {
         /// Memory for streams out of order and for unfinished messages. Beyond it, the flows that
         /// hold most give up what they hold, and a gap is declared.
         stream_memory: Octets = "256MiB", from "1MiB" to "1TiB";
+        /// Groups that each correlation rule remembers. One more lets go of the one that was hit
+        /// longest ago.
+        correlation_groups: u32 = "1000000", from "1" to "100000000";
+        /// Memory for all correlation rules.
+        correlation_memory: Octets = "256MiB", from "1MiB" to "1TiB";
         /// How long a flow may be silent, in packet time.
         timeouts: FlowTimeouts = "{}";
     }
@@ -233,6 +239,16 @@ impl Limits {
             flows: self.flows.div_ceil(threads.max(1)) as usize,
             timeouts: Timeouts([closed, half_open, datagram, established, application]),
             stream_memory: usize::try_from(memory).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+impl Limits {
+    /// Those of what correlations remember.
+    pub fn correlator(&self) -> CorrelatorLimits {
+        CorrelatorLimits {
+            groups: self.correlation_groups as usize,
+            octets: usize::try_from(self.correlation_memory.0).unwrap_or(usize::MAX),
         }
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
 use super::collect::Recent;
+use super::correlations::Counters;
 use super::http::{Answer, List, Question, Source, Unavailable};
 use super::page::{self, Facts, Reloads};
 use super::watch::{Published, Request, Snapshot};
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     /// Writes packets around alerts, if they are wanted.
     pub(super) archive: Option<Arc<Archive>>,
     pub(super) recent: Arc<Recent>,
+    pub(super) correlated: Arc<Counters>,
     pub(super) latency: Histogram,
     pub(super) reloads: Mutex<Reloads>,
     pub(super) started: f64,
@@ -88,6 +90,7 @@ impl Shared {
                 .map(|(output, limit)| (output.name().to_owned(), *limit, output.counters()))
                 .collect(),
             archive: self.archive.as_ref().map(|archive| archive.counters()).unwrap_or_default(),
+            correlated: self.correlated.counts(),
             latency: &self.latency,
             reloads: self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             started: self.started,

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use prometheus::Histogram;
 
+use super::correlations::{Correlations, Pass};
 use super::lines::{Batch, Line};
 use crate::output::delivery::{Chunk, Delivery};
-use crate::output::{LineKind, Types};
+use crate::output::{Correlated, LineKind, Types};
+use crate::rule::{Observations, RuleSet};
 use crate::time::Timestamp;
 
 /// Octets of a chunk: enough for one write, and not so many that the first line waits.
@@ -95,6 +97,11 @@ impl Waiting {
         self.batches.front()?.lines.get(self.gone).map(|line| line.time)
     }
 
+    /// What correlations want to know of the next line, if it is one that is held.
+    fn observed(&mut self) -> Option<(Arc<RuleSet>, Observations)> {
+        self.batches.front_mut()?.observations.pop_front()
+    }
+
     /// The next line, and its octets.
     fn line(&self) -> Option<(Line, &[u8])> {
         let batch = self.batches.front()?;
@@ -121,6 +128,7 @@ impl Waiting {
 pub(super) struct Collector {
     routes: Vec<Route>,
     threads: Vec<Waiting>,
+    correlations: Correlations,
     recent: Arc<Recent>,
     latency: Histogram,
 }
@@ -129,6 +137,7 @@ impl Collector {
     pub(super) fn new(
         outputs: Vec<(Types, Arc<Delivery>)>,
         threads: usize,
+        correlations: Correlations,
         recent: Arc<Recent>,
         latency: Histogram,
     ) -> Self {
@@ -143,7 +152,7 @@ impl Collector {
             }
         }
         let threads = (0..threads).map(|_| Waiting::default()).collect();
-        Self { routes, threads, recent, latency }
+        Self { routes, threads, correlations, recent, latency }
     }
 
     /// Collects until the last capture thread has ended.
@@ -177,9 +186,13 @@ impl Collector {
     /// Lets lines go on that no thread can bring an older one to.
     fn merge(&mut self) {
         let reached = self.threads.iter().map(|waiting| waiting.watermark).min();
-        let reached = if self.threads.len() > 1 { reached } else { Some(Timestamp::NEVER) };
-        while let Some(thread) = self.oldest(reached.unwrap_or(Timestamp::NEVER)) {
+        let limit = if self.threads.len() > 1 { reached } else { Some(Timestamp::NEVER) };
+        while let Some(thread) = self.oldest(limit.unwrap_or(Timestamp::NEVER)) {
             self.pass(thread);
+        }
+        // A thread that has ended holds nobody up, and says so by a time that never comes.
+        if let Some(reached) = reached.filter(|reached| *reached < Timestamp::NEVER) {
+            self.advance(reached);
         }
     }
 
@@ -200,24 +213,61 @@ impl Collector {
 
     fn pass(&mut self, thread: usize) {
         let Some(waiting) = self.threads.get_mut(thread) else { return };
+        let is_held = matches!(waiting.line(), Some((Line { kind: LineKind::Held, .. }, _)));
+        let observed = if is_held { waiting.observed() } else { None };
+        let passage =
+            &mut Passage { routes: &mut self.routes, recent: &self.recent, latency: &self.latency };
         if let Some((line, octets)) = waiting.line() {
-            let level = match line.kind {
-                LineKind::Alert(level) => Some(level),
-                LineKind::Record(_) | LineKind::Stats => None,
-            };
-            if level.is_some() {
-                self.recent.add(octets);
-                self.latency.observe(since(line.time));
-            }
-            for route in self.routes.iter_mut().filter(|route| route.types.takes(line.kind)) {
-                route.push(octets, level);
+            self.correlations.advance(line.time, passage);
+            match observed {
+                Some((rules, observed)) => {
+                    self.correlations.take(&rules, line.time, &observed, octets, passage);
+                }
+                None => passage.pass(line, octets),
             }
         }
         waiting.advance();
     }
 
+    /// No line of before will come.
+    fn advance(&mut self, time: Timestamp) {
+        let passage =
+            &mut Passage { routes: &mut self.routes, recent: &self.recent, latency: &self.latency };
+        self.correlations.advance(time, passage);
+    }
+
     fn offer(&mut self) {
         self.routes.iter_mut().for_each(Route::offer);
+    }
+}
+
+/// Where lines go on to.
+struct Passage<'c> {
+    routes: &'c mut Vec<Route>,
+    recent: &'c Recent,
+    latency: &'c Histogram,
+}
+
+impl Passage<'_> {
+    fn pass(&mut self, line: Line, octets: &[u8]) {
+        let level = match line.kind {
+            LineKind::Alert(level) => Some(level),
+            LineKind::Record(_) | LineKind::Stats | LineKind::Held => None,
+        };
+        if level.is_some() {
+            self.recent.add(octets);
+            self.latency.observe(since(line.time));
+        }
+        for route in self.routes.iter_mut().filter(|route| route.types.takes(line.kind)) {
+            route.push(octets, level);
+        }
+    }
+}
+
+impl Pass for Passage<'_> {
+    fn alert(&mut self, alert: &Correlated<'_>) {
+        let kind = LineKind::Alert(alert.rule.level);
+        self.pass(Line { time: alert.time, kind, end: alert.line.len() }, alert.line);
     }
 }
 
@@ -248,10 +298,14 @@ fn since(time: Timestamp) -> f64 {
 mod tests {
     use std::sync::mpsc::sync_channel;
 
+    use super::super::correlations::Counters;
+    use super::super::lines::LineSink;
     use super::*;
-    use crate::event::ANOMALY;
+    use crate::config::Config;
+    use crate::engine::Sink;
+    use crate::event::{ANOMALY, Anomaly, Context, Event};
     use crate::output::delivery::{Failure, Limits, Lines, Options, Target};
-    use crate::rule::Level;
+    use crate::rule::{Level, Matcher, Placeholders, Source};
 
     /// Keeps what it gets.
     #[derive(Debug, Default, Clone)]
@@ -304,7 +358,8 @@ mod tests {
         let recent = Arc::new(Recent::default());
         let outputs = vec![(types.parse().unwrap(), Arc::clone(&delivery))];
         let latency = super::super::page::latency();
-        let collector = Collector::new(outputs, threads, Arc::clone(&recent), latency);
+        let none = Correlations::new(&Arc::default(), &Config::default(), Arc::default());
+        let collector = Collector::new(outputs, threads, none, Arc::clone(&recent), latency);
         let (sender, receiver) = sync_channel(batches.len());
         for batch in batches {
             sender.send(batch).unwrap();
@@ -340,6 +395,48 @@ mod tests {
         let lines = [(1, "a"), (2, "!b"), (3, "c"), (4, "!d")];
         let (text, recent) = collected("alert", 1, vec![(0, batch(5, &lines))]);
         assert_eq!((text.as_str(), recent), ("!b !d ", 2));
+    }
+
+    /// Three anomalies within a minute are an alert, whatever threads saw them.
+    fn correlation() -> Arc<RuleSet> {
+        let text = "title: Damage\nname: damage\nid: 11111111-0000-4000-8000-000000000001\n\
+                    logsource: {product: gridtap, service: anomaly}\n\
+                    detection: {s: {anomaly.event: ip_header}, condition: s}\n---\n\
+                    title: Much\nid: 11111111-0000-4000-8000-000000000002\n\
+                    correlation: {type: event_count, rules: [damage], timespan: 1m, condition: {gte: 3}}\n";
+        let source = Source { name: "rules.yml".to_owned(), text: text.to_owned() };
+        RuleSet::load(&[source], &[&ANOMALY], &Placeholders::new()).unwrap().into()
+    }
+
+    #[test]
+    fn a_correlation_is_of_what_all_threads_saw_in_the_order_of_time() {
+        let rules = correlation();
+        let sink = || LineSink::new("alert".parse().unwrap(), &rules, None, None);
+        let mut threads = [sink(), sink()];
+        let mut matcher = Matcher::new(Arc::clone(&rules));
+        let service = matcher.service(&ANOMALY).unwrap();
+        let second = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+        for (thread, seconds) in [(1, 1), (0, 40), (1, 70), (0, 75), (1, 200)] {
+            let timestamp = second(seconds);
+            let context = Context { timestamp, number: 0, interface: None, vlan: &[], flow: None };
+            let event = Event { context: &context, record: &Anomaly::in_packet("ip_header") };
+            threads[thread].event(&event, matcher.matches(service, &event));
+        }
+        let (counters, recent) = (Arc::new(Counters::default()), Arc::new(Recent::default()));
+        let correlations = Correlations::new(&rules, &Config::default(), Arc::clone(&counters));
+        let latency = super::super::page::latency();
+        let mut collector =
+            Collector::new(Vec::new(), 2, correlations, Arc::clone(&recent), latency);
+        for (thread, sink) in threads.iter().enumerate() {
+            collector.take(thread, sink.batch(second(300)));
+        }
+        collector.merge();
+        // Of 40, 70 and 75; each thread alone has two within a minute at the most.
+        let alerts = recent.newest(10);
+        assert_eq!(alerts.len(), 1);
+        let alert: serde_json::Value = serde_json::from_slice(&alerts[0]).unwrap();
+        assert_eq!(alert["timestamp"], "1970-01-01T00:01:15.000000+0000");
+        assert_eq!(counters.counts().alerts[&rules.rules[1].id], 1);
     }
 
     #[test]

@@ -332,7 +332,7 @@ impl Daemon {
     /// Writes the counters.
     fn count(&mut self) {
         self.counted = Instant::now();
-        let (stats, _) = page::sum(&self.shared.snapshots());
+        let (stats, _) = page::sum(&self.shared.snapshots(), &self.shared.correlated.counts());
         let uptime = (seconds_since_1970() - self.shared.started).max(0.0) as u64;
         self.shared.ask_first(Request::Stats(Box::new(stats), uptime));
     }

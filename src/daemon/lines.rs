@@ -1,7 +1,9 @@
 //! What a capture thread finds, as lines on their way to the collector.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::ops::{Add, Range};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::evidence::Evidence;
@@ -13,7 +15,7 @@ use crate::output::evidence::KeeperCounters;
 use crate::output::{Formatter, LineKind, Types};
 use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
-use crate::rule::{Hits, Rule};
+use crate::rule::{Hits, Observations, RuleSet};
 use crate::time::Timestamp;
 
 /// Octets of lines that nobody has taken yet. Beyond it records are let go, and alerts beyond twice
@@ -28,6 +30,9 @@ const USUAL: usize = 256 << 10;
 pub(super) struct Batch {
     pub(super) octets: Vec<u8>,
     pub(super) lines: Vec<Line>,
+    /// What correlations want to know of the lines that are only held, in their order, each with the
+    /// rules that were in force.
+    pub(super) observations: VecDeque<(Arc<RuleSet>, Observations)>,
     /// No line older than this will follow.
     pub(super) watermark: Timestamp,
     /// The clock was set back: lines are not comparable with those before.
@@ -67,6 +72,10 @@ pub(super) struct LineSink {
     /// Packets around alerts, if they are wanted.
     evidence: Option<Evidence>,
     lines: Vec<Line>,
+    rules: Arc<RuleSet>,
+    observations: VecDeque<(Arc<RuleSet>, Observations)>,
+    /// Of the event at hand.
+    observed: Observations,
     /// Lines of one thread never go back in time, except when the clock does.
     latest: Timestamp,
     set_back: bool,
@@ -78,14 +87,17 @@ pub(super) struct LineSink {
 impl LineSink {
     pub(super) fn new(
         types: Types,
-        rules: &[Rule],
+        rules: &Arc<RuleSet>,
         sensor: Option<&str>,
         evidence: Option<Evidence>,
     ) -> Self {
         Self {
             evidence,
-            formatter: Formatter::new(types, rules, sensor, USUAL),
+            formatter: Formatter::new(types, &rules.rules, sensor, USUAL),
             lines: Vec::new(),
+            rules: Arc::clone(rules),
+            observations: VecDeque::new(),
+            observed: Observations::default(),
             latest: Timestamp::ZERO,
             set_back: false,
             inventory: Inventory::default(),
@@ -98,8 +110,9 @@ impl LineSink {
         Self { formatter: self.formatter.with_redaction(redaction), ..self }
     }
 
-    pub(super) fn set_rules(&mut self, rules: &[Rule]) {
-        self.formatter.set_rules(rules);
+    pub(super) fn set_rules(&mut self, rules: &Arc<RuleSet>) {
+        self.formatter.set_rules(&rules.rules);
+        self.rules = Arc::clone(rules);
     }
 
     /// The clock was set back to `now`.
@@ -138,6 +151,7 @@ impl LineSink {
         Batch {
             octets: self.formatter.lines().to_vec(),
             lines: self.lines.clone(),
+            observations: self.observations.clone(),
             watermark,
             set_back: self.set_back,
             until: None,
@@ -166,6 +180,7 @@ impl LineSink {
     pub(super) fn taken(&mut self) {
         self.formatter.clear();
         self.lines.clear();
+        self.observations.clear();
         self.set_back = false;
     }
 }
@@ -182,6 +197,10 @@ impl Sink for LineSink {
         let (time, lines) = (self.latest, &mut self.lines);
         self.formatter
             .event_in(event, fired, file, |kind, end| lines.push(Line { time, kind, end }));
+        if self.observed.take(event, fired) {
+            self.formatter.hold(event, |kind, end| lines.push(Line { time, kind, end }));
+            self.observations.push_back((Arc::clone(&self.rules), self.observed.clone()));
+        }
     }
 
     fn wants(&self, schema: &'static Schema) -> bool {
@@ -236,7 +255,7 @@ mod tests {
 
     #[test]
     fn lines_never_go_back_in_time_but_with_the_clock() {
-        let mut sink = LineSink::new(Types::default(), &[], None, None);
+        let mut sink = LineSink::new(Types::default(), &Arc::default(), None, None);
         for time in [5, 3, 7] {
             tell(&mut sink, time);
         }
@@ -254,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_is_let_go_and_counted() {
-        let mut sink = LineSink::new(Types::default(), &[], None, None);
+        let mut sink = LineSink::new(Types::default(), &Arc::default(), None, None);
         while sink.lost == Lost::default() {
             assert!(sink.lines.len() < MOST_WAITING / 50, "nothing is let go");
             tell(&mut sink, 1);

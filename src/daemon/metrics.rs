@@ -83,6 +83,14 @@ pub const METRICS: &[Metric] = metrics! {
         "Flows that there may be.";
     Gauge "gridtap_stream_memory_limit_bytes" []
         "Octets that may be kept for streams.";
+    Gauge "gridtap_correlation_groups" []
+        "Groups that correlation rules remember.";
+    Counter "gridtap_correlation_evicted_groups_total" []
+        "Groups that correlation rules let go before their time, as a limit was reached.";
+    Gauge "gridtap_correlation_memory_bytes" []
+        "Memory that correlation rules use, roughly.";
+    Gauge "gridtap_correlation_memory_limit_bytes" []
+        "Memory that correlation rules may use.";
 
     // Rules and configuration
     Counter "gridtap_reloads_total" ["result"]

@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 mod answers;
 mod collect;
+mod correlations;
 mod error;
 mod evidence;
 mod honesty;

@@ -8,6 +8,7 @@ use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 use uuid::Uuid;
 
+use super::correlations::Counts;
 use super::metrics::{Kind, METRICS, Metric};
 use super::watch::{Link, Snapshot};
 use crate::capture::live::{LinkState, clock_is_synchronised};
@@ -43,6 +44,7 @@ pub(super) struct Facts<'f> {
     pub(super) outputs: Vec<(String, u64, DeliveryCounters)>,
     /// Zeros where packets around alerts are not wanted.
     pub(super) archive: ArchiveCounters,
+    pub(super) correlated: Counts,
     pub(super) latency: &'f Histogram,
     pub(super) reloads: Reloads,
     /// When the process started, in seconds since 1970.
@@ -67,7 +69,7 @@ type Rows = HashMap<&'static str, Vec<(Option<String>, f64)>>;
 
 /// The page.
 pub(super) fn render(facts: &Facts<'_>) -> prometheus::Result<String> {
-    let (stats, rules) = sum(&facts.snapshots);
+    let (stats, rules) = sum(&facts.snapshots, &facts.correlated);
     let mut page = metrics::render(&stats, &rules, None)?;
     let registry = Registry::new();
     let rows = rows(facts);
@@ -81,9 +83,9 @@ pub(super) fn render(facts: &Facts<'_>) -> prometheus::Result<String> {
 }
 
 /// The counters of all threads, with the alerts of earlier sets of rules.
-pub(super) fn sum(snapshots: &[Snapshot]) -> (Stats, Vec<crate::rule::Rule>) {
+pub(super) fn sum(snapshots: &[Snapshot], correlated: &Counts) -> (Stats, Vec<crate::rule::Rule>) {
     let mut stats = Stats::default();
-    let mut alerts: HashMap<Uuid, u64> = HashMap::new();
+    let mut alerts: HashMap<Uuid, u64> = correlated.alerts.clone();
     for snapshot in snapshots {
         stats.add(&snapshot.stats);
         for (rule, count) in snapshot.rules.rules.iter().zip(&snapshot.stats.alerts) {
@@ -193,6 +195,10 @@ fn of_engines(facts: &Facts<'_>, rows: &mut Rows) {
         ("gridtap_collector_lost_alerts_total", total(|snapshot| snapshot.lost.alerts)),
         ("gridtap_flows_limit", f64::from(limits.flows)),
         ("gridtap_stream_memory_limit_bytes", limits.stream_memory.0 as f64),
+        ("gridtap_correlation_groups", facts.correlated.groups as f64),
+        ("gridtap_correlation_evicted_groups_total", facts.correlated.evicted as f64),
+        ("gridtap_correlation_memory_bytes", facts.correlated.octets as f64),
+        ("gridtap_correlation_memory_limit_bytes", limits.correlation_memory.0 as f64),
     ] {
         add(rows, metric, None, value);
     }
@@ -303,6 +309,7 @@ mod tests {
             snapshots: snapshots(),
             outputs: vec![("eve".to_owned(), 16, DeliveryCounters::default())],
             archive: ArchiveCounters { dropped: 5, ..ArchiveCounters::default() },
+            correlated: Counts::default(),
             latency: &latency,
             reloads: Reloads { hash: "0011223344556677".to_owned(), ..Reloads::default() },
             started: 1.0,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::answers::{CaptureThread, Shared};
 use super::collect::{Collector, Recent};
+use super::correlations::{Correlations, Counters};
 use super::error::Error;
 use super::evidence::Files;
 use super::lines::LineSink;
@@ -66,7 +67,7 @@ pub(super) fn start(
         let published = Arc::new(Published::default());
         let kept = evidence.as_ref().map(|files| files.keep(count));
         let redaction = config.redaction();
-        let sink = LineSink::new(types.clone(), &rules.rules, config.host.as_deref(), kept)
+        let sink = LineSink::new(types.clone(), &rules, config.host.as_deref(), kept)
             .with_redaction(redaction);
         let limits = config.limits.engine(config.threads);
         let watch = Watch::new(Parts {
@@ -90,7 +91,11 @@ pub(super) fn start(
     }
     let (recent, latency) = (Arc::new(Recent::default()), page::latency());
     let routes = outputs.iter().map(|output| (output.types.clone(), Arc::clone(&output.delivery)));
-    let collector = Collector::new(routes.collect(), count, Arc::clone(&recent), latency.clone());
+    let correlated = Arc::new(Counters::default());
+    let correlations = Correlations::new(&rules, &config, Arc::clone(&correlated));
+    let routes = routes.collect();
+    let collector =
+        Collector::new(routes, count, correlations, Arc::clone(&recent), latency.clone());
     let collector = spawn("collector".to_owned(), move || collector.run(&collected))?;
     let started = seconds_since_1970();
     let reloads = Reloads {
@@ -106,6 +111,7 @@ pub(super) fn start(
         outputs: outputs.into_iter().map(|output| (output.delivery, output.queue)).collect(),
         archive: evidence.map(|files| files.archive),
         recent,
+        correlated,
         latency,
         reloads: Mutex::new(reloads),
         started,

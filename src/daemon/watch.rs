@@ -315,7 +315,7 @@ impl Watch {
 
     fn take_rules(&mut self, rules: Arc<RuleSet>) {
         let counts = self.parts.engine.set_rules(Arc::clone(&rules));
-        self.parts.sink.set_rules(&rules.rules);
+        self.parts.sink.set_rules(&rules);
         let old = std::mem::replace(&mut self.parts.rules, rules);
         for (rule, count) in old.rules.iter().zip(counts) {
             *self.former.entry(rule.id).or_default() += count;
@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     fn what_comes_after_the_last_moment_is_counted() {
-        let mut sink = LineSink::new(Types::default(), &[], None, None);
+        let mut sink = LineSink::new(Types::default(), &Arc::default(), None, None);
         let (batches, _collected) = sync_channel(8);
         let deadline = Instant::now();
         let mut last = LastLines {

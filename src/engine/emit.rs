@@ -90,7 +90,7 @@ impl Outlet {
             .is_some_and(|readers| readers.sink || readers.rules.is_some())
     }
 
-    /// Returns whether a rule fired.
+    /// Returns whether a rule fired whose hits are alerts.
     pub(super) fn emit(
         &mut self,
         context: &Context<'_>,
@@ -106,15 +106,17 @@ impl Outlet {
             Some(service) => self.matcher.matches(service, &event),
             None => Hits::default(),
         };
+        let mut alerted = false;
         if readers.sink || !fired.is_empty() {
             for rule in fired {
+                alerted = true;
                 if let Some(count) = self.stats.alerts.get_mut(rule.index) {
                     *count += 1;
                 }
             }
             sink.event(&event, fired);
         }
-        !fired.is_empty()
+        alerted
     }
 
     #[inline]

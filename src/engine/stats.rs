@@ -62,8 +62,13 @@ impl Stats {
                 add_all(counts, others);
             }
         }
-        self.alerts.resize(self.alerts.len().max(other.alerts.len()), 0);
-        add_all(&mut self.alerts, &other.alerts);
+        self.add_alerts(&other.alerts);
+    }
+
+    /// Adds alerts that no engine found, by [`Rule::index`](crate::rule::Rule::index).
+    pub fn add_alerts(&mut self, alerts: &[u64]) {
+        self.alerts.resize(self.alerts.len().max(alerts.len()), 0);
+        add_all(&mut self.alerts, alerts);
     }
 
     /// Messages of application protocols by type: protocol, type, how many. Every type that there

@@ -9,6 +9,7 @@ const ADDITIONS: &[&str] = &[
     "alert.rule_id",
     "alert.id",
     "alert.level",
+    "alert.correlation",
     "alert.metadata.mitre_technique_id",
     "anomaly.field",
     "anomaly.value",

@@ -69,6 +69,19 @@ impl<W: Write> Eve<W> {
         self.write_full();
     }
 
+    /// What an alert of a correlation would say of this record: see [`Formatter::held`].
+    pub fn held(&mut self, event: &Event<'_>) -> &[u8] {
+        self.formatter.held(event)
+    }
+
+    /// Writes an alert of a correlation.
+    pub fn correlated(&mut self, line: &[u8]) {
+        if self.formatter.correlated(line) {
+            self.written += 1;
+            self.write_full();
+        }
+    }
+
     /// Writes the counters as they were at `now`, `uptime` seconds after the first packet.
     pub fn stats(&mut self, now: Timestamp, uptime: u64, stats: &Stats) {
         self.formatter.stats(now, uptime, stats, |_, _| self.written += 1);

@@ -26,6 +26,8 @@ pub enum LineKind {
     Alert(Level),
     /// The counters.
     Stats,
+    /// No line of its own: what a [correlation](super::Correlating) may make an alert of.
+    Held,
 }
 
 /// Makes lines of events, into memory that is used again.
@@ -43,7 +45,12 @@ pub struct Formatter {
     /// What every alert of a rule says, by [`Rule::index`].
     rules: Vec<RulePart>,
     moment: Moment,
+    /// See [`held`](Self::held).
+    held: Vec<u8>,
 }
+
+/// Octets before the line of what is held: where in it the alert belongs.
+pub(super) const PLACE: usize = size_of::<u32>();
 
 /// How records of one type are written.
 #[derive(Debug)]
@@ -60,9 +67,9 @@ struct Shape {
 
 /// What all alerts of a rule have in common.
 #[derive(Debug)]
-struct RulePart {
-    signature_id: u32,
-    level: Level,
+pub(super) struct RulePart {
+    pub(super) signature_id: u32,
+    pub(super) level: Level,
     /// `"alert":{…,`: its object is still open.
     json: Box<[u8]>,
 }
@@ -83,6 +90,7 @@ impl Formatter {
             types,
             rules: rules.iter().map(RulePart::new).collect(),
             moment: Moment::default(),
+            held: Vec::new(),
         };
         formatter.set_paths(rules);
         formatter
@@ -174,6 +182,39 @@ impl Formatter {
             }
             made(LineKind::Alert(rule.level), lines.len());
         }
+    }
+
+    /// What an alert of a correlation says of the record that completed it: to be kept until it is
+    /// known whether there is one, and made a line of by [`Correlating`](super::Correlating).
+    pub fn held(&mut self, event: &Event<'_>) -> &[u8] {
+        let start = self.lines.len();
+        self.hold(event, |_, _| {});
+        self.held.clear();
+        self.held.extend_from_slice(self.lines.since(start));
+        self.lines.truncate(start);
+        &self.held
+    }
+
+    /// The same, among the lines.
+    pub fn hold(&mut self, event: &Event<'_>, made: impl FnOnce(LineKind, usize)) {
+        let schema = event.record.schema();
+        let shape = self.shapes.iter().find(|shape| std::ptr::eq(shape.schema, schema));
+        let (Some(shape), lines) = (shape, &mut self.lines) else { return };
+        let start = lines.len();
+        lines.raw(&[0; PLACE]);
+        let (of, layout) = (&self.alert_type, &shape.layout);
+        let line = Line::write(event, of, None, layout, &mut self.envelope, lines);
+        let place = (line.record.start - start - PLACE) as u32;
+        lines.fill_in(start, &place.to_le_bytes());
+        made(LineKind::Held, lines.len());
+    }
+
+    /// Takes the line of an alert of a correlation, if alerts are wanted.
+    pub fn correlated(&mut self, line: &[u8]) -> bool {
+        if self.alerts {
+            self.lines.raw(line);
+        }
+        self.alerts
     }
 
     /// Makes a line of the counters as they were at `now`, `uptime` seconds after the first packet.
@@ -331,7 +372,7 @@ fn flow_id(context: &Context<'_>) -> u64 {
 }
 
 impl RulePart {
-    fn new(rule: &Rule) -> Self {
+    pub(super) fn new(rule: &Rule) -> Self {
         let mut alert = serde_json::json!({
             "action": "allowed",
             "gid": 1,
@@ -355,7 +396,13 @@ impl RulePart {
 
     /// Writes what is known of the alert, and returns the place that is left for its identifier.
     fn write(&self, lines: &mut Json) -> usize {
+        self.write_with(lines, |_| {})
+    }
+
+    /// The same, with more members of the alert.
+    pub(super) fn write_with(&self, lines: &mut Json, more: impl FnOnce(&mut Json)) -> usize {
         lines.raw(&self.json);
+        more(lines);
         lines.raw(b"\"id\":\"");
         let place = lines.len();
         lines.raw(b"0000000000000000\"},");

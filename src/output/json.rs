@@ -165,6 +165,13 @@ impl Json {
         self.with_key(key, |pen, _| pen.integer(number));
     }
 
+    /// A number or a flag that is text already.
+    pub(crate) fn plain(&mut self, key: &Key, text: &[u8]) {
+        self.with_key(key, |_, _| {});
+        self.raw(text);
+        self.raw(b",");
+    }
+
     /// The shortest decimal that reads back to the same single; `null` for what JSON cannot say.
     #[inline]
     pub(crate) fn single(&mut self, key: &Key, number: f32) {

@@ -2,6 +2,7 @@
 
 mod additions;
 mod clock;
+mod correlating;
 pub mod delivery;
 mod envelope;
 mod escape;
@@ -16,6 +17,7 @@ mod tests;
 mod types;
 
 pub use additions::{additions, is_addition};
+pub use correlating::{Correlated, Correlating};
 pub use eve::Eve;
 pub use formatter::{Formatter, LineKind};
 pub use types::{Types, UnknownType};

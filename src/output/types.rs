@@ -62,6 +62,7 @@ impl Types {
             LineKind::Record(schema) => self.records(schema),
             LineKind::Alert(_) => self.alerts(),
             LineKind::Stats => self.stats(),
+            LineKind::Held => false,
         }
     }
 

@@ -11,7 +11,7 @@ use super::diagnostic::{Diagnostic, Reporter, did_you_mean};
 use super::matcher::Service;
 use super::predicate::{Expression, FieldId, Predicates};
 use super::sigma::{self, Body, Detection, Filter, Header, Spanned, Target};
-use super::{About, Placeholders, Rule, RuleSet, Source, yaml};
+use super::{About, Placeholders, Rule, RuleSet, Source, Together, yaml};
 use crate::event::Schema;
 use crate::json::Path;
 
@@ -90,7 +90,10 @@ impl<'l> Loader<'l> {
         }
         let about = match &body {
             Body::Filter(_) => None,
-            Body::Correlation(_) => Some(About::Correlation),
+            Body::Correlation(correlation) => Some(About::Correlation(Together {
+                kind: correlation.kind.value.name(),
+                timespan: correlation.timespan,
+            })),
             Body::Detection { service, .. } => {
                 let service = service.as_ref().and_then(|name| self.service(name, reporter));
                 service.map(|place| About::Records(self.surroundings.services[place]))
@@ -175,7 +178,7 @@ impl<'l> Loader<'l> {
             let is_for = |rule: &Rule| match (rule.about, service) {
                 (About::Records(own), Some(service)) => std::ptr::eq(own, service),
                 (About::Records(_), None) => true,
-                (About::Correlation, _) => false,
+                (About::Correlation(_), _) => false,
             };
             let rules: Vec<usize> = match &filter.target {
                 Target::Any => {
@@ -298,7 +301,7 @@ impl<'l> Loader<'l> {
     fn is_known(&self, rule: usize) -> bool {
         match self.rules[rule].about {
             About::Records(_) => true,
-            About::Correlation => self.compiled.all.iter().any(|known| known.rule == rule),
+            About::Correlation(_) => self.compiled.all.iter().any(|known| known.rule == rule),
         }
     }
 
@@ -315,7 +318,7 @@ impl<'l> Loader<'l> {
             .map(|rule| {
                 let member = match self.rules[*rule].about {
                     About::Records(schema) => Member::Detection(schema),
-                    About::Correlation => {
+                    About::Correlation(_) => {
                         let known = self.compiled.all.iter().find(|known| known.rule == *rule);
                         Member::Correlation(known.expect("looked for above"))
                     }
@@ -326,7 +329,9 @@ impl<'l> Loader<'l> {
         let services = self.surroundings.services;
         let compiled = correlation::compile(document, index, place, &members, services, reporter);
         if !document.generate {
-            rules.iter().for_each(|rule| self.rules[*rule].is_quiet = true);
+            for rule in rules {
+                self.rules[*rule].is_quiet = true;
+            }
         }
         let Some((correlation, links)) = compiled else { return };
         let mut unfilled = rules.iter().map(|rule| &self.rules[*rule].inactive);
@@ -343,6 +348,10 @@ impl<'l> Loader<'l> {
         self.rules[index].inactive = why;
         self.compiled.all.push(correlation);
         for (rule, link) in links.into_iter().filter(|_| is_in_force) {
+            let paths = &mut self.rules[rule].paths;
+            paths.extend(link.documents().map(|(place, path)| (place, path.clone())));
+            paths.sort_unstable();
+            paths.dedup();
             self.compiled.links[rule].push(link);
         }
     }

@@ -423,7 +423,8 @@ impl Matcher {
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceId(usize);
 
-/// The rules that hold for an event, in the order of the set.
+/// The rules that hold for an event, in the order of the set. Iterating gives those whose hits are
+/// alerts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Hits<'m> {
     set: Option<&'m RuleSet>,
@@ -433,21 +434,26 @@ pub struct Hits<'m> {
 }
 
 impl<'m> Hits<'m> {
-    /// Whether no rule holds.
+    /// Whether no rule holds, neither one whose hits are alerts nor one that feeds correlations only.
     #[inline]
     pub const fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// Which correlations take the hits of this rule.
-    #[inline]
-    pub(super) fn links(&self, rule: usize) -> &'m [Link] {
-        self.set.map_or(&[], |set| set.correlations.links(rule))
+    /// Every rule that holds, whether its hits are alerts or not.
+    pub fn rules(self) -> impl Iterator<Item = &'m Rule> {
+        let rule = move |hit: &u32| self.set?.rules.get(*self.of_service.get(*hit as usize)?);
+        self.found.iter().filter_map(rule)
     }
 
-    /// Those whose hits are alerts.
-    pub fn alerts(self) -> impl Iterator<Item = &'m Rule> {
-        self.into_iter().filter(|rule| !rule.is_quiet)
+    /// The correlations that take hits of these rules.
+    #[inline]
+    pub(super) fn links(self) -> impl Iterator<Item = &'m Link> {
+        let set = self.set.filter(|set| set.has_correlations());
+        let links = move |set: &'m RuleSet| {
+            self.rules().flat_map(|rule| set.correlations.links(rule.index))
+        };
+        set.into_iter().flat_map(links)
     }
 }
 
@@ -470,8 +476,13 @@ impl<'m> Iterator for HitsIter<'m> {
 
     #[inline]
     fn next(&mut self) -> Option<&'m Rule> {
-        let (hit, rest) = self.0.found.split_first()?;
-        self.0.found = rest;
-        self.0.set?.rules.get(*self.0.of_service.get(*hit as usize)?)
+        loop {
+            let (hit, rest) = self.0.found.split_first()?;
+            self.0.found = rest;
+            let rule = self.0.set?.rules.get(*self.0.of_service.get(*hit as usize)?)?;
+            if !rule.is_quiet {
+                return Some(rule);
+            }
+        }
     }
 }

@@ -42,12 +42,11 @@
 //! regular expressions (asked one by one when any of them finds something).
 //! Memory is in proportion to the predicates, times the logarithm of their number for ranges.
 //!
-//! # Places for what comes later
+//! # What goes together
 //!
-//! Correlation rules and filters are documents of their own kind in `sigma`; a filter joins its
-//! condition to those of its rules in `compile`, a correlation takes hits from the [`Matcher`].
-//! Suppression stands behind it. More modifiers are lines in `modifier` and tests in
-//! `predicate`. Site models fill [`Placeholders`].
+//! A filter joins its condition to those of its rules when the set is loaded. Correlations take hits
+//! from the [`Matcher`] by way of [`Observations`], to one [`Correlator`] for all threads. Site models
+//! will fill [`Placeholders`].
 
 mod compile;
 mod condition;
@@ -68,6 +67,7 @@ mod truth;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
@@ -145,7 +145,16 @@ pub enum About {
     /// Records of this type, one at a time.
     Records(&'static Schema),
     /// How hits of other rules go together.
-    Correlation,
+    Correlation(Together),
+}
+
+/// What a correlation says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Together {
+    /// Sigma's type, as in `event_count`; `absence` for what it has no type for.
+    pub kind: &'static str,
+    /// Hits that are further from each other have nothing to do with each other.
+    pub timespan: Duration,
 }
 
 impl About {
@@ -153,7 +162,7 @@ impl About {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Records(schema) => schema.name,
-            Self::Correlation => "correlation",
+            Self::Correlation(_) => "correlation",
         }
     }
 

@@ -1,11 +1,14 @@
 //! What one MQTT connection may bring: memory stays where it is limited to, and time grows with the
-//! octets, plain and over WebSocket.
+//! octets, plain and over WebSocket. And what correlations may remember.
+
+#![allow(clippy::print_stdout, reason = "says what was measured")]
 
 #[path = "../allocations/allocator.rs"]
 #[allow(dead_code, reason = "only the peak is of interest here")]
 mod allocator;
 #[path = "../common/mod.rs"]
 mod common;
+mod correlations;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -10,7 +10,6 @@ use hashbrown::HashMap;
 
 use super::{HEADING, QUIET, WIDTH};
 use crate::command::words;
-use crate::event::Event;
 use crate::rule::{Level, Rule};
 use crate::time::Timestamp;
 
@@ -49,14 +48,13 @@ impl Alerts {
         self.0.len()
     }
 
-    pub(super) fn add(&mut self, event: &Event<'_>, rule: &Rule) {
+    pub(super) fn add(&mut self, rule: &Rule, time: Timestamp, ends: Option<(IpAddr, IpAddr)>) {
         let Some(alerts) = self.0.get_mut(rule.index) else { return };
-        let context = event.context;
         if alerts.count == 0 {
-            alerts.first = context.timestamp;
+            alerts.first = time;
         }
         alerts.count += 1;
-        let Some((source, target)) = context.ends() else { return };
+        let Some((source, target)) = ends else { return };
         if let Some(count) = alerts.pairs.get_mut(&(source, target)) {
             *count += 1;
         } else if alerts.pairs.len() < MOST_PAIRS {

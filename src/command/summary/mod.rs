@@ -17,6 +17,7 @@ use crate::capture::{Damage, Skipped};
 use crate::engine::{self, Stats};
 use crate::event::{Event, FlowReason};
 use crate::inventory::Inventory;
+use crate::output::Correlated;
 use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
 use crate::rule::{Rule, RuleSet};
@@ -92,7 +93,12 @@ impl Summary {
 
     /// Takes note of an alert.
     pub(super) fn alert(&mut self, event: &Event<'_>, rule: &Rule) {
-        self.alerts.add(event, rule);
+        self.alerts.add(rule, event.context.timestamp, event.context.ends());
+    }
+
+    /// Takes note of an alert of a correlation, with the ends of the message that completed it.
+    pub(super) fn correlated(&mut self, alert: &Correlated<'_>, ends: Option<(IpAddr, IpAddr)>) {
+        self.alerts.add(alert.rule, alert.time, ends);
     }
 
     /// Takes note of what a flow tells of its server.

@@ -207,7 +207,7 @@ impl Compiler<'_, '_> {
         if let Some((place, path)) = path {
             let mut paths = Paths::default();
             paths.add(&path);
-            return Some((Part::Document { place, paths }, schema.documents[place].secrecy));
+            return Some((Part::Document { place, path, paths }, schema.documents[place].secrecy));
         }
         let names = schema.paths().chain(CONTEXT.paths()).map(|(name, ..)| name);
         let names: Vec<_> = names.collect();

@@ -55,8 +55,10 @@ struct State {
 pub struct Found<'a> {
     /// [`Rule::index`](crate::rule::Rule::index).
     pub rule: usize,
-    /// When: that of the last hit, or for absence the end of the timespan.
+    /// When: at the last hit; of absence, at the end of the timespan.
     pub time: Timestamp,
+    /// Whether that is later than the hit that `payload` came with.
+    pub is_later: bool,
     /// How much was found.
     pub measure: Measure,
     /// What came with the last hit, or for absence with the first.
@@ -83,6 +85,34 @@ impl Correlator {
         let is_absence = |index: &usize| all[*index].look == Look::Absence;
         let absences = (0..all.len()).filter(is_absence).collect();
         Self { set, limits, states, absences, octets: 0, now: 0, evicted: 0, key: Vec::new() }
+    }
+
+    /// Goes on with what another remembers of correlations that are the same here and there.
+    pub fn adopt(&mut self, mut other: Self) {
+        (self.now, self.evicted) = (self.now.max(other.now), other.evicted);
+        let id = |set: &RuleSet, correlation: &Correlation| set.rules[correlation.rule].id;
+        for (index, own) in self.set.correlations.all.iter().enumerate() {
+            let theirs = other.set.correlations.all.iter().position(|theirs| {
+                id(&self.set, own) == id(&other.set, theirs) && own.is_like(theirs)
+            });
+            if let Some(theirs) = theirs {
+                self.states[index] = std::mem::take(&mut other.states[theirs]);
+                self.octets += self.states[index].groups.octets();
+            }
+        }
+    }
+
+    /// The rules whose correlations it looks for.
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.set
+    }
+
+    /// Whether something that is waited for is to be told before `time`.
+    #[inline]
+    pub fn is_waited_for(&self, time: Timestamp) -> bool {
+        // Asked for each record, and few sets have any.
+        !self.absences.is_empty()
+            && self.next_deadline().is_some_and(|(deadline, _)| deadline < time.as_nanos() / 1000)
     }
 
     /// Groups that were let go before their time.
@@ -117,12 +147,23 @@ impl Correlator {
 
     /// No event of before `time` will come.
     pub fn advance(&mut self, time: Timestamp, tell: &mut Tell<'_>) {
-        let now = self.now.max(time.as_nanos() / 1000);
+        let time = time.as_nanos() / 1000;
+        if time + SET_BACK < self.now {
+            self.forget(time);
+        }
+        let now = self.now.max(time);
         while let Some((deadline, index)) = self.next_deadline().filter(|next| next.0 < now) {
             self.now = self.now.max(deadline);
             self.tell_absence(index, tell);
         }
         self.now = now;
+    }
+
+    /// The clock was set back: what came before is not comparable with what comes now.
+    #[cold]
+    fn forget(&mut self, now: u64) {
+        self.states.iter_mut().for_each(|state| *state = State::default());
+        (self.now, self.octets) = (now, 0);
     }
 
     /// Whose time to wait ends first, and when. What comes at that moment is in time.
@@ -148,7 +189,14 @@ impl Correlator {
         state.groups.remove(place);
         self.octets -= before - state.groups.octets();
         let time = Timestamp::from_nanos(self.now * 1000);
-        let alert = Alert { index, group: &key, measure: Measure::Whole, payload: &payload, time };
+        let alert = Alert {
+            index,
+            group: &key,
+            measure: Measure::Whole,
+            payload: &payload,
+            time,
+            is_later: true,
+        };
         self.found(&set, alert, tell);
     }
 
@@ -158,7 +206,8 @@ impl Correlator {
         let Some(correlation) = set.correlations.all.get(index) else { return };
         let time = Timestamp::from_nanos(self.now * 1000);
         if let Some(measure) = self.hit(index, correlation, observed, payload) {
-            let alert = Alert { index, group: observed.group, measure, payload, time };
+            let alert =
+                Alert { index, group: observed.group, measure, payload, time, is_later: false };
             self.found(&set, alert, tell);
         }
     }
@@ -169,6 +218,7 @@ impl Correlator {
         tell(Found {
             rule: correlation.rule,
             time: alert.time,
+            is_later: alert.is_later,
             measure: alert.measure,
             payload: alert.payload,
             fields: &correlation.group,
@@ -241,6 +291,9 @@ impl Correlator {
     }
 }
 
+/// Microseconds: packet times of several threads, or captures, may go back a little.
+const SET_BACK: u64 = 1_000_000;
+
 /// So many who wait no more may be remembered.
 const SPARE: usize = 1024;
 
@@ -252,6 +305,7 @@ struct Alert<'a> {
     measure: Measure,
     payload: &'a [u8],
     time: Timestamp,
+    is_later: bool,
 }
 
 impl State {

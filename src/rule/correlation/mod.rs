@@ -30,7 +30,7 @@ pub use window::Measure;
 
 use super::sigma::{Aggregate, Threshold};
 use crate::event::{Kind, Secrecy};
-use crate::json::Paths;
+use crate::json::{Path, Paths};
 
 /// The correlations of a set.
 #[derive(Debug, Clone, Default)]
@@ -52,6 +52,14 @@ pub(super) struct Correlation {
     pub(super) group: Vec<GroupField>,
     /// How many rules it is of.
     pub(super) members: usize,
+}
+
+impl Correlation {
+    /// Whether what one remembers is of use to the other.
+    fn is_like(&self, other: &Self) -> bool {
+        let of = |own: &Self| (own.look.clone(), own.timespan, own.group.clone(), own.members);
+        of(self) == of(other)
+    }
 }
 
 /// What is looked for in a window.
@@ -92,9 +100,19 @@ pub(super) enum Part {
     /// The field at this place of the record, or of its context.
     Field { of_context: bool, place: usize, kind: Kind },
     /// What a path leads to in the document at this place of the record.
-    Document { place: usize, paths: Paths },
+    Document { place: usize, path: Path, paths: Paths },
     /// What the correlation before is grouped by, at this place.
     Group(usize),
+}
+
+impl Link {
+    /// What it looks at in documents of records: place, and path.
+    pub(super) fn documents(&self) -> impl Iterator<Item = (usize, &Path)> {
+        self.group.iter().chain(&self.values).filter_map(|part| match part {
+            Part::Document { place, path, .. } => Some((*place, path)),
+            Part::Field { .. } | Part::Group(_) => None,
+        })
+    }
 }
 
 impl Correlations {

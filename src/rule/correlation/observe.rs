@@ -66,10 +66,8 @@ impl Observations {
     pub fn take(&mut self, event: &Event<'_>, hits: Hits<'_>) -> bool {
         self.list.clear();
         self.octets.clear();
-        for rule in hits {
-            for link in hits.links(rule.index) {
-                self.observe(event, link);
-            }
+        for link in hits.links() {
+            self.observe(event, link);
         }
         !self.list.is_empty()
     }
@@ -113,7 +111,7 @@ impl Observations {
             Part::Field { of_context: false, place, kind } => {
                 write_value(event.record.value(*place), *kind, &mut self.octets)
             }
-            Part::Document { place, paths } => {
+            Part::Document { place, paths, .. } => {
                 self.scratch.read(event.record.document(*place).unwrap_or_default(), paths);
                 let value = match self.scratch.only() {
                     None => Value::Absent,

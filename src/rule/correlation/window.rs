@@ -34,8 +34,9 @@ pub(super) enum Window {
     Waiting(Option<u64>),
 }
 
-/// Most groups are hit once.
+/// Most groups are hit once; behind a pointer the others make them no larger.
 #[derive(Debug)]
+#[allow(clippy::box_collection, reason = "see above")]
 pub(super) enum Moments {
     One(Option<u64>),
     Many(Box<VecDeque<u64>>),
@@ -252,6 +253,7 @@ fn percentile(mut values: Vec<f64>, rank: u8) -> Option<f64> {
 }
 
 impl Threshold {
+    #[allow(clippy::float_cmp, reason = "a rule that says `eq` means that number and no other")]
     fn is_met_by(&self, number: f64) -> bool {
         self.0.iter().all(|(bound, value)| {
             let value = *value as f64;

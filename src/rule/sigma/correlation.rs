@@ -46,6 +46,22 @@ pub(in crate::rule) enum Kind {
     Absence,
 }
 
+impl Kind {
+    /// As alerts call it: Sigma's types, and our own.
+    pub(in crate::rule) const fn name(&self) -> &'static str {
+        match self {
+            Self::EventCount(_) => "event_count",
+            Self::ValueCount(..) => "value_count",
+            Self::Value(Aggregate::Sum, ..) => "value_sum",
+            Self::Value(Aggregate::Average, ..) => "value_avg",
+            Self::Value(Aggregate::Percentile(_), ..) => "value_percentile",
+            Self::Temporal => "temporal",
+            Self::TemporalOrdered => "temporal_ordered",
+            Self::Absence => "absence",
+        }
+    }
+}
+
 /// What is made of the values of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rule) enum Aggregate {

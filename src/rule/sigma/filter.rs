@@ -33,7 +33,7 @@ impl Reader<'_, '_> {
             return self.wrong(entry.key_span, "`filter` is a map of rules and a detection");
         };
         let rules = self.required(entry.key_span, entries, "rules");
-        let target = rules.map(|rules| self.target(rules)).unwrap_or(Target::Rules(Vec::new()));
+        let target = rules.map_or(Target::Rules(Vec::new()), |rules| self.target(rules));
         let others = entries.iter().filter(|inner| inner.key != "rules");
         let detection = self.detection_of(others, entry.key_span, "filter");
         Some(Filter { service, target, detection })
