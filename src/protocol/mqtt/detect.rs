@@ -262,6 +262,38 @@ mod tests {
         }
     }
 
+    /// Once octets are enough for an answer, more do not change it.
+    #[test]
+    fn an_answer_holds_whatever_follows() {
+        let packets: [&[u8]; 5] = [
+            CONNECT_4,
+            b"\x30\x0d\0\x05plant17 MW.",
+            b"\x82\x08\0\x01\0\x03a/b\0",
+            b"\x40\x02\0\x01",
+            b"\xd0\0",
+        ];
+        let mut answers = 0;
+        for packet in packets {
+            for last in 0..=u8::MAX {
+                let payload = [packet, &[last], packet].concat();
+                for shown in packet.len()..=payload.len() {
+                    let frame = [&[0x82, shown as u8], &payload[..shown], &[last; 9]].concat();
+                    for octets in [&payload[..], &frame] {
+                        let whole = recognise(octets);
+                        for length in 1..octets.len() {
+                            match recognise(&octets[..length]) {
+                                Likeness::More(wanted) => assert!(wanted > length),
+                                answer => assert_eq!(answer, whole, "{length} of {octets:02x?}"),
+                            }
+                        }
+                        answers += u32::from(!matches!(whole, Likeness::More(_)));
+                    }
+                }
+            }
+        }
+        assert!(answers > 10_000, "{answers}");
+    }
+
     #[test]
     fn a_connack_needs_its_exact_shape() {
         assert_eq!(recognise(b"\x20\x02\0"), Likeness::More(4));

@@ -123,8 +123,9 @@ pub(in super::super) fn recognise_frame(bytes: &[u8], packet: fn(&[u8]) -> Liken
                 role = role.or(sender);
                 at += length;
             }
-            Likeness::More(wanted) if at + wanted <= most => {
-                return Likeness::More(header.length + at + wanted);
+            // What goes on behind all that is looked at must not contradict there either.
+            Likeness::More(wanted) if shown.len() < most => {
+                return Likeness::More(header.length + most.min(at + wanted));
             }
             Likeness::Refuted(octets) => return Likeness::Refuted(octets),
             // It goes on behind the frame, or behind what is looked at.

@@ -36,6 +36,33 @@ fn behind_a_gap_the_next_frame_is_found() {
     }
 }
 
+/// Behind a gap, octets that begin in a frame.
+fn behind_a_gap(octets: &[u8], lengths: impl Iterator<Item = usize>) -> Vec<String> {
+    let mut connection = Connection::upgraded();
+    connection.feed(ToServer, &sent(BINARY, CONNECT_4));
+    connection.gap(ToServer, 100);
+    feed_cut(&mut connection, octets, lengths);
+    connection.end()
+}
+
+/// What a frame holds behind its last whole packet may be the start of another, or speak against it.
+#[test]
+fn behind_a_gap_the_same_frame_is_found_however_it_is_cut() {
+    let publish = b"\x30\x0d\0\x05plant17 MW.";
+    let mut results = std::collections::BTreeSet::new();
+    for last in 0..=u8::MAX {
+        let first = sent(BINARY, &[&publish[..], &[last]].concat());
+        let octets = [&b"rest"[..], &first, &sent(BINARY, publish)].concat();
+        let whole = behind_a_gap(&octets, std::iter::empty());
+        for segment in [1, 2, 7] {
+            let cut = behind_a_gap(&octets, std::iter::repeat(segment));
+            assert_eq!(cut, whole, "{last:02x} in pieces of {segment}");
+        }
+        results.insert(whole[1].clone());
+    }
+    assert_eq!(results.len(), 2, "some last octets speak against the frame: {results:?}");
+}
+
 #[test]
 fn a_direction_that_is_never_found_again_is_told() {
     let mut connection = Connection::upgraded();
@@ -169,17 +196,22 @@ fn wrap(stream: &[u8], numbers: &[u16], mask: bool) -> Vec<u8> {
 
 fn cut(frames: &[u8], lengths: impl Iterator<Item = usize>) -> Vec<String> {
     let mut connection = Connection::upgraded();
-    let mut rest = frames;
+    feed_cut(&mut connection, frames, lengths);
+    connection.end()
+}
+
+/// Octets in segments of these lengths, and the rest in one.
+fn feed_cut(connection: &mut Connection, octets: &[u8], lengths: impl Iterator<Item = usize>) {
+    let mut rest = octets;
     for length in lengths {
         let (segment, behind) = rest.split_at(length.min(rest.len()));
         connection.feed(ToServer, segment);
         rest = behind;
         if rest.is_empty() {
-            break;
+            return;
         }
     }
     connection.feed(ToServer, rest);
-    connection.end()
 }
 
 proptest! {
@@ -215,6 +247,25 @@ proptest! {
         let whole = cut(&frames, std::iter::empty());
         prop_assert_eq!(&cut(&frames, lengths.into_iter()), &whole);
         prop_assert_eq!(&cut(&frames, std::iter::repeat(1)), &whole);
+    }
+
+    #[test]
+    fn behind_a_gap_frames_are_read_alike_however_they_are_cut(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12),
+        numbers in prop::collection::vec(any::<u16>(), 50..200),
+        lengths in prop::collection::vec(1usize..300, 1..60),
+        from in any::<prop::sample::Index>(),
+        level in 3u8..=5,
+    ) {
+        let mut frames = wrap(&damaged(level), &numbers, true);
+        for (index, octet) in changes {
+            let index = index.index(frames.len());
+            frames[index] = octet;
+        }
+        let frames = &frames[from.index(frames.len())..];
+        let whole = behind_a_gap(frames, std::iter::empty());
+        prop_assert_eq!(&behind_a_gap(frames, lengths.into_iter()), &whole);
+        prop_assert_eq!(&behind_a_gap(frames, std::iter::repeat(1)), &whole);
     }
 
     #[test]
