@@ -87,6 +87,57 @@ fn heads_may_be_cut_and_long() {
     }
 }
 
+/// A head with so many octets more, in front of its other headers or behind them.
+fn padded(head: &[u8], octets: usize, in_front: bool) -> Vec<u8> {
+    let first = head.iter().position(|octet| *octet == b'\n').unwrap() + 1;
+    let at = if in_front { first } else { head.len() - 2 };
+    let mut padded = head[..at].to_vec();
+    for line in vec![b'x'; octets].chunks(1000) {
+        padded.extend([b"X-Padding: ", line, b"\r\n"].concat());
+    }
+    padded.extend(&head[at..]);
+    padded
+}
+
+/// Both heads as long as servers take them, and longer: what is not looked at is told of.
+#[test]
+fn no_head_hides_what_is_behind_it() {
+    for (octets, in_front, told) in [
+        (6000, true, &[][..]),
+        (6000, false, &[]),
+        (15_000, true, &[]),
+        (40_000, false, &["websocket_head"; 2]),
+        // Of the request nobody knows that it asks for an upgrade.
+        (40_000, true, &["websocket_head"]),
+    ] {
+        for segment in [1, 3, 1400, 100_000] {
+            let mut wire = Wire::opened(9001);
+            let [asks, answers] = [ASKS, ANSWERS].map(|head| padded(head, octets, in_front));
+            asks.chunks(segment).for_each(|piece| wire.send(Client, piece));
+            answers.chunks(segment).for_each(|piece| wire.send(Server, piece));
+            send(&mut wire, Client, CONNECT);
+            send(&mut wire, Server, CONNACK);
+            let seen = seen(&wire);
+            let case = format!("{octets} {in_front} in pieces of {segment}");
+            assert_eq!(packets(&seen), ["CONNECT", "CONNACK"], "{case}");
+            assert_eq!(seen.anomalies(), told, "{case}");
+        }
+    }
+}
+
+/// An ordinary page may come with as many cookies as it likes.
+#[test]
+fn a_long_head_that_upgrades_nothing_is_none_of_our_business() {
+    let mut wire = Wire::opened(80);
+    let asks = padded(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 40_000, false);
+    asks.chunks(1400).for_each(|piece| wire.send(Client, piece));
+    let page = padded(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 40_000, false);
+    page.chunks(1400).for_each(|piece| wire.send(Server, piece));
+    let seen = seen(&wire);
+    assert_eq!((seen.of("mqtt").len(), seen.anomalies().len()), (0, 0));
+    assert!(seen.of("flow")[0]["app_proto"].is_null());
+}
+
 /// What is not named is told by what it says.
 #[test]
 fn it_need_not_be_named() {

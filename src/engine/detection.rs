@@ -20,8 +20,9 @@ use crate::flow::Side;
 use crate::protocol::{Likeness, Protocol, REGISTRY, Role};
 
 /// Octets from a place on that a decision may take: the longest run of messages, and what is kept
-/// of a direction meanwhile.
-pub(super) const MAX_KEPT: usize = 4096;
+/// of a direction meanwhile. Room for a head of HTTP as long as servers take it, 16 KiB, and for the
+/// message behind it that tells what it led to.
+pub(super) const MAX_KEPT: usize = 17 * 1024;
 
 /// So many messages are looked at in one run: those that prove something are enough by then.
 const MAX_RUN: u32 = 8;

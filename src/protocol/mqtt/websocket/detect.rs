@@ -2,7 +2,7 @@
 //! seen.
 
 use super::frame::{Header, Opcode};
-use super::upgrade::{self, Start};
+use super::upgrade::{self, Answer, End, Start};
 use crate::protocol::{Likeness, Role};
 
 /// Evidence of a head that names MQTT as what follows.
@@ -16,8 +16,6 @@ const FITTING: u32 = 8;
 /// A frame takes so much to be one at all: a PINGREQ in a frame of its own has just that.
 const SURE: u32 = 28;
 
-/// A head longer than detection keeps is none.
-const LONGEST_HEAD: usize = 4096;
 /// To find the end of a head costs less than to read it.
 const SEARCHED_AT_ONCE: usize = 8;
 
@@ -48,17 +46,16 @@ pub(in super::super) fn recognise_head(bytes: &[u8]) -> Likeness {
     if !first_line_fits(bytes, role) {
         return Likeness::No;
     }
-    let shown = bytes.get(..LONGEST_HEAD).unwrap_or(bytes);
-    let Some(length) = upgrade::length(shown, 0) else {
-        let is_open = bytes.len() < LONGEST_HEAD;
-        let refuted = Likeness::Refuted(LONGEST_HEAD / SEARCHED_AT_ONCE);
-        return if is_open { Likeness::More(bytes.len() + 1) } else { refuted };
+    let (length, answer): (_, fn(&[u8]) -> Answer) = match upgrade::end(bytes, 0) {
+        End::More(wanted) => return Likeness::More(wanted),
+        End::Behind(length) => (length, upgrade::answer),
+        End::Beyond => (upgrade::MOST, upgrade::long_answer),
     };
-    let head = shown.get(..length).unwrap_or_default();
+    let head = bytes.get(..length).unwrap_or_default();
     let (is_upgrade, is_named) = match role {
         Role::Client => (upgrade::request(head).is_some(), upgrade::offers_mqtt(head)),
         Role::Server => {
-            let answer = upgrade::answer(head);
+            let answer = answer(head);
             (answer.accepted, answer.names_mqtt)
         }
     };

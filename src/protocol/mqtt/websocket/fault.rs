@@ -39,6 +39,8 @@ faults! {
     Close = "websocket_close", "status";
     /// Neither offered nor chosen as `mqtt` [MQTT-6.0.0-3, MQTT-6.0.0-4].
     Subprotocol = "websocket_subprotocol", "";
+    /// A request or an answer that is longer than what is looked at.
+    Head = "websocket_head", "";
     /// A payload that is compressed (RFC 7692), and therefore not read.
     Compressed = "websocket_compressed", "payload_length";
 }

@@ -161,7 +161,7 @@ impl<'a> Raw<'a> {
 /// What is known of the frames of a direction, wherever they begin.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
-    told: Told,
+    pub(super) told: Told,
     /// Whether there was a frame.
     pub(super) has_frames: bool,
     /// Whether RSV1 says that a message is compressed. Decided where it is met first, so that the

@@ -34,6 +34,7 @@ use super::violation::{Emit, Report, Violation};
 use crate::event::{Records, Secrecy, Value};
 use crate::flow::{Direction, Progress};
 use crate::protocol::{Input, Likeness};
+use fault::Fault;
 use frames::{Checks, Frames, Turn};
 use secrets::{Secrets, nowhere};
 use upgrade::{Answer, End};
@@ -72,6 +73,8 @@ enum State {
     New,
     /// A head of HTTP, of which so many octets were searched for its end.
     Head(usize),
+    /// Behind as much of a head as is looked at.
+    RestOfHead,
     Frames(Frames),
     /// Where the next frame begins is not known.
     Lost(Lost),
@@ -156,13 +159,13 @@ impl Carrier {
                     *searched = context.input.bytes.len();
                     Step::Need(0, wanted)
                 }
-                End::Behind(length) => self.head(&mut context, length),
-                // The next search begins behind what looked like a head.
-                End::Nowhere => {
-                    way.state = State::Lost(Lost { skipped: 1, silent: true });
-                    Step::Done(1)
+                End::Behind(length) => {
+                    self.head(&mut context, length, upgrade::answer);
+                    Step::Done(length)
                 }
+                End::Beyond => self.long_head(&mut context),
             },
+            State::RestOfHead => way.pass_head(&mut context),
             State::Lost(lost) => {
                 let lost = *lost;
                 way.find(lost, &mut context)
@@ -174,9 +177,37 @@ impl Carrier {
         }
     }
 
-    /// Reads a head of so many octets.
+    /// Reads what there is of a head that is longer than what is looked at.
     #[cold]
-    fn head(&mut self, context: &mut Context<'_>, length: usize) -> Step {
+    fn long_head(&mut self, context: &mut Context<'_>) -> Step {
+        let head = context.input.bytes.get(..upgrade::MOST).unwrap_or_default();
+        let is_request = upgrade::start(head) == upgrade::Start::Request;
+        let is_upgrade = if is_request {
+            upgrade::request(head).is_some()
+        } else {
+            upgrade::long_answer(head).accepted
+        };
+        let index = context.input.direction.index();
+        if !is_upgrade {
+            // The next search begins behind what looked like a head.
+            self.ways[index].state = State::Lost(Lost { skipped: 1, silent: true });
+            return Step::Done(1);
+        }
+        self.head(context, upgrade::MOST, upgrade::long_answer);
+        // It may be offered in the rest.
+        if is_request && self.agreed.offered == Some(false) {
+            self.agreed.offered = None;
+        }
+        let way = &mut self.ways[index];
+        way.state = State::RestOfHead;
+        let beyond = upgrade::MOST as u64;
+        way.checks.told.tell(Fault::Head, Value::Absent, beyond, context.out);
+        Step::Done(upgrade::MOST - upgrade::SEAM)
+    }
+
+    /// Reads a head of so many octets, as an answer if it is one.
+    #[cold]
+    fn head(&mut self, context: &mut Context<'_>, length: usize, answer: fn(&[u8]) -> Answer) {
         let index = context.input.direction.index();
         let head = context.input.bytes.get(..length).unwrap_or_default();
         upgrade::secrets(head, |octets| context.out.secret(Secrecy::Password, octets));
@@ -186,22 +217,21 @@ impl Carrier {
                 self.agreed.offered = Some(upgrade::offers_mqtt(head));
                 context.packets.carry(upgrade);
             }
-            return Step::Done(length);
+            return;
         }
-        let answer = upgrade::answer(head);
+        let answer = answer(head);
         if answer.accepted {
             self.agreed.answer = Some(answer);
         } else {
             self.refuse();
         }
-        Step::Done(length)
     }
 
     /// The server did not agree. The client may ask again, on the same connection; until then nothing
     /// that is said is of interest.
     fn refuse(&mut self) {
         for way in self.ways.iter_mut().filter(|way| !way.checks.has_frames) {
-            if matches!(way.state, State::Frames(_)) {
+            if matches!(way.state, State::Frames(_) | State::RestOfHead) {
                 way.state = State::Lost(Lost { skipped: 0, silent: true });
             }
         }
@@ -219,7 +249,9 @@ impl Carrier {
         way.state = match way.state {
             State::Lost(lost) => State::Lost(lost),
             State::Frames(_) => State::Lost(Lost { skipped: 0, silent: false }),
-            State::New | State::Head(_) => State::Lost(Lost { skipped: 0, silent: true }),
+            State::New | State::Head(_) | State::RestOfHead => {
+                State::Lost(Lost { skipped: 0, silent: true })
+            }
         };
         // Whatever is passed over on the way to the next frame is hidden.
         packets.gap(direction, missing, &mut Secrets { out, place: nowhere });
@@ -230,7 +262,7 @@ impl Carrier {
         Direction::BOTH.map(|direction| {
             let left = left[direction.index()].len();
             match &self.ways[direction.index()].state {
-                State::New | State::Head(_) => 0,
+                State::New | State::Head(_) | State::RestOfHead => 0,
                 State::Frames(frames) => frames.left(left),
                 State::Lost(lost) => {
                     let skipped = lost.skipped + left as u64;
@@ -253,6 +285,21 @@ impl Way {
             upgrade::Start::No => State::Lost(Lost { skipped: 0, silent: true }),
         };
         Step::Done(0)
+    }
+
+    /// Passes over the rest of a long head.
+    #[cold]
+    fn pass_head(&mut self, context: &mut Context<'_>) -> Step {
+        let bytes = context.input.bytes;
+        if let Some(length) = upgrade::length(bytes, 0) {
+            self.state = State::Frames(Frames::new());
+            hide(length, context);
+            return Step::Done(length);
+        }
+        let kept = bytes.len().min(upgrade::SEAM);
+        let passed = bytes.len() - kept;
+        hide(passed, context);
+        Step::Need(passed, kept + 1)
     }
 
     /// Goes where the look at frames ended.
@@ -334,7 +381,8 @@ impl Way {
     }
 }
 
-/// So many octets are passed over: they may be the rest of a CONNECT whose beginning nobody saw.
+/// So many octets are passed over: they may be the rest of a CONNECT whose beginning nobody saw, or
+/// say in a head what lets one in.
 fn hide(passed: usize, context: &mut Context<'_>) {
     context.out.secret(Secrecy::Password, 0..passed);
 }

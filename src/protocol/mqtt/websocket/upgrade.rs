@@ -5,8 +5,14 @@
 
 use std::ops::Range;
 
-/// The most octets of a head that are kept: what servers accept at the most.
-const MOST: usize = 16 * 1024;
+use memchr::memmem;
+
+/// The most octets of a head that are looked at: what servers accept at the most, and clients of
+/// answers. What takes more is passed over up to its end, and told of.
+pub(super) const MOST: usize = 16 * 1024;
+
+/// So many octets at the end of what was passed over may belong to the end of a head.
+pub(super) const SEAM: usize = 2;
 
 /// Octets of each text of a request that are kept as long as its connection.
 const KEPT: usize = 256;
@@ -71,15 +77,18 @@ pub(super) fn start(bytes: &[u8]) -> Start {
 /// How many octets the head at the start of `bytes` has, if the empty line behind it is there. So
 /// many octets were searched before.
 pub(super) fn length(bytes: &[u8], searched: usize) -> Option<usize> {
-    let from = searched.saturating_sub(2);
-    memchr::memchr_iter(b'\n', bytes.get(from..)?).find_map(|end| {
-        let behind = from + end + 1;
-        match bytes.get(behind..)? {
-            [b'\n', ..] => Some(behind + 1),
-            [b'\r', b'\n', ..] => Some(behind + 2),
-            _ => None,
+    const ENDS: [&[u8]; 2] = [b"\n\n", b"\n\r\n"];
+    let from = searched.saturating_sub(SEAM);
+    let mut rest = bytes.get(from..)?;
+    let mut length = None;
+    // The second is looked for as far as the first only.
+    for end in ENDS {
+        if let Some(at) = memmem::find(rest, end) {
+            rest = &rest[..at + end.len()];
+            length = Some(from + rest.len());
         }
-    })
+    }
+    length
 }
 
 /// Where a head ends.
@@ -88,8 +97,8 @@ pub(super) enum End {
     More(usize),
     /// Behind so many octets.
     Behind(usize),
-    /// It is longer than any.
-    Nowhere,
+    /// Behind more octets than are looked at.
+    Beyond,
 }
 
 /// Where the head at the start of `bytes` ends, of which so many octets were searched before.
@@ -98,7 +107,7 @@ pub(super) fn end(bytes: &[u8], searched: usize) -> End {
     match length(shown, searched) {
         Some(length) => End::Behind(length),
         None if shown.len() < MOST => End::More(shown.len() + 1),
-        None => End::Nowhere,
+        None => End::Beyond,
     }
 }
 
@@ -122,6 +131,15 @@ pub(super) fn request(head: &[u8]) -> Option<Upgrade> {
 /// Whether a request offers MQTT.
 pub(super) fn offers_mqtt(head: &[u8]) -> bool {
     Head::read(head).is_some_and(|head| head.names_mqtt())
+}
+
+/// Reads the beginning of an answer that is longer than what is looked at. Nothing is held against
+/// it that the rest may say.
+pub(super) fn long_answer(head: &[u8]) -> Answer {
+    let accepted = Head::read(head).is_some_and(|head| {
+        head.target == b"101" && (head.is_upgrade() || head.value("upgrade").is_none())
+    });
+    Answer { accepted, names_mqtt: true, deflate: true }
 }
 
 /// Reads an answer.
@@ -259,7 +277,7 @@ mod tests {
     #[test]
     fn the_end_of_a_head_is_found_however_much_was_searched_before() {
         for head in [ASKS, b"GET / HTTP/1.1\nUpgrade: websocket\n\n"] {
-            let stream = [head, b"\x82\x80abcd"].concat();
+            let stream = [head, b"\x82\x80abcd\n\r\n\n\n"].concat();
             for searched in 0..head.len() {
                 assert_eq!(length(&stream, searched), Some(head.len()));
                 assert_eq!(length(&stream[..searched], searched / 2), None);

@@ -150,6 +150,25 @@ fn websocket_close() {
     assert_eq!(wrong_received(&policy), ["websocket_close status=1008 @2"]);
 }
 
+/// No more is looked at than servers take; what an answer may say beyond is held against nobody.
+#[test]
+fn websocket_head() {
+    let padding = format!("X-Padding: {}\r\n", "x".repeat(16_384));
+    let answers = format!("HTTP/1.1 101 Fine\r\n{padding}Upgrade: websocket\r\n\r\n");
+    let compressed = sent(BINARY | RSV1, b"\xaa\x01\x02\x03");
+    let mut connection = Connection::new(false);
+    connection.feed(ToServer, ASKS);
+    connection.feed(ToClient, answers.as_bytes());
+    connection.feed(ToServer, &[sent(BINARY, CONNECT_4), compressed].concat());
+    connection.feed(ToClient, &received(BINARY, b"\x20\x02\0\0"));
+    let lines = connection.end();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(lines[0], "! websocket_head @16384");
+    assert!(lines[1].starts_with("CONNECT 4"), "{lines:?}");
+    assert_eq!(lines[2], "! websocket_compressed payload_length=4 @6");
+    assert!(lines[3].starts_with("CONNACK 4"), "{lines:?}");
+}
+
 /// [MQTT-6.0.0-3, MQTT-6.0.0-4].
 #[test]
 fn websocket_subprotocol() {

@@ -110,3 +110,36 @@ fn what_lets_somebody_in_is_hidden() {
     assert!(asks.starts_with("GET /mqtt?***** HTTP/1.1\r\n"), "{asks}");
     assert!(!asks.contains("cGFuZWw="), "{asks}");
 }
+
+/// A head of more than 16 KiB is read as far, and the rest of it hidden: it may hold what lets one in.
+#[test]
+fn a_head_without_an_end_is_told_of_and_passed_over() {
+    let value = "x".repeat(40_000);
+    let long = |head: &[u8]| {
+        let head = str::from_utf8(head).unwrap().trim_end().to_owned();
+        format!("{head}\r\nX-Padding: {value}\r\nCookie: secret\r\n\r\n").into_bytes()
+    };
+    let (asks, answers) = (long(ASKS), long(ANSWERS));
+    for segment in [1, 1000, 100_000] {
+        let mut connection = Connection::new(false);
+        let frames = sent(BINARY, CONNECT_4);
+        [&asks[..], &frames].concat().chunks(segment).for_each(|piece| {
+            connection.feed(ToServer, piece);
+        });
+        answers.chunks(segment).for_each(|piece| connection.feed(ToClient, piece));
+        connection.feed(ToClient, &received(BINARY, b"\x20\x02\0\0"));
+        let mut shown = asks.clone();
+        for (_, octets) in connection.seen.secrets.iter().filter(|(way, _)| *way == ToServer) {
+            shown[octets.clone()].fill(b'*');
+        }
+        assert!(!shown.windows(6).any(|octets| octets == b"secret"), "in pieces of {segment}");
+        let context = "websocket /mqtt broker:9001 https://panel probe/1 mqttv3.1, mqtt";
+        assert_eq!(connection.seen.contexts[0], context);
+        let lines = connection.end();
+        assert_eq!(lines.len(), 4, "{lines:?}");
+        assert_eq!(lines[0], "! websocket_head @16384");
+        assert!(lines[1].starts_with("CONNECT 4"), "{lines:?}");
+        assert_eq!(lines[2], "! websocket_head @16384");
+        assert!(lines[3].starts_with("CONNACK 4"), "{lines:?}");
+    }
+}
