@@ -97,7 +97,7 @@ fn protected(octets: usize) -> Vec<u8> {
 fn tls_is_known_by_either_hello_on_any_port() {
     let [client, server] = hellos();
     for segment in [1, 3, 100] {
-        for port in [FOREIGN, IEC104, TLS] {
+        for port in [FOREIGN, IEC104, MQTT, TLS] {
             let mut wire = Wire::opened(port);
             send(&mut wire, Client, &client, segment);
             assert_eq!(spoken(&wire), (Some("tls".into()), "10.0.0.1".into()), "{segment}");
@@ -241,6 +241,25 @@ fn a_flawed_first_message_is_one_on_its_port() {
     let mut wire = Wire::opened(MQTT);
     wire.send(Client, b"\x10\x0d\0\x04MQTX\x04\x02\0\x3c\0\x01c");
     assert_eq!(summary(&wire), counts([("mqtt", 1), ("protocol_name", 1)]));
+}
+
+/// Flags of CONNECT are reserved: a peer that sets them speaks MQTT all the same, on any port.
+#[test]
+fn a_connect_with_reserved_flags_is_one() {
+    for port in [FOREIGN, IEC104, MQTT, TLS] {
+        for flags in 1..=15 {
+            for segment in [1, 3, 1000] {
+                let mut wire = Wire::opened(port);
+                let mut connect = CONNECT.to_vec();
+                connect[0] |= flags;
+                send(&mut wire, Client, &connect, segment);
+                wire.send(Server, CONNACK);
+                send(&mut wire, Client, &publish("plant/power", "17 MW"), segment);
+                let expected = counts([("mqtt", 3), ("reserved_flags", 1)]);
+                assert_eq!(summary(&wire), expected, "{flags:x} on {port}");
+            }
+        }
+    }
 }
 
 /// Behind something else, the protocol of the port is still found.

@@ -25,11 +25,14 @@ const OCTET: u32 = 2;
 const MOST: u32 = 40;
 
 /// What packets begin with: type and flags, of PUBLISH without the impossible (clauses 2.1 and
-/// 3.3.1.2), of PUBREL, SUBSCRIBE and UNSUBSCRIBE with the DUP of MQTT 3.1. Behind them the heads of
-/// HTTP, which no packet begins with; a frame of WebSocket begins as a SUBSCRIBE does.
+/// 3.3.1.2), of PUBREL, SUBSCRIBE and UNSUBSCRIBE with the DUP of MQTT 3.1, of CONNECT with any, as its
+/// name tells what it is. Behind them the heads of HTTP, which no packet begins with; a frame of
+/// WebSocket begins as a SUBSCRIBE does.
 #[rustfmt::skip]
 pub(super) const FIRST_OCTETS: &[u8] = &[
-    0x10, 0x20,
+    0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17,
+    0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f,
+    0x20,
     0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x3a, 0x3b, 0x3c, 0x3d,
     0x40, 0x50, 0x62, 0x6a, 0x70,
     0x82, 0x8a, 0x90, 0xa2, 0xaa, 0xb0,
@@ -55,6 +58,7 @@ pub(super) const TRIED: usize = 512;
 pub(super) fn may_begin(bytes: &[u8]) -> bool {
     match bytes.first() {
         Some(0x10) | None => true,
+        Some(0x11..=0x1f) => flagged_connect(bytes) != Likeness::No,
         Some(first) if websocket::HEAD_OCTETS.contains(first) => websocket::may_be_head(bytes),
         Some(&websocket::FRAME_OCTET) if may_be_frame(bytes) => true,
         Some(&first) => IS_FIRST[usize::from(first)] && fits(bytes) != Ok(false),
@@ -92,6 +96,7 @@ fn packet(bytes: &[u8]) -> Likeness {
     match bytes.first() {
         None => Likeness::More(2),
         Some(0x10) => connect(bytes),
+        Some(0x11..=0x1f) => flagged_connect(bytes),
         Some(&first) if IS_FIRST[usize::from(first)] => others(bytes),
         Some(_) => Likeness::No,
     }
@@ -119,6 +124,19 @@ fn connect(bytes: &[u8]) -> Likeness {
     match rest {
         [0, 4 | 6, ..] if header.remaining >= SHORTEST_CONNECT => flawed,
         _ => Likeness::No,
+    }
+}
+
+/// A CONNECT with flags that are reserved. Other protocols begin so, and their messages are none that is
+/// flawed: nothing but its name tells.
+fn flagged_connect(bytes: &[u8]) -> Likeness {
+    match Header::read(bytes) {
+        Start::Header(header) if header.remaining < SHORTEST_CONNECT => return Likeness::No,
+        _ => {}
+    }
+    match connect(bytes) {
+        Likeness::Flawed { .. } => Likeness::No,
+        likeness => likeness,
     }
 }
 
@@ -242,6 +260,32 @@ mod tests {
         let flawed = |length| Likeness::Flawed { length, evidence: FLAWED_CONNECT };
         assert_eq!(recognise(b"\x10\x0d\0\x04HTTP\x04"), flawed(15));
         assert_eq!(recognise(b"\x10\x03\0\x04MQTT\x04"), flawed(5));
+    }
+
+    /// Flags of a CONNECT are reserved; whoever sets them is no less a client.
+    #[test]
+    fn a_connect_with_flags_is_known_by_its_name_alone() {
+        for flags in 1..=15 {
+            for connect in [CONNECT_4, CONNECT_31] {
+                let mut flagged = connect.to_vec();
+                flagged[0] |= flags;
+                let name_ends = 4 + usize::from(flagged[3]);
+                for length in 1..flagged.len() {
+                    let likeness = recognise(&flagged[..length]);
+                    if length < name_ends {
+                        assert!(matches!(likeness, Likeness::More(wanted) if wanted > length));
+                    } else {
+                        assert_eq!(likeness, message(connect.len(), CONNECT, Some(Role::Client)));
+                    }
+                }
+                flagged[5] = b'x';
+                assert_eq!(recognise(&flagged), Likeness::No, "not one that is flawed");
+            }
+            let first = 0x10 | flags;
+            for version in 0..=4 {
+                assert_eq!(recognise(&[first, 3, version]), Likeness::No, "a record of TLS");
+            }
+        }
     }
 
     /// What is refused at a glance is nothing at a second look.
