@@ -27,6 +27,10 @@ const MOST_KEPT: usize = packet::KEPT;
 /// The most octets that are passed over at once: the flow layer counts them in 32 bits.
 const FAR: u64 = 1 << 30;
 
+/// Octets of the shortest CONNECT with a password of an octet, behind an empty client identifier. Frames
+/// of less, as most pings are, are not worth to be hidden one by one.
+const SHORTEST_LOGIN: u64 = 17;
+
 /// Statuses of a close frame that say that all is well (clause 7.4.1, and the registry of IANA):
 /// done, going away, restarting, busy, and what applications agreed upon.
 const fn is_well(status: u16) -> bool {
@@ -363,16 +367,28 @@ impl Walk<'_, '_> {
         if header.is_data() && !self.frames.front.is_mqtt {
             self.tell(Fault::Compressed, header.payload as i64, header.length as u64);
             self.drop_packet();
-            // There may be a password in what a client says.
-            let secrecy = match self.context.input.direction {
-                Direction::ToServer => Secrecy::Password,
-                Direction::ToClient => Secrecy::Payload,
-            };
-            let at = self.at();
-            self.context.out.secret(secrecy, at..at.saturating_add(header.payload as usize));
+        }
+        if !self.frames.front.is_mqtt {
+            self.hide(header);
         }
         if self.frames.plain == 0 {
             self.settle();
+        }
+    }
+
+    /// Nobody reads this payload, be it compressed, of a control frame or of one that has no meaning.
+    /// There may be a password in what a client says.
+    fn hide(&mut self, header: &Header) {
+        let is_long = !header.is_control() || header.payload >= SHORTEST_LOGIN;
+        let secrecy = match self.context.input.direction {
+            Direction::ToServer if is_long => Secrecy::Password,
+            Direction::ToServer | Direction::ToClient => Secrecy::Payload,
+        };
+        // What a close frame says first is told.
+        let told = if header.opcode() == Opcode::Close { header.payload.min(2) } else { 0 };
+        let (at, octets) = (self.at() + told as usize, (header.payload - told).min(FAR));
+        if octets > 0 {
+            self.context.out.secret(secrecy, at..at + octets as usize);
         }
     }
 
