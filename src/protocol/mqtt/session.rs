@@ -66,6 +66,9 @@ struct Grants {
 pub(super) struct Session {
     /// What is spoken, as far as it is known.
     dialect: Option<Dialect>,
+    /// What is likely spoken, where it is not known: what a packet is said to be that could be of
+    /// any level.
+    likely: Option<Dialect>,
     life: Life,
     /// By direction: whether there are packets that we did not see.
     partial: [bool; 2],
@@ -97,6 +100,7 @@ impl Session {
         });
         Self {
             dialect: None,
+            likely: None,
             life: Life::new(start.joined),
             partial: [start.joined; 2],
             asks: None,
@@ -196,8 +200,11 @@ impl Session {
             _ => {}
         }
         match guess::level(header, body, skipped) {
-            Hint::None => self.dialect,
-            Hint::Likely(level) => Some(Dialect::inferred(level)),
+            Hint::None => self.dialect.or(self.likely),
+            Hint::Likely(level) => {
+                self.likely = Some(Dialect::inferred(level));
+                self.likely
+            }
             Hint::Only(level) => {
                 self.dialect = Some(Dialect::inferred(level));
                 self.dialect

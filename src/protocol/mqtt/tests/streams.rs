@@ -265,6 +265,18 @@ fn the_level_is_inferred_and_said_to_be() {
             "PUBLISH 4? topic=a message=\\x00on payload_length=3 payload_utf8=true",
         ]
     );
+    // What is likely holds for what could be of any level, until something says otherwise.
+    assert_eq!(
+        joined(b"\x40\x02\0\x01\x32\x08\0\x01a\0\x01\0on\x40\x02\0\x01\xc0\0\x30\x05\0\x01aon\x40\x02\0\x02"),
+        [
+            "PUBACK message_id=1",
+            "PUBLISH 5? qos=1 topic=a message_id=1 message=on payload_length=2 payload_utf8=true",
+            "PUBACK 5? message_id=1 reason_code=0 reason=Success",
+            "PINGREQ 5?",
+            "PUBLISH 4? topic=a message=on payload_length=2 payload_utf8=true",
+            "PUBACK 4? message_id=2",
+        ]
+    );
     // A later packet can only be of the other level: the conclusion was wrong.
     assert_eq!(
         joined(b"\x30\x05\0\x01aon\x20\x06\0\0\x03\x22\0\x0a\x30\x06\0\x01a\0on")[2],
