@@ -52,6 +52,15 @@ struct Walk<'w, T> {
     take: &'w mut T,
 }
 
+/// Adds a state to those from `start` on. Several ways lead to one node where keys are numbers: they are
+/// one from there on, lest a document has them multiply.
+fn push(states: &mut Vec<State>, start: usize, new: State) {
+    match states[start..].iter_mut().find(|known| known.node == new.node) {
+        Some(known) => known.is_exact |= new.is_exact,
+        None => states.push(new),
+    }
+}
+
 /// A value that states of this range have come to.
 struct Value<'v, 'w, T> {
     walk: &'v mut Walk<'w, T>,
@@ -75,14 +84,17 @@ impl<T: Take> Value<'_, '_, T> {
     /// Goes on to the member of an array at `index`.
     fn push_member(&mut self, index: usize) {
         let Walk { paths, states, .. } = &mut *self.walk;
+        let start = states.len();
         for at in self.from..self.to {
             let State { node, is_exact } = states[at];
             let node_of = paths.node(node);
             if node_of.distributes() {
-                states.push(State { node, is_exact: false });
+                push(states, start, State { node, is_exact: false });
             }
             if is_exact {
-                states.extend(node_of.at(index).map(|node| State { node, is_exact: true }));
+                for node in node_of.at(index) {
+                    push(states, start, State { node, is_exact: true });
+                }
             }
         }
     }
@@ -205,8 +217,9 @@ impl<T: Take> Visitor<'_> for Key<'_, '_, T> {
         let Walk { paths, states, take } = self.walk;
         let start = states.len();
         for at in self.from..self.to {
-            let next = paths.node(states[at].node).key(key);
-            states.extend(next.map(|node| State { node, is_exact: true }));
+            if let Some(node) = paths.node(states[at].node).key(key) {
+                push(states, start, State { node, is_exact: true });
+            }
         }
         if states.len() > start {
             take.key(key);
