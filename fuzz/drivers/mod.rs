@@ -2,7 +2,9 @@
 //!
 //! A driver does not only look for panics: it holds what it drives to the contract it has.
 
+mod json;
 mod stream;
+mod topic;
 mod walk;
 
 use std::io::Cursor;
@@ -30,6 +32,8 @@ pub(crate) const DRIVERS: &[(&str, Driver)] = &[
     ("mqtt", mqtt),
     ("tls", tls),
     ("rules", rules),
+    ("json", json),
+    ("topic", topic),
 ];
 
 /// A capture file: reading it ends, after at most one report of damage.
@@ -162,6 +166,24 @@ pub(crate) fn rules(octets: &[u8]) {
                 points_into(text, diagnostic);
             }
         }
+    }
+}
+
+/// A JSON document and paths into it: see [`json::drive`].
+pub(crate) fn json(octets: &[u8]) {
+    json::drive(octets);
+}
+
+/// Topic filters and topics: see [`topic::drive`].
+pub(crate) fn topic(octets: &[u8]) {
+    topic::drive(octets);
+}
+
+/// What stands before the first empty line, and behind it.
+fn parted(octets: &[u8]) -> (&[u8], &[u8]) {
+    match octets.windows(2).position(|two| two == b"\n\n") {
+        Some(at) => (&octets[..at], &octets[at + 2..]),
+        None => (octets, &[]),
     }
 }
 
