@@ -94,7 +94,7 @@ pub(super) fn frame(bytes: &[u8]) -> Likeness {
 
 fn packet(bytes: &[u8]) -> Likeness {
     match bytes.first() {
-        None => Likeness::More(2),
+        None => Likeness::More(1),
         Some(0x10) => connect(bytes),
         Some(0x11..=0x1f) => flagged_connect(bytes),
         Some(&first) if IS_FIRST[usize::from(first)] => others(bytes),
@@ -306,7 +306,8 @@ mod tests {
         }
     }
 
-    /// Once octets are enough for an answer, more do not change it.
+    /// Once octets are enough for an answer, more do not change it; and no fewer are enough than were
+    /// asked for.
     #[test]
     fn an_answer_holds_whatever_follows() {
         let packets: [&[u8]; 5] = [
@@ -324,10 +325,17 @@ mod tests {
                     let frame = [&[0x82, shown as u8], &payload[..shown], &[last; 9]].concat();
                     for octets in [&payload[..], &frame] {
                         let whole = recognise(octets);
-                        for length in 1..octets.len() {
+                        let mut open = 0;
+                        for length in 0..octets.len() {
                             match recognise(&octets[..length]) {
-                                Likeness::More(wanted) => assert!(wanted > length),
-                                answer => assert_eq!(answer, whole, "{length} of {octets:02x?}"),
+                                Likeness::More(wanted) => {
+                                    assert!(wanted > length);
+                                    open = open.max(wanted);
+                                }
+                                answer => {
+                                    assert_eq!(answer, whole, "{length} of {octets:02x?}");
+                                    assert!(length >= open, "{length} of {octets:02x?}");
+                                }
                             }
                         }
                         answers += u32::from(!matches!(whole, Likeness::More(_)));

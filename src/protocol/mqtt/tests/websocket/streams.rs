@@ -63,6 +63,26 @@ fn behind_a_gap_the_same_frame_is_found_however_it_is_cut() {
     assert_eq!(results.len(), 2, "some last octets speak against the frame: {results:?}");
 }
 
+/// What was passed over before another gap does not depend on how many octets were asked for then.
+#[test]
+fn between_two_gaps_as_much_is_passed_over_however_it_is_cut() {
+    for begun in [&b"\x82\x82\0\0\0\0"[..], b"\x82\x02", b"\x82\x03\xd0\0", b"\x82"] {
+        for last in 0..=u8::MAX {
+            let octets = [&b"rest"[..], begun, &[last]].concat();
+            let told = |segment| {
+                let mut connection = Connection::upgraded();
+                connection.feed(ToServer, &sent(BINARY, CONNECT_4));
+                connection.gap(ToServer, 100);
+                octets.chunks(segment).for_each(|piece| connection.feed(ToServer, piece));
+                connection.gap(ToServer, 100);
+                connection.feed(ToServer, &sent(BINARY, b"\xc0\0\xc0\0"));
+                connection.end()
+            };
+            assert_eq!(told(1), told(octets.len()), "{begun:02x?} {last:02x}");
+        }
+    }
+}
+
 #[test]
 fn a_direction_that_is_never_found_again_is_told() {
     let mut connection = Connection::upgraded();
