@@ -236,12 +236,12 @@ fn what_is_no_mqtt_is_not_shown() {
     let connect = b"\x10\x15\0\x04MQTT\x04\xc2\0\x3c\0\x01c\0\0\0\x04pass";
     let hidden = |first: u8, payload: &[u8]| {
         let mut connection = Connection::upgraded();
-        connection.seen.secrets.clear();
+        connection.0.out.secrets.clear();
         connection.feed(ToServer, &sent(BINARY, CONNECT_4));
         connection.feed(ToServer, &sent(first, payload));
         connection.feed(ToServer, &sent(BINARY, b"\xc0\0"));
         let before = ASKS.len() + 6 + CONNECT_4.len() + 6;
-        let told = connection.seen.secrets.into_iter();
+        let told = connection.0.out.secrets.into_iter();
         let places = told.map(|(_, octets)| (octets.start - before, octets.end - before));
         places.collect::<Vec<_>>()
     };
@@ -254,10 +254,10 @@ fn what_is_no_mqtt_is_not_shown() {
     assert_eq!(hidden(FINAL | 0x3, b"pass"), [(0, 4)]);
     // The longest that there is counts as what the flow layer can count.
     let mut connection = Connection::upgraded();
-    connection.seen.secrets.clear();
+    connection.0.out.secrets.clear();
     let longest = [&[FINAL | 0x3, 0xff, 0x7f][..], &[0xff; 7], &[0; 4], connect].concat();
     connection.feed(ToServer, &longest);
     let start = ASKS.len() + 14;
-    assert_eq!(connection.seen.secrets, [(ToServer, start..start + (1 << 30))]);
+    assert_eq!(connection.0.out.secrets, [(ToServer, start..start + (1 << 30))]);
     assert_eq!(hidden(PING, b"1700000000").len(), 0);
 }

@@ -129,12 +129,12 @@ fn a_head_without_an_end_is_told_of_and_passed_over() {
         answers.chunks(segment).for_each(|piece| connection.feed(ToClient, piece));
         connection.feed(ToClient, &received(BINARY, b"\x20\x02\0\0"));
         let mut shown = asks.clone();
-        for (_, octets) in connection.seen.secrets.iter().filter(|(way, _)| *way == ToServer) {
+        for (_, octets) in connection.0.out.secrets.iter().filter(|(way, _)| *way == ToServer) {
             shown[octets.clone()].fill(b'*');
         }
         assert!(!shown.windows(6).any(|octets| octets == b"secret"), "in pieces of {segment}");
         let context = "websocket /mqtt broker:9001 https://panel probe/1 mqttv3.1, mqtt";
-        assert_eq!(connection.seen.contexts[0], context);
+        assert_eq!(connection.0.out.contexts[0], context);
         let lines = connection.end();
         assert_eq!(lines.len(), 4, "{lines:?}");
         assert_eq!(lines[0], "! websocket_head @16384");
