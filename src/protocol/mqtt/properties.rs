@@ -384,7 +384,7 @@ impl<'a> Properties<'a> {
             return Err(Stop);
         };
         let content = Content::check(reader, property)?;
-        let value = content.value(property);
+        let value = content.number();
         if !property.is_allowed(place) {
             reader.report(Violation::PropertyNotAllowed, property.name, value, at);
             return Ok(0);
@@ -478,6 +478,14 @@ impl<'a> Content<'a> {
                 Self::Pair(UserProperty { name, value: reader.text(field)? })
             }
         })
+    }
+
+    /// What an anomaly says of it: its value is a number, and texts may be what nobody is to see.
+    fn number(self) -> Value<'static> {
+        match self {
+            Self::Integer(number) => Value::Integer(number.into()),
+            Self::Octets(_) | Self::Pair(_) => Value::Absent,
+        }
     }
 
     fn value(self, property: &Property) -> Value<'a> {
