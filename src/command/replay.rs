@@ -111,7 +111,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     config.redact.extend(&arguments.redact);
     let redaction = config.redaction();
     let eve = eve.map(|output| {
-        Eve::new(output, types, &rules.rules, config.host.as_deref()).with_redaction(redaction)
+        Eve::new(output, types, &rules.rules, config.host.as_deref())
+            .with_redaction(redaction)
+            .with_suppression(&config.alerts.suppression(), &rules)
     });
 
     let evidence = arguments.evidence.as_deref();
@@ -212,7 +214,7 @@ impl ReplaySink {
         correlating.advance(time, &mut |alert| {
             summary.correlated(&alert, None);
             if let Some(eve) = eve {
-                eve.correlated(alert.line);
+                eve.correlated(&alert);
             }
         });
     }
@@ -233,7 +235,7 @@ impl ReplaySink {
         correlating.take(time, observations, held, &mut |alert| {
             summary.correlated(&alert, ends);
             if let Some(eve) = eve {
-                eve.correlated(alert.line);
+                eve.correlated(&alert);
             }
         });
     }

@@ -10,15 +10,15 @@ use ipnet::IpNet;
 use super::check;
 use super::reader::Reader;
 use super::setting::{Kind, Setting, section, words};
-use super::value::{InterfaceName, Label, Listen, Octets, RuleSource};
+use super::value::{FieldName, InterfaceName, Label, Listen, Octets, RuleSource};
 use crate::document::yaml::Node;
 use crate::engine;
 use crate::event::Redaction;
 use crate::flow::Timeouts;
 use crate::output::{Types, evidence};
 use crate::protocol::Configured;
-use crate::rule::CorrelatorLimits;
 use crate::rule::Placeholders;
+use crate::rule::{self, CorrelatorLimits, Suppression};
 
 section! {
     /// The whole configuration.
@@ -61,6 +61,9 @@ section! {
 
         /// How much may be kept, all threads together.
         limits: Limits = "{}";
+
+        /// Which alerts are told, where they are many.
+        alerts: Alerts = "{}";
 
         /// Where records go.
         outputs: Vec<Output> = "[]", shown "\
@@ -193,6 +196,54 @@ section! {
         /// A block that is not full is handed over after this time: what an alert waits for when
         /// there is little traffic.
         block_timeout: Duration = "2ms", from "1ms" to "1s";
+    }
+}
+
+section! {
+    /// Without any of these every alert is told. What is not told is counted, in the next alert like
+    /// it (`alert.suppressed`) and in `gridtap_alerts_suppressed_total`.
+    pub struct Alerts {
+        /// Alerts that repeat each other. The first member of the list that names a rule counts for
+        /// it.
+        suppress: Vec<Repetition> = "[]", shown "\
+#suppress:
+#  - {rules: [Test command to a station], by: [dest_ip], interval: 1h}
+#  - {by: [src_ip, dest_ip], interval: 10m}
+";
+        /// The most alerts a minute, of all rules.
+        limit: Option<u32> = "off", from "1" to "1000000";
+        /// The most alerts a minute of one rule.
+        rule_limit: Option<u32> = "off", from "1" to "1000000";
+    }
+}
+
+section! {
+    /// The first alert is told at once, then the last of each interval.
+    pub struct Repetition {
+        /// Identities (UUID) or titles of rules. Without any, all rules.
+        rules: Vec<String> = "[]";
+        /// Alerts of a rule that agree in these fields repeat each other. A rule whose records do not
+        /// have a field does without it. Alerts of a correlation repeat each other if their groups
+        /// agree.
+        by: Vec<FieldName> = "[src_ip, dest_ip]";
+        /// How long only the last of them is told.
+        interval: Duration = "10m", from "1s" to "30d";
+    }
+}
+
+impl Alerts {
+    /// What is held back.
+    pub fn suppression(&self) -> Suppression {
+        let repetition = |some: &Repetition| rule::Repetition {
+            rules: some.rules.clone(),
+            by: some.by.iter().map(|FieldName(name)| name.clone()).collect(),
+            interval: some.interval,
+        };
+        Suppression {
+            repetitions: self.suppress.iter().map(repetition).collect(),
+            limit: self.limit,
+            rule_limit: self.rule_limit,
+        }
     }
 }
 

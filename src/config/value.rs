@@ -10,8 +10,11 @@ use ipnet::IpNet;
 
 use super::reader::{Reader, built_in};
 use super::setting::{Kind, Setting};
+use crate::document::diagnostic::did_you_mean;
 use crate::document::yaml::{Content, Meaning, Node, Scalar};
+use crate::event::{CONTEXT, Schema};
 use crate::output::Types;
+use crate::protocol;
 use crate::rule::Placeholders;
 
 /// The longest text that a key takes, in octets; paths have their own limit in the system.
@@ -46,6 +49,10 @@ pub enum RuleSource {
 /// The name of a network interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct InterfaceName(pub(super) String);
+
+/// A field of records with one value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldName(pub String);
 
 /// A name that stands in a metric's label and in a file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -264,6 +271,28 @@ impl Setting for InterfaceName {
             return reader.wrong_with(node.span, message, help);
         }
         Some(Self(name))
+    }
+}
+
+impl Setting for FieldName {
+    const KIND: Kind = Kind::value("a field of records");
+
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let name = String::read(node, reader)?;
+        let schemas = || protocol::services().chain([&CONTEXT as &'static Schema]);
+        match schemas().find_map(|schema| schema.resolve(&name)) {
+            Some(path) if path.list.is_none() => return Some(Self(name)),
+            Some(_) => {
+                let message = format!("`{name}` has several values in a record");
+                return reader.wrong(node.span, message);
+            }
+            None => {}
+        }
+        let plain = schemas().flat_map(Schema::paths).filter(|(_, path, _)| path.list.is_none());
+        let names: Vec<String> = plain.map(|(name, ..)| name).collect();
+        let help = did_you_mean(&name, names.iter().map(String::as_str))
+            .unwrap_or_else(|| "`gridtap rules fields` lists them".to_owned());
+        reader.wrong_with(node.span, format!("no record has a field `{name}`"), help)
     }
 }
 

@@ -13,6 +13,7 @@ use prometheus::Histogram;
 
 use super::correlations::{Correlations, Pass};
 use super::lines::{Batch, Line};
+use super::suppression::HeldBack;
 use crate::output::delivery::{Chunk, Delivery};
 use crate::output::{Correlated, LineKind, Types};
 use crate::rule::{Observations, RuleSet};
@@ -129,6 +130,7 @@ pub(super) struct Collector {
     routes: Vec<Route>,
     threads: Vec<Waiting>,
     correlations: Correlations,
+    held_back: Option<HeldBack>,
     recent: Arc<Recent>,
     latency: Histogram,
 }
@@ -152,7 +154,12 @@ impl Collector {
             }
         }
         let threads = (0..threads).map(|_| Waiting::default()).collect();
-        Self { routes, threads, correlations, recent, latency }
+        Self { routes, threads, correlations, held_back: None, recent, latency }
+    }
+
+    /// The same, with alerts that may be held back.
+    pub(super) fn with_suppression(self, held_back: Option<HeldBack>) -> Self {
+        Self { held_back, ..self }
     }
 
     /// Collects until the last capture thread has ended.
@@ -166,6 +173,17 @@ impl Collector {
             self.offer();
         }
         self.flush();
+        self.passage().finish();
+        self.offer();
+    }
+
+    fn passage(&mut self) -> Passage<'_> {
+        Passage {
+            routes: &mut self.routes,
+            held_back: &mut self.held_back,
+            recent: &self.recent,
+            latency: &self.latency,
+        }
     }
 
     fn take(&mut self, thread: usize, batch: Batch) {
@@ -215,10 +233,15 @@ impl Collector {
         let Some(waiting) = self.threads.get_mut(thread) else { return };
         let is_held = matches!(waiting.line(), Some((Line { kind: LineKind::Held, .. }, _)));
         let observed = if is_held { waiting.observed() } else { None };
-        let passage =
-            &mut Passage { routes: &mut self.routes, recent: &self.recent, latency: &self.latency };
+        let passage = &mut Passage {
+            routes: &mut self.routes,
+            held_back: &mut self.held_back,
+            recent: &self.recent,
+            latency: &self.latency,
+        };
         if let Some((line, octets)) = waiting.line() {
             self.correlations.advance(line.time, passage);
+            passage.advance(line.time);
             match observed {
                 Some((rules, observed)) => {
                     self.correlations.take(&rules, line.time, &observed, octets, passage);
@@ -231,9 +254,14 @@ impl Collector {
 
     /// No line of before will come.
     fn advance(&mut self, time: Timestamp) {
-        let passage =
-            &mut Passage { routes: &mut self.routes, recent: &self.recent, latency: &self.latency };
+        let passage = &mut Passage {
+            routes: &mut self.routes,
+            held_back: &mut self.held_back,
+            recent: &self.recent,
+            latency: &self.latency,
+        };
         self.correlations.advance(time, passage);
+        passage.advance(time);
     }
 
     fn offer(&mut self) {
@@ -244,30 +272,63 @@ impl Collector {
 /// Where lines go on to.
 struct Passage<'c> {
     routes: &'c mut Vec<Route>,
+    held_back: &'c mut Option<HeldBack>,
     recent: &'c Recent,
     latency: &'c Histogram,
 }
 
 impl Passage<'_> {
+    /// Lets a line go on, unless it is an alert that is held back.
     fn pass(&mut self, line: Line, octets: &[u8]) {
-        let level = match line.kind {
-            LineKind::Alert(level) => Some(level),
-            LineKind::Record(_) | LineKind::Stats | LineKind::Held => None,
+        let Self { routes, held_back, recent, latency } = self;
+        let LineKind::Alert(level) = line.kind else {
+            return pass_to(routes, line.kind, octets);
         };
-        if level.is_some() {
-            self.recent.add(octets);
-            self.latency.observe(since(line.time));
+        let told = match (held_back, line.alike) {
+            (Some(held_back), Some(alike)) => held_back.take(line.time, alike, level, octets),
+            _ => Some(octets),
+        };
+        if let Some(octets) = told {
+            latency.observe(since(line.time));
+            recent.add(octets);
+            pass_to(routes, line.kind, octets);
         }
-        for route in self.routes.iter_mut().filter(|route| route.types.takes(line.kind)) {
-            route.push(octets, level);
+    }
+
+    /// Tells what was held back until `time`.
+    fn advance(&mut self, time: Timestamp) {
+        let Self { routes, held_back, recent, .. } = self;
+        if let Some(held_back) = held_back {
+            held_back.advance(time, &mut |line, level| {
+                recent.add(line);
+                pass_to(routes, LineKind::Alert(level), line);
+            });
+        }
+    }
+
+    /// Tells what is held back.
+    fn finish(&mut self) {
+        let Self { routes, held_back, .. } = self;
+        if let Some(held_back) = held_back {
+            held_back.finish(&mut |line, level| pass_to(routes, LineKind::Alert(level), line));
         }
     }
 }
 
+/// To all who want it.
+fn pass_to(routes: &mut [Route], kind: LineKind, octets: &[u8]) {
+    let level = if let LineKind::Alert(level) = kind { Some(level) } else { None };
+    for route in routes.iter_mut().filter(|route| route.types.takes(kind)) {
+        route.push(octets, level);
+    }
+}
+
 impl Pass for Passage<'_> {
-    fn alert(&mut self, alert: &Correlated<'_>) {
+    fn alert(&mut self, rules: &Arc<RuleSet>, alert: &Correlated<'_>) {
+        let alike = self.held_back.as_mut().and_then(|held_back| held_back.of(rules, alert));
         let kind = LineKind::Alert(alert.rule.level);
-        self.pass(Line { time: alert.time, kind, end: alert.line.len() }, alert.line);
+        let end = alert.line.len();
+        self.pass(Line { time: alert.time, kind, end, alike }, alert.line);
     }
 }
 
@@ -305,7 +366,7 @@ mod tests {
     use crate::engine::Sink;
     use crate::event::{ANOMALY, Anomaly, Context, Event};
     use crate::output::delivery::{Failure, Limits, Lines, Options, Target};
-    use crate::rule::{Level, Matcher, Placeholders, Source};
+    use crate::rule::{Level, Matcher, Placeholders, Repetition, Source, Suppression};
 
     /// Keeps what it gets.
     #[derive(Debug, Default, Clone)]
@@ -346,6 +407,7 @@ mod tests {
                     LineKind::Record(&ANOMALY)
                 },
                 end: batch.octets.len(),
+                alike: None,
             });
         }
         batch
@@ -437,6 +499,56 @@ mod tests {
         let alert: serde_json::Value = serde_json::from_slice(&alerts[0]).unwrap();
         assert_eq!(alert["timestamp"], "1970-01-01T00:01:15.000000+0000");
         assert_eq!(counters.counts().alerts[&rules.rules[1].id], 1);
+    }
+
+    #[test]
+    fn alerts_that_repeat_each_other_are_held_back_whichever_threads_saw_them() {
+        let text = "title: Damage\nid: 11111111-0000-4000-8000-000000000001\n\
+                    logsource: {product: gridtap, service: anomaly}\n\
+                    detection: {s: {anomaly.event: ip_header}, condition: s}\n";
+        let source = Source { name: "rules.yml".to_owned(), text: text.to_owned() };
+        let rules = RuleSet::load(&[source], &[&ANOMALY], &Placeholders::new()).unwrap();
+        let rules = Arc::new(rules);
+        let minute = Repetition {
+            rules: Vec::new(),
+            by: vec!["anomaly.event".to_owned()],
+            interval: Duration::from_secs(60),
+        };
+        let suppression = Suppression { repetitions: vec![minute], ..Suppression::default() };
+        let counters = Arc::new(Counters::default());
+        let held_back = HeldBack::new(suppression, &rules, Arc::clone(&counters)).unwrap();
+        let sink = || {
+            LineSink::new("alert".parse().unwrap(), &rules, None, None)
+                .with_suppression(Some(held_back.likeness()))
+        };
+        let mut threads = [sink(), sink()];
+        let mut matcher = Matcher::new(Arc::clone(&rules));
+        let service = matcher.service(&ANOMALY).unwrap();
+        let second = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+        for (thread, seconds) in [(1, 1), (0, 2), (1, 30), (0, 40), (1, 70)] {
+            let timestamp = second(seconds);
+            let context = Context { timestamp, number: 0, interface: None, vlan: &[], flow: None };
+            let event = Event { context: &context, record: &Anomaly::in_packet("ip_header") };
+            threads[thread].event(&event, matcher.matches(service, &event));
+        }
+        let recent = Arc::new(Recent::default());
+        let none = Correlations::new(&rules, &Config::default(), Arc::default());
+        let latency = super::super::page::latency();
+        let mut collector = Collector::new(Vec::new(), 2, none, Arc::clone(&recent), latency)
+            .with_suppression(Some(held_back));
+        for (thread, sink) in threads.iter().enumerate() {
+            collector.take(thread, sink.batch(second(100)));
+        }
+        collector.merge();
+        let alerts = recent.newest(10).into_iter().rev().map(|line| {
+            let alert: serde_json::Value = serde_json::from_slice(&line).unwrap();
+            let time = alert["timestamp"].as_str().unwrap()[14..19].to_owned();
+            (time, alert["alert"]["suppressed"].as_u64())
+        });
+        // The first at once; at 61 s the last of the first minute; at 70 s it is quiet again until 121 s.
+        let expected = [("00:01".to_owned(), None), ("00:40".to_owned(), Some(2))];
+        assert_eq!(alerts.collect::<Vec<_>>(), expected);
+        assert_eq!(counters.counts().suppressed.repeated, 3);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::event::Redaction;
 use crate::output::{Correlated, Correlating};
-use crate::rule::{CorrelatorLimits, Observations, RuleSet};
+use crate::rule::{CorrelatorLimits, Observations, RuleSet, Suppressed};
 use crate::time::Timestamp;
 
-/// What is shown of correlations.
+/// What is shown of alerts behind the capture threads: correlations, and what is held back.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Counts {
     /// By the rule's identity, of all sets that were in force.
@@ -20,6 +20,8 @@ pub(super) struct Counts {
     pub(super) groups: u64,
     pub(super) octets: u64,
     pub(super) evicted: u64,
+    /// Alerts that were not told.
+    pub(super) suppressed: Suppressed,
 }
 
 /// The counts, for others to look at.
@@ -31,14 +33,14 @@ impl Counters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Counts)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut Counts)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 /// Takes alerts of correlations.
 pub(super) trait Pass {
-    fn alert(&mut self, alert: &Correlated<'_>);
+    fn alert(&mut self, rules: &Arc<RuleSet>, alert: &Correlated<'_>);
 }
 
 /// The correlations of the rules in force.
@@ -71,7 +73,7 @@ impl Correlations {
         }
         let Some(correlating) = &mut self.correlating else { return };
         let counters = &self.counters;
-        correlating.take(time, observed, held, &mut |alert| tell(counters, &alert, pass));
+        correlating.take(time, observed, held, &mut |alert| tell(counters, rules, &alert, pass));
         let correlator = correlating.correlator();
         counters.change(|counts| {
             counts.groups = correlator.groups() as u64;
@@ -83,8 +85,8 @@ impl Correlations {
     /// No line of before `time` will come.
     pub(super) fn advance(&mut self, time: Timestamp, pass: &mut dyn Pass) {
         let Some(correlating) = &mut self.correlating else { return };
-        let counters = &self.counters;
-        correlating.advance(time, &mut |alert| tell(counters, &alert, pass));
+        let (counters, rules) = (&self.counters, &self.rules);
+        correlating.advance(time, &mut |alert| tell(counters, rules, &alert, pass));
     }
 
     /// Threads take new rules one after the other, so these may be the earlier ones again.
@@ -98,7 +100,7 @@ impl Correlations {
     }
 }
 
-fn tell(counters: &Counters, alert: &Correlated<'_>, pass: &mut dyn Pass) {
+fn tell(counters: &Counters, rules: &Arc<RuleSet>, alert: &Correlated<'_>, pass: &mut dyn Pass) {
     counters.change(|counts| *counts.alerts.entry(alert.rule.id).or_default() += 1);
-    pass.alert(alert);
+    pass.alert(rules, alert);
 }

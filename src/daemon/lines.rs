@@ -15,7 +15,7 @@ use crate::output::evidence::KeeperCounters;
 use crate::output::{Formatter, LineKind, Types};
 use crate::packet::Frame;
 use crate::protocol::{Fact, Protocol};
-use crate::rule::{Hits, Observations, RuleSet};
+use crate::rule::{Alike, Hits, Likeness, Observations, RuleSet, Suppression};
 use crate::time::Timestamp;
 
 /// Octets of lines that nobody has taken yet. Beyond it records are let go, and alerts beyond twice
@@ -48,6 +48,8 @@ pub(super) struct Line {
     pub(super) kind: LineKind,
     /// Where it ends in the batch's octets.
     pub(super) end: usize,
+    /// Of an alert: which others it repeats, if they may be held back.
+    pub(super) alike: Option<Alike>,
 }
 
 /// Lines that were let go.
@@ -73,6 +75,10 @@ pub(super) struct LineSink {
     evidence: Option<Evidence>,
     lines: Vec<Line>,
     rules: Arc<RuleSet>,
+    /// If alerts may be held back.
+    likeness: Option<(Likeness, Suppression)>,
+    /// Memory for what they are alike by.
+    key: Vec<u8>,
     observations: VecDeque<(Arc<RuleSet>, Observations)>,
     /// Of the event at hand.
     observed: Observations,
@@ -96,6 +102,8 @@ impl LineSink {
             formatter: Formatter::new(types, &rules.rules, sensor, USUAL),
             lines: Vec::new(),
             rules: Arc::clone(rules),
+            likeness: None,
+            key: Vec::new(),
             observations: VecDeque::new(),
             observed: Observations::default(),
             latest: Timestamp::ZERO,
@@ -110,8 +118,16 @@ impl LineSink {
         Self { formatter: self.formatter.with_redaction(redaction), ..self }
     }
 
+    /// The same, with alerts that may be held back.
+    pub(super) fn with_suppression(self, likeness: Option<(Likeness, Suppression)>) -> Self {
+        Self { likeness, ..self }
+    }
+
     pub(super) fn set_rules(&mut self, rules: &Arc<RuleSet>) {
         self.formatter.set_rules(&rules.rules);
+        if let Some((likeness, suppression)) = &mut self.likeness {
+            *likeness = likeness.with_rules(rules, suppression);
+        }
         self.rules = Arc::clone(rules);
     }
 
@@ -143,7 +159,9 @@ impl LineSink {
     pub(super) fn stats(&mut self, now: Timestamp, uptime: u64, stats: &Stats) {
         self.latest = self.latest.max(now);
         let (time, lines) = (self.latest, &mut self.lines);
-        self.formatter.stats(now, uptime, stats, |kind, end| lines.push(Line { time, kind, end }));
+        self.formatter.stats(now, uptime, stats, |kind, end| {
+            lines.push(Line { time, kind, end, alike: None });
+        });
     }
 
     /// What was made since the last time; no line older than `watermark` will follow.
@@ -195,10 +213,19 @@ impl Sink for LineSink {
         }
         self.latest = self.latest.max(event.context.timestamp);
         let (time, lines) = (self.latest, &mut self.lines);
-        self.formatter
-            .event_in(event, fired, file, |kind, end| lines.push(Line { time, kind, end }));
+        let (likeness, key) = (&self.likeness, &mut self.key);
+        let mut rules = fired.into_iter();
+        self.formatter.event_in(event, fired, file, |kind, end| {
+            let mut alike = None;
+            if let (LineKind::Alert(_), Some((likeness, _))) = (kind, likeness) {
+                alike = rules.next().and_then(|rule| likeness.of(rule, event, key));
+            }
+            lines.push(Line { time, kind, end, alike });
+        });
         if self.observed.take(event, fired) {
-            self.formatter.hold(event, |kind, end| lines.push(Line { time, kind, end }));
+            self.formatter.hold(event, |kind, end| {
+                lines.push(Line { time, kind, end, alike: None });
+            });
             self.observations.push_back((Arc::clone(&self.rules), self.observed.clone()));
         }
     }

@@ -34,6 +34,7 @@ mod outputs;
 mod page;
 mod reload;
 pub mod sandbox;
+mod suppression;
 mod threads;
 mod watch;
 

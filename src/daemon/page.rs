@@ -202,6 +202,10 @@ fn of_engines(facts: &Facts<'_>, rows: &mut Rows) {
     ] {
         add(rows, metric, None, value);
     }
+    let suppressed = facts.correlated.suppressed;
+    for (reason, count) in [("repeated", suppressed.repeated), ("limit", suppressed.over_limit)] {
+        add(rows, "gridtap_alerts_suppressed_total", Some(reason), count as f64);
+    }
 }
 
 fn of_reloads(reloads: &Reloads, rows: &mut Rows) {

@@ -18,6 +18,7 @@ use super::outputs::Running;
 use super::page::{self, Reloads};
 use super::sandbox::{self, Role};
 use super::seconds_since_1970;
+use super::suppression::HeldBack;
 use super::watch::{Parts, Published, Report, Request, Watch};
 use crate::capture::live::{Duplicates, Live, Ring};
 use crate::config::Config;
@@ -62,13 +63,17 @@ pub(super) fn start(
     let (batches, collected) = sync_channel(BATCHES * count);
     let (reports, heard) = unbounded_channel();
     let (mut threads, mut capture) = (Vec::new(), Vec::new());
+    let correlated = Arc::new(Counters::default());
+    let suppression = config.alerts.suppression();
+    let held_back = HeldBack::new(suppression, &rules, Arc::clone(&correlated));
     for (thread, rings) in rings.into_iter().enumerate() {
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
         let kept = evidence.as_ref().map(|files| files.keep(count));
         let redaction = config.redaction();
         let sink = LineSink::new(types.clone(), &rules, config.host.as_deref(), kept)
-            .with_redaction(redaction);
+            .with_redaction(redaction)
+            .with_suppression(held_back.as_ref().map(HeldBack::likeness));
         let limits = config.limits.engine(config.threads);
         let watch = Watch::new(Parts {
             thread,
@@ -91,11 +96,11 @@ pub(super) fn start(
     }
     let (recent, latency) = (Arc::new(Recent::default()), page::latency());
     let routes = outputs.iter().map(|output| (output.types.clone(), Arc::clone(&output.delivery)));
-    let correlated = Arc::new(Counters::default());
     let correlations = Correlations::new(&rules, &config, Arc::clone(&correlated));
     let routes = routes.collect();
     let collector =
-        Collector::new(routes, count, correlations, Arc::clone(&recent), latency.clone());
+        Collector::new(routes, count, correlations, Arc::clone(&recent), latency.clone())
+            .with_suppression(held_back);
     let collector = spawn("collector".to_owned(), move || collector.run(&collected))?;
     let started = seconds_since_1970();
     let reloads = Reloads {

@@ -10,6 +10,7 @@ const ADDITIONS: &[&str] = &[
     "alert.id",
     "alert.level",
     "alert.correlation",
+    "alert.suppressed",
     "alert.metadata.mitre_technique_id",
     "anomaly.field",
     "anomaly.value",

@@ -32,6 +32,8 @@ pub struct Correlated<'a> {
     pub rule: &'a Rule,
     /// When.
     pub time: Timestamp,
+    /// What the hits have in common, to compare it with others of the same correlation.
+    pub group: &'a [u8],
     /// Its line.
     pub line: &'a [u8],
 }
@@ -107,7 +109,8 @@ fn told(
     if let Some(count) = alerts.get_mut(rule.index) {
         *count += 1;
     }
-    tell(Correlated { rule, time: found.time, line: lines.line(found) });
+    let (time, group) = (found.time, found.group_octets());
+    tell(Correlated { rule, time, group, line: lines.line(found) });
 }
 
 /// Makes lines.

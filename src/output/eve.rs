@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::{Formatter, Types};
+use super::{Correlated, Formatter, LineKind, Suppressing, Types};
 use crate::engine::Stats;
 use crate::event::{Event, Redaction};
-use crate::rule::Rule;
+use crate::rule::{Likeness, Rule, RuleSet, Suppressed, Suppression};
 use crate::time::Timestamp;
 
 /// Octets that are gathered before they are written: few system calls, and still in the cache.
@@ -20,8 +20,21 @@ pub struct Eve<W: Write> {
     output: W,
     /// Has the lines that are not written yet.
     formatter: Formatter,
+    /// If alerts are held back.
+    held_back: Option<HeldBack>,
     written: u64,
     error: Option<io::Error>,
+}
+
+/// Alerts that may be held back.
+#[derive(Debug)]
+struct HeldBack {
+    suppressing: Suppressing,
+    likeness: Likeness,
+    /// Memory: what was made of an event, and where each line ends; the key of an alert.
+    made: Vec<(LineKind, usize)>,
+    lines: Vec<u8>,
+    key: Vec<u8>,
 }
 
 impl<W: Write> Eve<W> {
@@ -29,13 +42,31 @@ impl<W: Write> Eve<W> {
     /// sensor in the field `host`.
     pub fn new(output: W, types: Types, rules: &[Rule], sensor: Option<&str>) -> Self {
         let formatter = Formatter::new(types, rules, sensor, BATCH + BATCH / 4);
-        Self { output, formatter, written: 0, error: None }
+        Self { output, formatter, held_back: None, written: 0, error: None }
     }
 
     /// The same, without what this hides.
     #[must_use]
     pub fn with_redaction(self, redaction: Redaction) -> Self {
         Self { formatter: self.formatter.with_redaction(redaction), ..self }
+    }
+
+    /// The same, with alerts held back that repeat each other.
+    #[must_use]
+    pub fn with_suppression(self, suppression: &Suppression, rules: &RuleSet) -> Self {
+        let held_back = Suppressing::new(suppression).map(|suppressing| HeldBack {
+            suppressing,
+            likeness: Likeness::new(rules, suppression),
+            made: Vec::new(),
+            lines: Vec::new(),
+            key: Vec::new(),
+        });
+        Self { held_back, ..self }
+    }
+
+    /// What was held back and not told.
+    pub fn suppressed(&self) -> Suppressed {
+        self.held_back.as_ref().map(|held| held.suppressing.counts()).unwrap_or_default()
     }
 
     /// The types of records that are written.
@@ -54,7 +85,11 @@ impl<W: Write> Eve<W> {
     }
 
     /// Writes a record, and an alert for each of the rules that fired on it.
-    pub fn event<'r>(&mut self, event: &Event<'_>, fired: impl IntoIterator<Item = &'r Rule>) {
+    pub fn event<'r>(
+        &mut self,
+        event: &Event<'_>,
+        fired: impl IntoIterator<Item = &'r Rule, IntoIter: Clone>,
+    ) {
         self.event_in(event, fired, None);
     }
 
@@ -62,10 +97,25 @@ impl<W: Write> Eve<W> {
     pub fn event_in<'r>(
         &mut self,
         event: &Event<'_>,
-        fired: impl IntoIterator<Item = &'r Rule>,
+        fired: impl IntoIterator<Item = &'r Rule, IntoIter: Clone>,
         capture_file: Option<&str>,
     ) {
-        self.formatter.event_in(event, fired, capture_file, |_, _| self.written += 1);
+        let fired = fired.into_iter();
+        let Some(held_back) = &mut self.held_back else {
+            self.formatter.event_in(event, fired, capture_file, |_, _| self.written += 1);
+            return self.write_full();
+        };
+        let (time, formatter) = (event.context.timestamp, &mut self.formatter);
+        held_back
+            .suppressing
+            .advance(time, &mut |line, _| self.written += u64::from(formatter.line(line)));
+        let start = formatter.lines().len();
+        held_back.made.clear();
+        formatter.event_in(event, fired.clone(), capture_file, |kind, end| {
+            held_back.made.push((kind, end - start));
+        });
+        formatter.take_from(start, &mut held_back.lines);
+        self.written += held_back.pass(event, fired, formatter);
         self.write_full();
     }
 
@@ -75,8 +125,14 @@ impl<W: Write> Eve<W> {
     }
 
     /// Writes an alert of a correlation.
-    pub fn correlated(&mut self, line: &[u8]) {
-        if self.formatter.correlated(line) {
+    pub fn correlated(&mut self, alert: &Correlated<'_>) {
+        let mut line = Some(alert.line);
+        if let Some(HeldBack { suppressing, likeness, .. }) = &mut self.held_back
+            && let Some(alike) = likeness.of_group(alert.rule, alert.group)
+        {
+            line = suppressing.take(alert.time, alike, alert.rule.level, alert.line);
+        }
+        if line.is_some_and(|line| self.formatter.line(line)) {
             self.written += 1;
             self.write_full();
         }
@@ -102,12 +158,53 @@ impl<W: Write> Eve<W> {
         self.formatter.clear();
     }
 
+    /// Tells what is held back: no event will come.
+    pub fn tell_held(&mut self) {
+        let (formatter, written) = (&mut self.formatter, &mut self.written);
+        if let Some(held_back) = &mut self.held_back {
+            held_back
+                .suppressing
+                .finish(&mut |line, _| *written += u64::from(formatter.line(line)));
+        }
+    }
+
     /// Writes what is left, and tells whether everything could be written.
     pub fn finish(mut self) -> io::Result<()> {
+        self.tell_held();
         self.write_out();
         match self.error {
             Some(error) => Err(error),
             None => self.output.flush(),
         }
+    }
+}
+
+impl HeldBack {
+    /// Hands the lines of an event on, but for alerts that are held back. How many there were.
+    fn pass<'r>(
+        &mut self,
+        event: &Event<'_>,
+        mut fired: impl Iterator<Item = &'r Rule>,
+        formatter: &mut Formatter,
+    ) -> u64 {
+        let (mut start, mut passed) = (0, 0);
+        for (kind, end) in &self.made {
+            let line = self.lines.get(start..*end).unwrap_or_default();
+            start = *end;
+            let told = match kind {
+                LineKind::Alert(level) => {
+                    let alike =
+                        fired.next().and_then(|rule| self.likeness.of(rule, event, &mut self.key));
+                    let Some(alike) = alike else { continue };
+                    self.suppressing.take(event.context.timestamp, alike, *level, line)
+                }
+                LineKind::Record(_) | LineKind::Stats | LineKind::Held => Some(line),
+            };
+            if let Some(line) = told {
+                formatter.raw(line);
+                passed += 1;
+            }
+        }
+        passed
     }
 }

@@ -209,12 +209,24 @@ impl Formatter {
         made(LineKind::Held, lines.len());
     }
 
-    /// Takes the line of an alert of a correlation, if alerts are wanted.
-    pub fn correlated(&mut self, line: &[u8]) -> bool {
+    /// Takes the line of an alert that was made elsewhere, if alerts are wanted.
+    pub fn line(&mut self, line: &[u8]) -> bool {
         if self.alerts {
             self.lines.raw(line);
         }
         self.alerts
+    }
+
+    /// Takes a line that was made here before.
+    pub(super) fn raw(&mut self, line: &[u8]) {
+        self.lines.raw(line);
+    }
+
+    /// Takes the lines from a place on out.
+    pub(super) fn take_from(&mut self, start: usize, lines: &mut Vec<u8>) {
+        lines.clear();
+        lines.extend_from_slice(self.lines.since(start));
+        self.lines.truncate(start);
     }
 
     /// Makes a line of the counters as they were at `now`, `uptime` seconds after the first packet.

@@ -12,6 +12,7 @@ mod formatter;
 mod json;
 mod layout;
 mod pen;
+mod suppressing;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -20,4 +21,5 @@ pub use additions::{additions, is_addition};
 pub use correlating::{Correlated, Correlating};
 pub use eve::Eve;
 pub use formatter::{Formatter, LineKind};
+pub use suppressing::Suppressing;
 pub use types::{Types, UnknownType};

@@ -60,6 +60,7 @@ mod predicate;
 mod profile;
 mod program;
 mod sigma;
+mod suppression;
 mod trigger;
 mod truth;
 
@@ -82,6 +83,9 @@ pub use correlation::{
 };
 use matcher::Service;
 pub use matcher::{Hits, HitsIter, Matcher, ServiceId};
+pub use suppression::{
+    Alike, Likeness, Repetition, Suppressed, Suppression, Suppressor, TellHeld, Verdict,
+};
 
 /// How bad it is when a rule fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -41,7 +41,7 @@ fn hit(
         observations.take(&event, matcher.matches(service, &event));
         correlator.take(timestamp, &observations, &[], &mut |_| alerts += 1);
     }
-    (processor_time() - begun, alerts)
+    (processor_time().saturating_sub(begun), alerts)
 }
 
 fn rules() -> Arc<RuleSet> {

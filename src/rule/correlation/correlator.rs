@@ -68,6 +68,11 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// The same for all that have it in common.
+    pub fn group_octets(&self) -> &'a [u8] {
+        self.group
+    }
+
     /// What the hits have in common, in the order of the correlation.
     pub fn group(&self) -> impl Iterator<Item = (&'a GroupField, GroupValue<'a>)> {
         self.fields.iter().zip(group_values(self.group))

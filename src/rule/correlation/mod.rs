@@ -25,6 +25,7 @@ mod window;
 
 pub(super) use compile::{Member, compile};
 pub use correlator::{Correlator, CorrelatorLimits, Found, Tell};
+pub(super) use observe::write_parts;
 pub use observe::{GroupValue, Observations};
 pub use window::Measure;
 

@@ -126,6 +126,17 @@ impl Observations {
     }
 }
 
+/// Writes the values of fields one after the other.
+pub(in crate::rule) fn write_parts(event: &Event<'_>, parts: &[Part], octets: &mut Vec<u8>) {
+    for part in parts {
+        if let Part::Field { of_context, place, kind } = part {
+            let value =
+                if *of_context { event.context.value(*place) } else { event.record.value(*place) };
+            write_value(value, *kind, octets);
+        }
+    }
+}
+
 /// A word for what it is, the length if it is anything, and the text.
 fn write_value(value: Value<'_>, kind: Kind, octets: &mut Vec<u8>) -> Option<f64> {
     let text = match (value, kind) {
