@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gridtap::event::{Record, Records, Schema};
 use gridtap::flow::{Acknowledged, Direction, FlowKey, Progress, Side};
-use gridtap::protocol::{self, Input, Parser, Protocol, Shared, Start};
+use gridtap::protocol::{self, Input, Left, Parser, Protocol, Shared, Start};
 use gridtap::time::Timestamp;
 
 use super::walk;

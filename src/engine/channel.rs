@@ -8,7 +8,7 @@ use crate::flow::{
     Acknowledged, CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader,
     Side, Why,
 };
-use crate::protocol::{Configured, Input, Parser, Protocol, REGISTRY, Role, Shared, Start};
+use crate::protocol::{Configured, Input, Left, Parser, Protocol, REGISTRY, Role, Shared, Start};
 use crate::time::Timestamp;
 
 /// A flow that holds no more than this is not worth being made to give it up.
@@ -38,6 +38,17 @@ impl App {
     }
 }
 
+/// What was seen of a flow's beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// All that tells where its streams begin.
+    Seen,
+    /// Who opened it, but not where each stream begins: the answer to SYN was not captured.
+    Half,
+    /// Nothing: the flow had begun.
+    Missed,
+}
+
 /// What is said once a flow.
 #[derive(Debug, Clone, Copy, Default)]
 struct Told {
@@ -47,13 +58,15 @@ struct Told {
     cut: bool,
     /// It goes on behind a reset.
     reset_ignored: bool,
+    /// Only one end is heard.
+    one_sided: bool,
 }
 
 /// The application layer's part of a flow.
 pub(super) struct AppState {
     pub(super) app: App,
-    /// Whether the flow had begun before we saw it.
-    pub(super) joined: bool,
+    /// What was seen of its beginning.
+    pub(super) beginning: Beginning,
     /// Whether a rule fired in it.
     pub(super) alerted: bool,
     /// What was said of it.
@@ -74,10 +87,15 @@ impl AppState {
         connection.has_hole() || memory > HELD
     }
 
-    pub(super) fn new(joined: bool) -> Self {
+    /// Whether it, or a direction of it, had begun before we saw it.
+    pub(super) fn joined(&self) -> bool {
+        self.beginning != Beginning::Seen
+    }
+
+    pub(super) fn new(beginning: Beginning) -> Self {
         Self {
             app: App::Detecting(Detection::default()),
-            joined,
+            beginning,
             alerted: false,
             told: Told::default(),
             holed: false,
@@ -113,7 +131,7 @@ impl SharedStates {
 /// Reads the streams of one flow while one frame, or a timer, is handled.
 pub(super) struct Channel<'e> {
     app: &'e mut App,
-    joined: bool,
+    beginning: &'e mut Beginning,
     told: &'e mut Told,
     /// What the flow takes for its client: detection may know better.
     client: &'e mut Side,
@@ -153,15 +171,14 @@ impl<'e> Channel<'e> {
             )),
             ..context
         };
-        let AppState { app, joined, alerted, told, .. } = &mut flow.app;
+        let AppState { app, beginning, alerted, told, .. } = &mut flow.app;
         let emitter = Emitter { outlet, sink, context, alerted, first: 0 };
-        let (joined, started) = (*joined, false);
         let (client, key) = (&mut flow.client, &flow.key);
-        let (reached, late) = (0, false);
+        let (reached, late, started) = (0, false, false);
         let (acknowledged, latest) = (Acknowledged::Beyond, Acknowledged::Beyond);
         let channel = Self {
             app,
-            joined,
+            beginning,
             told,
             client,
             key,
@@ -185,7 +202,10 @@ impl<'e> Channel<'e> {
     /// The other end is not heard.
     #[cold]
     pub(super) fn one_sided(&mut self) {
-        self.emitter.emit(&Anomaly::in_stream("one_sided"));
+        if !self.told.one_sided {
+            self.told.one_sided = true;
+            self.emitter.emit(&Anomaly::in_stream("one_sided"));
+        }
     }
 
     /// A segment's checksum is wrong.
@@ -199,8 +219,10 @@ impl<'e> Channel<'e> {
         connection.flush(self);
         self.conclude(connection);
         let client = *self.client;
-        let left =
-            Direction::BOTH.map(|direction| connection.stream(direction.sender(client)).kept());
+        let left = Direction::BOTH.map(|direction| {
+            let stream = connection.stream(direction.sender(client));
+            Left { bytes: stream.kept(), ended: stream.is_finished() }
+        });
         let Some(protocol) = self.app.protocol() else { return };
         let over = App::Over { protocol, reset: connection.is_reset() };
         let App::Known { mut parser, .. } = std::mem::replace(self.app, over) else {
@@ -275,20 +297,21 @@ impl<'e> Channel<'e> {
     fn terms(&self) -> Terms {
         let port = self.key.port(self.client.opposite());
         let promised = REGISTRY.iter().copied().find(|protocol| protocol.ports.contains(&port));
-        Terms { joined: self.joined, promised }
+        Terms { joined: *self.beginning != Beginning::Seen, promised }
     }
 
     /// `side` speaks a protocol.
     fn start(&mut self, side: Side, found: Found) {
         let Found { protocol, sender } = found;
         // Who opened the connection is known if we saw it; else what is said tells better.
-        match sender {
-            Some(Role::Client) if self.joined => *self.client = side,
-            Some(Role::Server) if self.joined => *self.client = side.opposite(),
+        match (sender, *self.beginning) {
+            (Some(Role::Client), Beginning::Missed) => *self.client = side,
+            (Some(Role::Server), Beginning::Missed) => *self.client = side.opposite(),
             _ => {}
         }
         let passed = matches!(&*self.app, App::Detecting(detection) if detection.has_passed_any());
-        let (key, client, joined) = (self.key, *self.client, self.joined || passed);
+        let joined = *self.beginning != Beginning::Seen || passed;
+        let (key, client) = (self.key, *self.client);
         let parser = (protocol.start)(Start { key, client, joined }, self.shared.of(protocol));
         *self.app = App::Known { protocol, parser };
         self.started = true;
@@ -319,6 +342,18 @@ impl Reader for Channel<'_> {
 
     fn late(&mut self, late: bool) {
         self.late = late;
+    }
+
+    fn joined(&mut self) {
+        if *self.beginning != Beginning::Seen {
+            return;
+        }
+        *self.beginning = Beginning::Half;
+        let direction = self.direction();
+        if let App::Known { parser, .. } = &mut *self.app {
+            // It was told that the beginning is there.
+            parser.gap(direction, 0, &mut self.emitter);
+        }
     }
 
     #[inline]

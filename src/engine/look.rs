@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::channel::{App, flow_context};
-use super::{Engine, ONE_SIDED, Sink, flow_record, timer_context};
+use super::{Engine, Sink, flow_record, is_one_sided, timer_context};
 use crate::event::{Context, Event, FlowContext, Record};
 use crate::flow::Lifetime;
 use crate::protocol::{Fact, Protocol};
@@ -64,10 +64,6 @@ impl Engine {
         let connections = latest.filter(|flow| {
             matches!(flow.lifetime(), Lifetime::Established | Lifetime::Application)
         });
-        let one_sided = connections.filter(|flow| {
-            let [one, other] = flow.packets;
-            one.min(other) == 0 && one.max(other) >= ONE_SIDED
-        });
-        one_sided.count() as u64
+        connections.filter(|flow| is_one_sided(flow)).count() as u64
     }
 }

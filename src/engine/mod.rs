@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{AppState, Channel, SharedStates, flow_context};
+use channel::{AppState, Beginning, Channel, SharedStates, flow_context};
 use clock::{Clock, Say};
 use emit::Outlet;
 pub use show::{Place, Reading};
@@ -85,9 +85,11 @@ impl Default for Limits {
     }
 }
 
-/// A TCP connection is noticed to be heard from one end only after so many packets: more than an
-/// end sends on its own, as its window and its patience end before.
+/// A TCP connection is noticed to be heard from one end only after so many packets, or a multiple …
 const ONE_SIDED: u64 = 64;
+/// … and so much time: within a window that is large enough an end sends any number on its own, but
+/// longer than the other may take to acknowledge them (RFC 9293, 3.8.6.3) it does not.
+const ONE_SIDED_AFTER: Duration = Duration::from_secs(1);
 
 /// The whole way of the data for one thread.
 pub struct Engine {
@@ -263,14 +265,14 @@ impl Engine {
         self.show(index, from, before, frame, sink);
     }
 
-    /// Counts a packet. Says whether it is the one at which a flow of one end only is noticed.
+    /// Counts a packet. Says whether it is one at which a flow of one end only is noticed.
     #[inline]
     fn count(&mut self, index: u32, from: Side, frame: &Frame<'_>) -> bool {
         let Some(flow) = self.flows.get_mut(index) else { return false };
         let packets = &mut flow.packets[from.index()];
         *packets += 1;
         flow.bytes[from.index()] += u64::from(frame.wire_length);
-        *packets == ONE_SIDED && flow.packets[from.opposite().index()] == 0
+        *packets % ONE_SIDED == 0 && flow.packets[from.opposite().index()] == 0
     }
 
     fn begin(&mut self, key: FlowKey, from: Side, packet: &Packet<'_>, sink: &mut dyn Sink) -> u32 {
@@ -279,16 +281,18 @@ impl Engine {
         {
             self.end(index, FlowReason::Evicted, sink);
         }
-        let (lifetime, client, joined) = match packet.transport {
+        let (lifetime, client, beginning) = match packet.transport {
             Transport::Tcp(tcp) if tcp.flags.any(TcpFlags::SYN) => {
                 let answer = tcp.flags.any(TcpFlags::ACK);
-                (Lifetime::HalfOpen, if answer { from.opposite() } else { from }, false)
+                (Lifetime::HalfOpen, if answer { from.opposite() } else { from }, Beginning::Seen)
             }
-            Transport::Tcp(_) => (Lifetime::Established, likely_client(&key, from), true),
-            _ => (Lifetime::Datagram, likely_client(&key, from), false),
+            Transport::Tcp(_) => {
+                (Lifetime::Established, likely_client(&key, from), Beginning::Missed)
+            }
+            _ => (Lifetime::Datagram, likely_client(&key, from), Beginning::Seen),
         };
         self.outlet.stats.flows_created += 1;
-        self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(joined))
+        self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(beginning))
     }
 
     #[inline]
@@ -345,6 +349,9 @@ impl Engine {
     #[cold]
     fn tell_one_sided(&mut self, index: u32, from: Side, frame: &Frame<'_>, sink: &mut dyn Sink) {
         let Some(flow) = self.flows.get_mut(index) else { return };
+        if !is_one_sided(flow) {
+            return;
+        }
         let context = frame_context(frame, &[]);
         let (_, mut channel) =
             Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
@@ -379,7 +386,9 @@ impl Engine {
             if self.memory <= self.limits.stream_memory / 8 * 7 {
                 break;
             }
-            self.with_connection(index, sink, |_, connection, channel| connection.give_up(channel));
+            self.with_connection(index, sink, |_, _, connection, channel| {
+                connection.give_up(channel);
+            });
         }
         let flows = &mut self.flows;
         self.holed.retain(|index| flows.get_mut(*index).is_some_and(|flow| flow.app.holed));
@@ -387,26 +396,39 @@ impl Engine {
 
     /// Gives up the holes of a flow that are due. False if it holds nothing of note any more.
     fn expire_holes(&mut self, index: u32, sink: &mut dyn Sink) -> bool {
-        self.with_connection(index, sink, |now, connection, channel| {
+        let mut outcome = Outcome::Taken;
+        let holds = self.with_connection(index, sink, |now, last_seen, connection, channel| {
             connection.expire(now, channel);
-        })
+            if connection.is_finished() {
+                outcome = connection.close();
+            }
+            if outcome == Outcome::Closed {
+                channel.close(connection, last_seen);
+            }
+        });
+        if outcome == Outcome::Closed
+            && let Some(last_seen) = self.flows.get_mut(index).map(|flow| flow.last_seen)
+        {
+            self.flows.touch(index, last_seen, Lifetime::Closed);
+        }
+        holds
     }
 
-    /// Does something with a flow's streams outside of a packet of theirs. Says whether they hold
-    /// anything of note then.
+    /// Does something with a flow's streams outside of a packet of theirs, now; and it is told when the
+    /// last of them came. Says whether they hold anything of note then.
     fn with_connection(
         &mut self,
         index: u32,
         sink: &mut dyn Sink,
-        act: impl FnOnce(Timestamp, &mut Connection, &mut Channel<'_>),
+        act: impl FnOnce(Timestamp, Timestamp, &mut Connection, &mut Channel<'_>),
     ) -> bool {
         let now = self.clock.now();
         let Some(flow) = self.flows.get_mut(index) else { return false };
-        let vlan = flow.key.vlan();
+        let (vlan, last_seen) = (flow.key.vlan(), flow.last_seen);
         let context = timer_context(now, &vlan);
         let (connection, mut channel) =
             Channel::open(flow, context, Side::Lower, &mut self.shared, &mut self.outlet, sink);
-        act(now, connection, &mut channel);
+        act(now, last_seen, connection, &mut channel);
         flow.app.holed = flow.app.book(&flow.connection, &mut self.memory);
         flow.app.holed
     }
@@ -437,6 +459,13 @@ impl Engine {
         let context = Context { flow: Some(FlowContext { directed: false, ..of_flow }), ..context };
         self.outlet.emit(&context, &record, sink);
     }
+}
+
+/// Whether a TCP connection was heard from one end only, for long enough to tell.
+fn is_one_sided(flow: &Flow<AppState>) -> bool {
+    let [one, other] = flow.packets;
+    let heard = flow.last_seen.since(flow.first_seen);
+    one.min(other) == 0 && one.max(other) >= ONE_SIDED && heard >= ONE_SIDED_AFTER
 }
 
 /// Who opened a flow that we did not see begin: not the end with a port that one of our protocols
@@ -478,7 +507,7 @@ fn flow_record(flow: &Flow<AppState>, reason: Option<FlowReason>) -> FlowRecord 
         state: state(flow),
         reason,
         alerted: flow.app.alerted,
-        joined: flow.app.joined,
+        joined: flow.app.joined(),
         gaps: streams.map(|stream| stream.gaps.into()),
         bytes_missed: streams.map(|stream| stream.missed),
         retransmissions: streams.map(|stream| stream.retransmissions.into()),

@@ -79,7 +79,7 @@ impl Engine {
             (app, _) if app.protocol().is_some_and(|protocol| !protocol.secrets) => Reading::Open,
             (App::Over { .. }, _) => Reading::Blind,
             // The rest of a message whose beginning nobody saw.
-            (App::Detecting(detection), _) if flow.app.joined || detection.has_lost_any() => {
+            (App::Detecting(detection), _) if flow.app.joined() || detection.has_lost_any() => {
                 Reading::Blind
             }
             // Who sent it is a guess.

@@ -1,7 +1,7 @@
 //! A TCP connection: two streams, and where in its life it is.
 
 use super::reader::{Acknowledged, Incident};
-use super::stream::distance;
+use super::stream::{NEAR, distance};
 use super::{Reader, Side, Stream};
 use crate::packet::{Checksum, Tcp, TcpFlags};
 use crate::time::Timestamp;
@@ -17,10 +17,6 @@ pub enum Phase {
     /// Both said that they are done, or one reset it.
     Closed,
 }
-
-/// A number so far from the expected one is of the same stream: sixteen times the largest buffer that
-/// systems give a connection, and a 128th of all numbers.
-const NEAR: u32 = 1 << 25;
 
 /// What became of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +131,7 @@ impl Connection {
             self.expire(now, reader);
         }
         if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
-            return self.control(from, tcp, reader);
+            return self.control(now, from, tcp, reader);
         }
         match self.phase {
             Phase::Established => {}
@@ -147,6 +143,9 @@ impl Connection {
         }
         let latest = self.acknowledged_by(from);
         let by_this = tcp.flags.any(TcpFlags::ACK).then_some(tcp.acknowledgment);
+        if !self.streams[from.opposite().index()].is_started() {
+            self.expect_of(from.opposite(), tcp);
+        }
         let acknowledged = self.taken_by(from, by_this);
         let stream = &mut self.streams[from.index()];
         reader.turn_to(from, acknowledged, latest);
@@ -154,13 +153,27 @@ impl Connection {
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
         if tcp.flags.any(TcpFlags::FIN) {
-            stream.finish(tcp.sequence.wrapping_add(tcp.length()));
+            stream.finish(now, tcp.sequence.wrapping_add(tcp.length()));
             self.watched = true;
         }
-        if self.watched && self.streams.iter().all(Stream::is_finished) {
+        if self.watched && self.is_finished() {
             return self.close();
         }
         Outcome::Taken
+    }
+
+    /// Whether everything that both sent up to their FIN was delivered, or given up.
+    pub fn is_finished(&self) -> bool {
+        self.streams.iter().all(Stream::is_finished)
+    }
+
+    /// Nothing was seen of what `side` sends when the other end said this. From here on, what is missed of
+    /// it counts: before, nothing was read that it could answer or be answered by.
+    #[cold]
+    fn expect_of(&mut self, side: Side, tcp: &Tcp<'_>) {
+        if tcp.length() > 0 && tcp.flags.any(TcpFlags::ACK) {
+            self.streams[side.index()].expect(tcp.acknowledgment);
+        }
     }
 
     #[inline]
@@ -207,12 +220,15 @@ impl Connection {
         }
     }
 
-    /// Gives up every hole: nothing more will come.
+    /// Gives up every hole: nothing more will come. Behind the last there may be both FIN.
     pub fn flush(&mut self, reader: &mut impl Reader) {
         for side in [Side::Lower, Side::Upper] {
             self.turn(side, reader);
             let acknowledged = self.acknowledged[side.opposite().index()];
             self.with_stream(side, |stream| stream.flush(acknowledged, reader));
+        }
+        if self.is_finished() {
+            self.phase = Phase::Closed;
         }
     }
 
@@ -237,9 +253,15 @@ impl Connection {
     }
 
     #[cold]
-    fn control(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) -> Outcome {
+    fn control(
+        &mut self,
+        now: Timestamp,
+        from: Side,
+        tcp: &Tcp<'_>,
+        reader: &mut impl Reader,
+    ) -> Outcome {
         if tcp.flags.any(TcpFlags::RST) {
-            return self.reset(from, tcp, reader);
+            return self.reset(now, from, tcp, reader);
         }
         let answer = tcp.flags.any(TcpFlags::ACK);
         let agreed = (from.opposite(), tcp.acknowledgment.wrapping_sub(1));
@@ -249,7 +271,8 @@ impl Connection {
         let first = tcp.sequence.wrapping_add(1);
         let stream = &mut self.streams[from.index()];
         if stream.is_started() {
-            let repeats = stream.is_first(first);
+            // Of a stream that was joined it may come late: the capture has another order.
+            let repeats = stream.is_first_seen(first);
             if !answer && !repeats {
                 if self.phase == Phase::Closed {
                     return Outcome::Reopens;
@@ -304,14 +327,22 @@ impl Connection {
 
     /// A reset counts if it has the number that its receiver expects, to the octet; to any other the
     /// receiver does nothing, or asks back (RFC 5961, 3.2).
-    fn reset(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) -> Outcome {
+    fn reset(
+        &mut self,
+        now: Timestamp,
+        from: Side,
+        tcp: &Tcp<'_>,
+        reader: &mut impl Reader,
+    ) -> Outcome {
         let expected = self.acknowledged[from.opposite().index()] == Some(tcp.sequence);
         if !expected && !self.streams[from.index()].is_next(tcp.sequence) {
             return Outcome::Taken;
         }
+        self.streams[from.index()].finish(now, tcp.sequence);
+        let closed = self.close();
         self.flush(reader);
         self.reset_at = Some([0, 1].map(|side: usize| self.streams[side].next()));
-        self.close()
+        closed
     }
 
     /// A reset may be forged, and both ends go on: its receiver asked back, or never had it (RFC
@@ -328,6 +359,7 @@ impl Connection {
         }
         self.reset_at = None;
         self.phase = Phase::Established;
+        self.streams.iter_mut().for_each(Stream::resume);
         reader.incident(Incident::ResetIgnored);
         for side in [Side::Lower, Side::Upper] {
             self.read_kept(side, reader);
@@ -339,7 +371,8 @@ impl Connection {
         self.reset_at.is_some()
     }
 
-    fn close(&mut self) -> Outcome {
+    /// Notes that both are done. [`Outcome::Closed`] if that is new.
+    pub fn close(&mut self) -> Outcome {
         if self.phase == Phase::Closed {
             return Outcome::Taken;
         }

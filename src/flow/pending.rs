@@ -28,6 +28,8 @@ pub(super) struct Run {
 pub(super) struct Pending {
     runs: BTreeMap<u64, Run>,
     octets: usize,
+    /// Where the stream ends, behind a hole, and since when that is known.
+    end: Option<(u64, Timestamp)>,
     /// When the receiver was first known to have what is in the first hole.
     acknowledged: Option<Timestamp>,
     /// Whether the receiver was known to wait for what is in the first hole.
@@ -48,7 +50,12 @@ impl Pending {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.runs.is_empty() && self.end.is_none()
+    }
+
+    /// The stream ends at `at`: what is missing before is a hole too.
+    pub(super) fn end(&mut self, now: Timestamp, at: u64) {
+        self.end = Some((at, now));
     }
 
     /// Whether the receiver was known to wait for what is in the first hole.
@@ -65,7 +72,7 @@ impl Pending {
 
     /// Where the first hole ends.
     pub(super) fn first(&self) -> Option<u64> {
-        self.runs.keys().next().copied()
+        self.runs.keys().next().copied().or(self.end.map(|(at, _)| at))
     }
 
     /// The first hole is another one now.
@@ -83,22 +90,24 @@ impl Pending {
         after_acknowledged: Duration,
         after_seen: Duration,
     ) -> bool {
-        let Some(first) = self.runs.values().next() else { return true };
+        let of_first = self.runs.values().next().map(|first| first.since);
+        let Some(seen) = of_first.or(self.end.map(|(_, since)| since)) else { return true };
         self.awaited = acknowledged == Some(false);
         if self.awaited {
             return false;
         }
         if acknowledged == Some(true) {
-            let since = *self.acknowledged.get_or_insert(now.max(first.since));
+            let since = *self.acknowledged.get_or_insert(now.max(seen));
             if since + after_acknowledged <= now {
                 return true;
             }
         }
-        first.since + after_seen <= now
+        seen + after_seen <= now
     }
 
-    /// Takes the first run if it begins at `offset` or before.
+    /// Takes the first run if it begins at `offset` or before: so far the stream has come.
     pub(super) fn take(&mut self, offset: u64) -> Option<Run> {
+        self.end = self.end.filter(|(at, _)| *at > offset);
         let first = self.runs.first_entry().filter(|first| *first.key() <= offset)?;
         let run = first.remove();
         self.octets -= run.bytes.len();

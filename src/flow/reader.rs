@@ -17,6 +17,9 @@ pub trait Reader {
     /// Whether what follows came earlier, and waited for what was missing before it.
     fn late(&mut self, _late: bool) {}
 
+    /// What this end sent began before what follows, and nobody saw by how much: no SYN told.
+    fn joined(&mut self) {}
+
     /// Octets in order, beginning with those that were kept. See [`Progress`].
     fn data(&mut self, bytes: &[u8]) -> Progress;
 

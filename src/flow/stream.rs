@@ -26,6 +26,9 @@ const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
 const AFTER_SEEN: Duration = Duration::from_secs(2);
 /// Room for a tail that a stream may hold on to: what one segment leaves of a message, twice over.
 const SPARE: usize = 4096;
+/// A number so far from the expected one is of the same stream: sixteen times the largest buffer that
+/// systems give a connection, and a 128th of all numbers.
+pub(super) const NEAR: u32 = 1 << 25;
 /// So many different segments under the first sequence number are no accident.
 const FROZEN: u8 = 3;
 
@@ -66,7 +69,8 @@ pub struct Stream {
     /// Different segments under the first sequence number.
     frozen: u8,
     started: bool,
-    /// Whether it had begun before we saw it.
+    /// Whether it had begun before we saw it. If it is not started, `next` is what its receiver
+    /// expected then.
     joined: bool,
     ended: bool,
     /// Whether there is a hole, with something behind it.
@@ -105,6 +109,18 @@ impl Stream {
     pub fn start(&mut self, sequence: u32) {
         self.next = sequence;
         self.started = true;
+        self.joined = false;
+    }
+
+    /// The receiver said something and expected the octet with this number, before we saw any of the
+    /// stream: what stands between this octet and the first that we see is missing.
+    #[cold]
+    pub(super) fn expect(&mut self, number: u32) {
+        if self.started || self.joined && distance(number, self.next) >= 0 {
+            return;
+        }
+        self.next = number;
+        self.joined = true;
     }
 
     /// Holds data that came with SYN (RFC 7413): its receiver takes it with SYN, or leaves it, and
@@ -133,9 +149,14 @@ impl Stream {
 
     /// The first octet that we see has this sequence number, or the next one if this is a
     /// keep-alive.
-    fn join(&mut self, sequence: u32) {
-        self.start(sequence);
-        self.joined = true;
+    #[cold]
+    fn join(&mut self, sequence: u32, reader: &mut impl Reader) {
+        let is_behind_hole = self.joined && is_little_ahead(sequence, self.next);
+        if !is_behind_hole {
+            self.next = sequence;
+        }
+        (self.started, self.joined) = (true, true);
+        reader.joined();
     }
 
     /// Whether the sequence numbers are known.
@@ -145,7 +166,12 @@ impl Stream {
 
     /// Whether the stream began with `sequence`, and SYN said so.
     pub fn is_first(&self, sequence: u32) -> bool {
-        !self.joined && self.next.wrapping_sub(self.offset as u32) == sequence
+        !self.joined && self.is_first_seen(sequence)
+    }
+
+    /// Whether `sequence` is that of the first octet that was seen, or is known to be missing.
+    pub(super) fn is_first_seen(&self, sequence: u32) -> bool {
+        self.started && self.next.wrapping_sub(self.offset as u32) == sequence
     }
 
     /// Whether the next octet, as far as is known, has this number.
@@ -190,7 +216,7 @@ impl Stream {
     #[inline]
     pub fn segment(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
         if !self.started {
-            self.join(tcp.sequence);
+            self.join(tcp.sequence, reader);
         }
         if tcp.missing != 0 {
             return self.cut(now, tcp, reader);
@@ -205,11 +231,22 @@ impl Stream {
         self.deliver(tcp.payload, reader);
     }
 
-    /// The sender has no more than the octets before `sequence`.
-    pub fn finish(&mut self, sequence: u32) {
-        if !self.ended {
-            (self.ended, self.end) = (true, sequence);
+    /// The sender has no more than the octets before `sequence`. Those that were not seen are a hole.
+    pub fn finish(&mut self, now: Timestamp, sequence: u32) {
+        if self.ended {
+            return;
         }
+        (self.ended, self.end) = (true, sequence);
+        if self.started && is_little_ahead(sequence, self.next) {
+            let end = self.offset + u64::from(sequence.wrapping_sub(self.next));
+            self.rare().pending.end(now, end);
+            self.holed = true;
+        }
+    }
+
+    /// The sender goes on all the same.
+    pub(super) fn resume(&mut self) {
+        self.ended = false;
     }
 
     /// Gives up the holes that are due at `now`. `acknowledged` is the number that the receiver
@@ -235,6 +272,18 @@ impl Stream {
         self.thaw(reader);
         while self.holed {
             self.give_up_hole(reader);
+        }
+        if let Some(number) = acknowledged.filter(|_| self.started && !self.ended) {
+            self.miss_tail(number, reader);
+        }
+    }
+
+    /// The receiver has octets that nobody saw, and none came behind them to show it. One of them may
+    /// be a FIN, which takes a number too: it is missed only where it may complete a message.
+    fn miss_tail(&mut self, acknowledged: u32, reader: &mut impl Reader) {
+        let may_be_fin = acknowledged == self.next.wrapping_add(1) && self.wanted == 0;
+        if is_little_ahead(acknowledged, self.next) && !may_be_fin {
+            self.miss(acknowledged.wrapping_sub(self.next).into(), Why::Lost, reader);
         }
     }
 
@@ -537,6 +586,11 @@ impl Stream {
             reader.gap(missing - unwanted, why);
         }
     }
+}
+
+/// Whether `a` is ahead of `b`, and not too far to be of the same stream.
+fn is_little_ahead(a: u32, b: u32) -> bool {
+    (1..NEAR as i32).contains(&distance(a, b))
 }
 
 /// How far `a` is ahead of `b`, modulo 2^32.

@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "each user uses some of it")]
 
 use super::{
-    Acknowledged, Direction, Input, Parser, Progress, Protocol, Records, Shared, Start, Timestamp,
+    Acknowledged, Direction, Input, Left, Parser, Progress, Protocol, Records, Shared, Start, Timestamp,
 };
 
 /// Both directions of a flow. What the parser tells goes to `out`.
@@ -112,7 +112,7 @@ impl<O: Records> Conversation<O> {
 
     /// The flow is over: all that was told.
     pub(crate) fn end(mut self) -> O {
-        let left = self.ways.each_ref().map(|kept| &kept.octets[..]);
+        let left = self.ways.each_ref().map(|kept| Left { bytes: &kept.octets, ended: true });
         self.parser.end(left, &mut *self.shared, &mut self.out);
         self.parser.facts(&mut |name, _| assert!(!name.is_empty()));
         self.out

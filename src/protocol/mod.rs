@@ -146,6 +146,16 @@ pub struct Input<'a> {
     pub bytes: &'a [u8],
 }
 
+/// What was kept of a direction when its flow ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Left<'a> {
+    /// The octets.
+    pub bytes: &'a [u8],
+    /// Whether their sender ended the stream behind them. Else there may have been more, which we did
+    /// not see.
+    pub ended: bool,
+}
+
 /// The state of one flow of a protocol. Owns no copy of the stream.
 pub trait Parser: Send {
     /// Reads as many messages as there are.
@@ -167,7 +177,7 @@ pub trait Parser: Send {
     }
 
     /// The flow is over. By direction, what was kept for a message that never ended.
-    fn end(&mut self, left: [&[u8]; 2], shared: &mut Shared, out: &mut dyn Records);
+    fn end(&mut self, left: [Left<'_>; 2], shared: &mut Shared, out: &mut dyn Records);
 
     /// Tells what a person wants to know of the flow's server, each under a name of
     /// [`Protocol::facts`]. Called once, when the flow is over.

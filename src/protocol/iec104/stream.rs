@@ -8,7 +8,7 @@ use super::stations::Stations;
 use super::sync::{self, Found};
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, Progress};
-use crate::protocol::{Fact, Input, Parser, Shared, Start};
+use crate::protocol::{Fact, Input, Left, Parser, Shared, Start};
 
 /// Whether it is known where the next APDU of a direction begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,11 @@ impl Parser for Flow {
     }
 
     /// An APDU that the end cut off is no violation by anybody: the flow record tells of the end.
-    fn end(&mut self, left: [&[u8]; 2], shared: &mut Shared, out: &mut dyn Records) {
+    fn end(&mut self, left: [Left<'_>; 2], shared: &mut Shared, out: &mut dyn Records) {
         let Some(stations) = shared.downcast_mut::<Stations>() else { return };
         for direction in Direction::BOTH {
             if self.sync[direction.index()] != Sync::Held {
-                self.search_last(direction, left[direction.index()], stations, out);
+                self.search_last(direction, left[direction.index()].bytes, stations, out);
             }
         }
         self.session.end(stations, out);

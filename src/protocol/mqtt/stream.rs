@@ -15,7 +15,7 @@ use super::violation::{Emit, Report, Violation};
 use super::websocket::{self, Carrier, Upgrade};
 use crate::event::{Anomaly, Records, Secrecy, Value};
 use crate::flow::{Acknowledged, Direction, Progress};
-use crate::protocol::{Fact, Input, Parser, Shared, Start};
+use crate::protocol::{Fact, Input, Left, Parser, Shared, Start};
 use crate::time::Timestamp;
 
 /// One flow.
@@ -314,12 +314,13 @@ impl Packets {
         self.lost[direction.index()] = Some(Lost { expected: Some(0), ..lost });
     }
 
-    /// No more will come; by direction, so many octets of a packet are left.
-    fn end(&self, left: [usize; 2], out: &mut dyn Records) {
+    /// No more will come; by direction, so many octets of a packet are left, and whether the sender
+    /// ended the stream behind them.
+    fn end(&self, left: [usize; 2], ended: [bool; 2], out: &mut dyn Records) {
         for direction in Direction::BOTH {
             let left = left[direction.index()] as u64;
             match self.lost[direction.index()] {
-                None if left > 0 => {
+                None if left > 0 && ended[direction.index()] => {
                     let anomaly = Anomaly::in_message("mqtt", Violation::Truncated.name());
                     let anomaly = Anomaly { detail: "the stream ends in this packet", ..anomaly };
                     let anomaly = anomaly.at("", Value::Integer(left as i64), left);
@@ -385,12 +386,13 @@ impl Parser for Flow {
         self.packets.session.last_packet(last, acknowledged, out);
     }
 
-    fn end(&mut self, left: [&[u8]; 2], _: &mut Shared, out: &mut dyn Records) {
-        let left = match &self.carried {
-            Carried::WebSocket(carrier) => carrier.end(left, out),
-            Carried::Plain | Carried::Unknown => left.map(<[u8]>::len),
+    fn end(&mut self, left: [Left<'_>; 2], _: &mut Shared, out: &mut dyn Records) {
+        let octets = left.map(|left| left.bytes.len());
+        let octets = match &self.carried {
+            Carried::WebSocket(carrier) => carrier.end(octets, out),
+            Carried::Plain | Carried::Unknown => octets,
         };
-        self.packets.end(left, out);
+        self.packets.end(octets, left.map(|left| left.ended), out);
     }
 
     fn facts(&self, tell: &mut dyn FnMut(&'static str, Fact<'_>)) {

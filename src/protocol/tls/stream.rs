@@ -10,7 +10,7 @@ use super::version::Version;
 use super::violation::{Report, Told, Violation};
 use crate::event::{Anomaly, Records, Value};
 use crate::flow::{Direction, Progress};
-use crate::protocol::{Fact, Input, Parser, Shared, Start};
+use crate::protocol::{Fact, Input, Left, Parser, Shared, Start};
 use crate::time::Timestamp;
 
 /// One flow.
@@ -388,10 +388,10 @@ impl Parser for Flow {
     }
 
     /// A record that the end cut off is no violation by anybody: the flow record tells of the end.
-    fn end(&mut self, left: [&[u8]; 2], _: &mut Shared, out: &mut dyn Records) {
+    fn end(&mut self, left: [Left<'_>; 2], _: &mut Shared, out: &mut dyn Records) {
         for direction in Direction::BOTH {
             let Sync::Lost(lost) = self.lanes[direction.index()].sync else { continue };
-            let skipped = lost.skipped + left[direction.index()].len();
+            let skipped = lost.skipped + left[direction.index()].bytes.len();
             if !lost.silent && skipped > 0 {
                 let anomaly = Anomaly::in_message(NAME, Violation::Resync.name());
                 let anomaly = anomaly.at("", Value::Integer(skipped as i64), 0);

@@ -11,7 +11,7 @@ use super::super::{PROTOCOL, stream::Flow};
 use super::*;
 use crate::event::{Record, Schema};
 use crate::flow::Side;
-use crate::protocol::{Parser, Shared, show};
+use crate::protocol::{Left, Parser, Shared, show};
 
 const CONTROL: Direction = Direction::ToServer;
 const STATION: Direction = Direction::ToClient;
@@ -165,7 +165,7 @@ impl Stations {
     }
 
     fn end(&mut self, link: &mut Link) {
-        link.flow.end([&[], &[]], &mut *self.shared, &mut self.told);
+        link.flow.end([Left::default(); 2], &mut *self.shared, &mut self.told);
     }
 
     #[track_caller]

@@ -258,9 +258,9 @@ impl Carrier {
     }
 
     /// The flow is over. Says how many octets of MQTT are left of what was kept.
-    pub(super) fn end(&self, left: [&[u8]; 2], out: &mut dyn Records) -> [usize; 2] {
+    pub(super) fn end(&self, left: [usize; 2], out: &mut dyn Records) -> [usize; 2] {
         Direction::BOTH.map(|direction| {
-            let left = left[direction.index()].len();
+            let left = left[direction.index()];
             match &self.ways[direction.index()].state {
                 State::New | State::Head(_) | State::RestOfHead => 0,
                 State::Frames(frames) => frames.left(left),
