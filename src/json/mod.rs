@@ -6,6 +6,7 @@
 
 mod excerpt;
 mod paths;
+mod reader;
 #[cfg(test)]
 mod tests;
 mod values;

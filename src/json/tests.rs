@@ -85,12 +85,79 @@ fn of_what_is_no_json_nothing_is_found() {
     let mut values = Values::default();
     values.read(b"{\"a\": 1, \"b\": \"\xff\"}", &paths);
     values.each(|path, value| panic!("{path} {value:?}"));
-    // Where no path leads, any depth is passed over; along a path, there is an end to it.
+}
+
+/// One path never changes what another finds.
+#[test]
+fn what_cannot_be_told_is_that_value_alone() {
+    let largest = json!(f64::MAX);
+    for (odd, expected) in [
+        ("1e400", &largest),
+        ("123456789e999999999999", &largest),
+        ("-1e400", &json!(f64::MIN)),
+        ("1e-400", &json!(0.0)),
+        (r#""\ud800""#, &json!("\u{fffd}")),
+        (r#""x\uDC00\ud83d\ude00\ud83dy""#, &json!("x\u{fffd}\u{1f600}\u{fffd}y")),
+        (r#""\ud83d\u0041\ud800\ud83d\ude00""#, &json!("\u{fffd}A\u{fffd}\u{1f600}")),
+    ] {
+        for document in [format!(r#"{{"a":1,"b":{odd}}}"#), format!(r#"{{"b":{odd},"a":1}}"#)] {
+            assert_eq!(found(&document, &["a"]), [(0, json!(1))], "{document}");
+            let both = found(&document, &["a", "b"]);
+            assert_eq!(both.len(), 2, "{document}");
+            assert!(
+                both.contains(&(0, json!(1))) && both.contains(&(1, expected.clone())),
+                "{both:?}"
+            );
+            let excerpt: Value =
+                serde_json::from_str(&excerpt_of(&document, &["b"]).unwrap()).unwrap();
+            assert_eq!(excerpt, json!({ "b": expected }), "{document}");
+        }
+    }
+    assert_eq!(
+        found(r#"{"\udc00":0,"a":1,"\u0062":2}"#, &["a", "b"]),
+        [(0, json!(1)), (1, json!(2))]
+    );
+    assert_eq!(found("\u{feff}{\"a\":1}", &["a"]), [(0, json!(1))], "clause 8.1");
+}
+
+#[test]
+fn along_a_path_there_is_an_end_to_the_depth_for_that_path_alone() {
     let deep = |open: &str, close: &str| {
         format!("{{\"a\": 1, \"b\": {}1{}}}", open.repeat(1000), close.repeat(1000))
     };
     assert_eq!(found(&deep("[", "]"), &["a"]), [(0, json!(1))]);
-    assert_eq!(found(&deep("[", "]"), &["a", "b"]), []);
+    let levels = found(&deep("[", "]"), &["a", "b"]);
+    assert_eq!(levels.iter().filter(|(path, _)| *path == 0).collect::<Vec<_>>(), [&(0, json!(1))]);
+    // The object is one.
+    assert_eq!(levels.iter().filter(|(path, _)| *path == 1).count(), 126);
+    let excerpt = excerpt_of(&deep("[", "]"), &["a", "b"]).unwrap();
+    assert_eq!(excerpt, format!(r#"{{"a":1,"b":{}{}}}"#, "[".repeat(126), "]".repeat(126)));
+}
+
+#[test]
+fn a_key_that_stands_twice_has_all_its_values_in_an_excerpt() {
+    for (document, expected) in [
+        (r#"{"a":1,"a":2}"#, r#"{"a":[1,2]}"#),
+        (
+            r#"{"a":1,"b":{"x":0},"c":3,"\u0061":[2,[4]],"b":5,"a":[]}"#,
+            r#"{"a":[1,2,[4]],"b":[{"x":0},5]}"#,
+        ),
+        (r#"[{"a":{"b":1,"b":2}},{"a":3}]"#, r#"[{"a":{"b":[1,2]}},{"a":3}]"#),
+    ] {
+        let excerpt = excerpt_of(document, &["a", "b.x", "b", "a.b"]);
+        assert_eq!(excerpt.as_deref(), Some(expected), "{document}");
+        for path in ["a", "a.b", "b.x"] {
+            let scalars = |document: &str| -> Vec<_> {
+                let found = found(document, &[path]).into_iter();
+                found.filter(|(_, value)| !value.is_null()).collect()
+            };
+            assert_eq!(scalars(expected), scalars(document), "{path} in {document}");
+        }
+    }
+    // In time that grows with the octets.
+    let many: Vec<_> = (0..6000).map(|number| format!(r#""a":1,"b":{number}"#)).collect();
+    let excerpt = excerpt_of(&format!("{{{}}}", many.join(",")), &["a", "b"]).unwrap();
+    assert!(excerpt.starts_with(r#"{"a":[1,1,"#) && excerpt.ends_with(",5998,5999]}"));
 }
 
 fn excerpt_of(document: &str, paths: &[&str]) -> Option<String> {
@@ -178,6 +245,19 @@ fn written_value(value: &Value) -> String {
     }
 }
 
+/// What documents are made of.
+const OCTETS: &[u8] = b" \t{}[]:,\"\\u/0019.-+eEtn\x01\x0c\xc3";
+
+struct Nothing;
+
+impl walk::Take for Nothing {
+    fn scalar(&mut self, _: &mut dyn Iterator<Item = u32>, _: Option<Scalar<'_>>) {}
+    fn open(&mut self, _: &mut dyn Iterator<Item = u32>, _: u8) {}
+    fn key(&mut self, _: &str) {}
+    fn skip(&mut self) {}
+    fn close(&mut self, _: u8) {}
+}
+
 const KEYS: &[&str] = &["a", "b", "0", "1"];
 
 fn values() -> impl Strategy<Value = Value> {
@@ -244,6 +324,28 @@ proptest! {
             // Whoever looks into the excerpt finds the same.
             let in_excerpt = excerpt.as_ref().map_or(Vec::new(), |of| expected(of, path));
             prop_assert_eq!(in_excerpt, expected_of, "{} in {:?}", name, excerpt);
+        }
+    }
+
+    /// What the grammar has, and nothing else.
+    #[test]
+    fn a_document_is_one_if_another_reader_says_so(
+        document in values(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(OCTETS)), 0..3),
+    ) {
+        let mut octets = format!(" {document} ").into_bytes();
+        for (place, octet) in flips {
+            let place = place.index(octets.len());
+            octets[place] = octet;
+        }
+        let text = std::str::from_utf8(&octets);
+        let is_json = text.is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+        for path in ["a", "no"] {
+            let mut paths = Paths::default();
+            paths.add(&path.parse().unwrap());
+            let mut take = Nothing;
+            let read = walk::walk(&octets, &paths, &mut walk::Memory::default(), &mut take);
+            prop_assert_eq!(read, is_json, "{}", String::from_utf8_lossy(&octets));
         }
     }
 

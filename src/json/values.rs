@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::Scalar;
 use super::paths::Paths;
-use super::walk::{State, Take, walk};
+use super::walk::{Memory, Take, walk};
 
 /// The values that were found in a document. Kept between documents so that nothing is allocated.
 #[derive(Debug, Clone, Default)]
 pub struct Values {
-    states: Vec<State>,
+    memory: Memory,
     found: Found,
 }
 
@@ -33,10 +33,10 @@ enum Kept {
 impl Values {
     /// Reads a document. Of one that is no JSON nothing is found.
     pub fn read(&mut self, octets: &[u8], paths: &Paths) {
-        let Self { states, found } = self;
+        let Self { memory, found } = self;
         found.values.clear();
         found.texts.clear();
-        if !walk(octets, paths, states, found) {
+        if !walk(octets, paths, memory, found) {
             found.values.clear();
         }
     }

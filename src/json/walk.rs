@@ -1,11 +1,12 @@
 //! The way through a document, along all paths at once.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-
 use super::Scalar;
 use super::paths::Paths;
+use super::reader::{Reader, text};
+
+/// The most levels along paths: what is deeper is passed over. Far more than any path has steps, and
+/// few enough for a stack.
+const MOST_LEVELS: usize = 127;
 
 /// Takes what paths lead to or through, in the order of the document.
 pub(super) trait Take {
@@ -23,33 +24,43 @@ pub(super) trait Take {
 
 /// How far a path has come.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct State {
+struct State {
     node: u32,
     /// Whether an index may come: not in a member of an array over which a key distributes.
     is_exact: bool,
 }
 
+/// Memory of a walk, to be used again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Memory {
+    /// A stack: those of a value, then those of what is in it.
+    states: Vec<State>,
+    /// The brackets that are open in what is passed over.
+    open: Vec<u8>,
+    /// A text without its escapes.
+    text: String,
+}
+
 /// Reads a document. False if it is none; what was taken before that was seen means nothing.
-/// `states` is memory to be used again.
 pub(super) fn walk<T: Take>(
     octets: &[u8],
     paths: &Paths,
-    states: &mut Vec<State>,
+    memory: &mut Memory,
     take: &mut T,
 ) -> bool {
-    let Ok(text) = std::str::from_utf8(octets) else { return false };
-    states.clear();
-    states.push(State { node: 0, is_exact: true });
-    let mut json = serde_json::Deserializer::from_str(text);
-    let value = Value { walk: &mut Walk { paths, states, take }, from: 0, to: 1 };
-    value.deserialize(&mut json).is_ok() && json.end().is_ok()
+    let Some(reader) = Reader::new(octets) else { return false };
+    memory.states.clear();
+    memory.states.push(State { node: 0, is_exact: true });
+    let mut walk = Walk { reader, paths, memory, take, levels: 0 };
+    walk.value(0, 1).is_some() && walk.reader.peek().is_none()
 }
 
-struct Walk<'w, T> {
+struct Walk<'w, 'd, T> {
+    reader: Reader<'d>,
     paths: &'w Paths,
-    /// A stack: those of a value, then those of what is in it.
-    states: &'w mut Vec<State>,
+    memory: &'w mut Memory,
     take: &'w mut T,
+    levels: usize,
 }
 
 /// Adds a state to those from `start` on. Several ways lead to one node where keys are numbers: they are
@@ -61,169 +72,112 @@ fn push(states: &mut Vec<State>, start: usize, new: State) {
     }
 }
 
-/// A value that states of this range have come to.
-struct Value<'v, 'w, T> {
-    walk: &'v mut Walk<'w, T>,
-    from: usize,
-    to: usize,
-}
-
-impl<T: Take> Value<'_, '_, T> {
-    fn scalar(self, value: Option<Scalar<'_>>) {
-        let Walk { paths, states, take } = self.walk;
-        let states = states[self.from..self.to].iter();
-        take.scalar(&mut states.filter_map(|state| paths.node(state.node).end), value);
+/// Of a value, the states of the range `from..to` have come to it.
+impl<T: Take> Walk<'_, '_, T> {
+    fn value(&mut self, from: usize, to: usize) -> Option<()> {
+        match self.reader.peek()? {
+            b'{' | b'[' if self.levels == MOST_LEVELS => {
+                self.reader.skip(&mut self.memory.open)?;
+                self.take.scalar(&mut std::iter::empty(), None);
+                Some(())
+            }
+            bracket @ (b'{' | b'[') => self.container(bracket, from, to),
+            _ => {
+                let token = self.reader.scalar()?;
+                let Memory { states, text, .. } = &mut *self.memory;
+                let paths = self.paths;
+                let ends = states[from..to].iter();
+                let mut ends = ends.filter_map(|state| paths.node(state.node).end);
+                self.take.scalar(&mut ends, token.value(text));
+                Some(())
+            }
+        }
     }
 
-    fn open(&mut self, bracket: u8) {
-        let Walk { paths, states, take } = &mut *self.walk;
-        let states = states[self.from..self.to].iter();
-        take.open(&mut states.filter_map(|state| paths.node(state.node).end), bracket);
+    fn container(&mut self, bracket: u8, from: usize, to: usize) -> Option<()> {
+        let paths = self.paths;
+        let states = self.memory.states[from..to].iter();
+        self.take.open(&mut states.filter_map(|state| paths.node(state.node).end), bracket);
+        self.levels += 1;
+        let close = if bracket == b'{' { b'}' } else { b']' };
+        if self.reader.opens(close) {
+            match bracket {
+                b'{' => self.object(from, to)?,
+                _ => self.array(from, to)?,
+            }
+            if !self.reader.take(close) {
+                return None;
+            }
+        }
+        self.levels -= 1;
+        self.take.close(close);
+        Some(())
+    }
+
+    fn object(&mut self, from: usize, to: usize) -> Option<()> {
+        loop {
+            let key = self.reader.key()?;
+            self.push_key(key, from, to);
+            self.inner(to)?;
+            if !self.reader.take(b',') {
+                return Some(());
+            }
+        }
+    }
+
+    fn array(&mut self, from: usize, to: usize) -> Option<()> {
+        for index in 0.. {
+            self.push_member(index, from, to);
+            if !self.inner(to)? {
+                self.take.skip();
+            }
+            if !self.reader.take(b',') {
+                break;
+            }
+        }
+        Some(())
+    }
+
+    /// The value to which the states above `start` have come. False if there are none.
+    fn inner(&mut self, start: usize) -> Option<bool> {
+        let end = self.memory.states.len();
+        if end == start {
+            self.reader.skip(&mut self.memory.open)?;
+            return Some(false);
+        }
+        self.value(start, end)?;
+        self.memory.states.truncate(start);
+        Some(true)
+    }
+
+    /// Goes on to what a key leads to.
+    fn push_key(&mut self, raw: &str, from: usize, to: usize) {
+        let Memory { states, text: scratch, .. } = &mut *self.memory;
+        let key = text(raw, scratch);
+        for at in from..to {
+            if let Some(node) = self.paths.node(states[at].node).key(key) {
+                push(states, to, State { node, is_exact: true });
+            }
+        }
+        if states.len() > to {
+            self.take.key(key);
+        }
     }
 
     /// Goes on to the member of an array at `index`.
-    fn push_member(&mut self, index: usize) {
-        let Walk { paths, states, .. } = &mut *self.walk;
-        let start = states.len();
-        for at in self.from..self.to {
+    fn push_member(&mut self, index: usize, from: usize, to: usize) {
+        let states = &mut self.memory.states;
+        for at in from..to {
             let State { node, is_exact } = states[at];
-            let node_of = paths.node(node);
+            let node_of = self.paths.node(node);
             if node_of.distributes() {
-                push(states, start, State { node, is_exact: false });
+                push(states, to, State { node, is_exact: false });
             }
             if is_exact {
                 for node in node_of.at(index) {
-                    push(states, start, State { node, is_exact: true });
+                    push(states, to, State { node, is_exact: true });
                 }
             }
         }
-    }
-}
-
-impl<'de, T: Take> DeserializeSeed<'de> for Value<'_, '_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de, T: Take> Visitor<'de> for Value<'_, '_, T> {
-    type Value = ();
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("JSON")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.scalar(None);
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, flag: bool) -> Result<(), E> {
-        self.scalar(Some(Scalar::Flag(flag)));
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
-        self.scalar(Some(Scalar::Integer(number)));
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
-        let small = i64::try_from(number).map(Scalar::Integer);
-        self.scalar(Some(small.unwrap_or(Scalar::Number(number as f64))));
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        self.scalar(Some(Scalar::Number(number)));
-        Ok(())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
-        self.scalar(Some(Scalar::Text(text)));
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-        self.open(b'{');
-        let start = self.walk.states.len();
-        loop {
-            let key = Key { walk: &mut *self.walk, from: self.from, to: self.to };
-            if map.next_key_seed(key)?.is_none() {
-                break;
-            }
-            let end = self.walk.states.len();
-            if end == start {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            map.next_value_seed(Value { walk: &mut *self.walk, from: start, to: end })?;
-            self.walk.states.truncate(start);
-        }
-        self.walk.take.close(b'}');
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut array: A) -> Result<(), A::Error> {
-        self.open(b'[');
-        let start = self.walk.states.len();
-        for index in 0.. {
-            self.push_member(index);
-            let end = self.walk.states.len();
-            if end == start {
-                if array.next_element::<IgnoredAny>()?.is_none() {
-                    break;
-                }
-                self.walk.take.skip();
-                continue;
-            }
-            let member = Value { walk: &mut *self.walk, from: start, to: end };
-            let found = array.next_element_seed(member)?;
-            self.walk.states.truncate(start);
-            if found.is_none() {
-                break;
-            }
-        }
-        self.walk.take.close(b']');
-        Ok(())
-    }
-}
-
-/// A key of an object that states of this range have come to: where they go on.
-struct Key<'v, 'w, T> {
-    walk: &'v mut Walk<'w, T>,
-    from: usize,
-    to: usize,
-}
-
-impl<'de, T: Take> DeserializeSeed<'de> for Key<'_, '_, T> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_str(self)
-    }
-}
-
-impl<T: Take> Visitor<'_> for Key<'_, '_, T> {
-    type Value = ();
-
-    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        to.write_str("a key")
-    }
-
-    fn visit_str<E: Error>(self, key: &str) -> Result<(), E> {
-        let Walk { paths, states, take } = self.walk;
-        let start = states.len();
-        for at in self.from..self.to {
-            if let Some(node) = paths.node(states[at].node).key(key) {
-                push(states, start, State { node, is_exact: true });
-            }
-        }
-        if states.len() > start {
-            take.key(key);
-        }
-        Ok(())
     }
 }

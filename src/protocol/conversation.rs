@@ -6,7 +6,8 @@
 #![allow(dead_code, reason = "each user uses some of it")]
 
 use super::{
-    Acknowledged, Direction, Input, Left, Parser, Progress, Protocol, Records, Shared, Start, Timestamp,
+    Acknowledged, Direction, Input, Left, Parser, Progress, Protocol, Records, Shared, Start,
+    Timestamp,
 };
 
 /// Both directions of a flow. What the parser tells goes to `out`.

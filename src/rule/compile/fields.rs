@@ -33,8 +33,18 @@ impl Compiler<'_, '_> {
             })?;
             Some(format!("it is a field of `service: {}`", owner.name))
         };
-        let help =
-            elsewhere().or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
+        let of_list = || {
+            let is_member = |path: &&String| {
+                path.strip_prefix(&*name.value).is_some_and(|rest| rest.starts_with('.'))
+            };
+            let members: Vec<_> =
+                own.iter().filter(is_member).map(|path| format!("`{path}`")).collect();
+            let is_list = self.schema.lists.iter().any(|list| list.name == name.value);
+            is_list.then(|| format!("it is a list; its members have {}", members.join(", ")))
+        };
+        let help = of_list()
+            .or_else(elsewhere)
+            .or_else(|| did_you_mean(&name.value, own.iter().map(String::as_str)));
         self.wrong_with(name.span, message, help)
     }
 

@@ -202,6 +202,12 @@ impl Compiler<'_, '_> {
             let help = format!("whole numbers are exact from -{EXACT} to {EXACT}");
             return self.wrong_with(value.span, message, Some(help));
         }
+        let is_written = scalar.text.bytes().any(|octet| octet.is_ascii_digit());
+        if is_written && number(scalar).is_some_and(f64::is_infinite) {
+            let message = format!("no number is as far from zero as {}", scalar.text);
+            let help = format!("the farthest is {:e}", f64::MAX);
+            return self.wrong_with(value.span, message, Some(help));
+        }
         match numbers(comparison, scalar) {
             Some(ranges) => Some(ranges),
             None => self.mistaken(value, name, "a number", "a number"),

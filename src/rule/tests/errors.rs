@@ -19,6 +19,10 @@ fn mistakes_in_fields_and_values() {
             "`thing` records have no field `thing.ioa` (it is a field of `service: thing_object`)",
         ),
         (
+            "thing.objects|topic: a/#",
+            "`thing` records have no field `thing.objects` (it is a list; its members have `thing.objects.ioa`, `thing.objects.value`)",
+        ),
+        (
             "thing.cause: activaton",
             "`thing.cause` is never `activaton` (did you mean `activation`?)",
         ),
@@ -207,6 +211,14 @@ fn numbers_beyond_what_a_field_can_be() {
         (
             "thing.value|gt: -99999999999999999999",
             "`thing.value` cannot tell -99999999999999999999 from its neighbours (whole numbers are exact from -9007199254740992 to 9007199254740992)",
+        ),
+        (
+            "thing.value|lt: -1e400",
+            "no number is as far from zero as -1e400 (the farthest is 1.7976931348623157e308)",
+        ),
+        (
+            "thing.json.a|gt: 1e400",
+            "no number is as far from zero as 1e400 (the farthest is 1.7976931348623157e308)",
         ),
     ] {
         assert_eq!(mistakes(&item(detection)), [message], "{detection}");
