@@ -304,6 +304,79 @@ fn a_reader_that_wants_too_much_loses_what_is_kept() {
     assert!(stream.memory() < 256);
 }
 
+#[test]
+fn a_hole_before_the_end_is_given_up_as_any_other() {
+    let after = |acknowledged, time| {
+        let mut stream = started(0);
+        let mut messages = feed(&mut stream, 0, &[(0, b"\x01a\x03")]);
+        stream.finish(NOW, 6);
+        assert!(stream.has_hole() && !stream.is_finished());
+        stream.expire(NOW, acknowledged, &mut messages);
+        stream.expire(NOW + time, acknowledged, &mut messages);
+        assert_eq!(stream.has_hole(), !stream.is_finished());
+        messages.gaps
+    };
+    let seconds = Duration::from_secs;
+    assert_eq!(after(Some(7), Duration::from_millis(100)), [3]);
+    assert_eq!(after(None, seconds(1)), [0; 0]);
+    assert_eq!(after(None, seconds(2)), [3]);
+    assert_eq!(after(Some(3), seconds(60)), [0; 0], "its receiver waits for it");
+}
+
+#[test]
+fn what_comes_late_fills_the_hole_before_the_end() {
+    let mut stream = started(0);
+    let mut messages = feed(&mut stream, 0, &[(0, b"\x01a\x03")]);
+    stream.finish(NOW, 6);
+    for tcp in [segment(5, b"d"), segment(3, b"bc")] {
+        stream.segment(NOW, &tcp, &mut messages);
+    }
+    assert!(stream.is_finished() && !stream.has_hole());
+    assert_eq!(messages.read, [b"a".to_vec(), b"bcd".to_vec()]);
+    assert_eq!(stream.counters(), StreamCounters::default());
+}
+
+#[test]
+fn an_end_that_is_too_far_is_not_of_this_stream() {
+    let mut stream = started(0);
+    stream.finish(NOW, NEAR);
+    assert!(!stream.has_hole());
+}
+
+#[test]
+fn a_stream_joined_behind_what_its_receiver_expected_has_a_gap() {
+    for (expected, first, missed) in
+        [(&[10][..], 16, 6), (&[20, 10], 16, 6), (&[10], 10, 0), (&[16], 10, 0), (&[0], NEAR, 0)]
+    {
+        let mut stream = Stream::default();
+        for number in expected {
+            stream.expect(*number);
+        }
+        assert!(!stream.is_started());
+        let mut messages = feed(&mut stream, first, &[(0, b"\x01a")]);
+        stream.flush(None, &mut messages);
+        assert_eq!(messages.read, [b"a".to_vec()]);
+        assert_eq!(stream.counters().missed, missed, "{expected:?} {first}");
+    }
+}
+
+#[test]
+fn what_the_receiver_has_at_the_end_is_missed_but_for_what_may_be_fin() {
+    for (kept, acknowledged, missed) in [
+        (&b""[..], 5, 3),
+        (b"", 3, 0),
+        (b"\x02", 4, 1),
+        (b"", 2, 0),
+        (b"", 1, 0),
+        (b"", NEAR + 2, 0),
+    ] {
+        let mut stream = started(0);
+        let mut messages = feed(&mut stream, 0, &[(0, &[b"\x01a", kept].concat())]);
+        stream.flush(Some(acknowledged), &mut messages);
+        assert_eq!(stream.counters().missed, missed, "{kept:?} {acknowledged}");
+    }
+}
+
 /// Messages, and the segments of a sender with a bad line: cut anywhere, in any order within a
 /// window, some twice, some overlapping.
 fn bad_line() -> impl Strategy<Value = (Vec<Vec<u8>>, u32, Vec<(usize, usize)>)> {
