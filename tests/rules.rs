@@ -6,11 +6,13 @@ mod common;
 #[path = "../benches/generate/mod.rs"]
 mod generate;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::{env, fs};
 
+use common::page::{self, Page};
 use common::{file, frames, shared};
 use gridtap::protocol;
 use gridtap::rule::{Placeholders, RuleSet, Source};
@@ -34,27 +36,53 @@ fn text(octets: &[u8]) -> String {
     String::from_utf8(octets.to_vec()).unwrap()
 }
 
+/// The documents of a file as other tools are to read them: `topic` and the condition of an absence are
+/// ours, and what else a rule says is checked.
+fn plain(text: &str) -> String {
+    let documents = text.split("---\n").map(|document| {
+        let document = document.replace("|topic:", "|contains:").replace("|topic|", "|contains|");
+        let is_ours = |line: &&str| {
+            document.contains("\ncorrelation:\n")
+                && line.starts_with("  condition: ")
+                && line.contains(" and not ")
+        };
+        document.lines().filter(|line| !is_ours(line)).map(|line| format!("{line}\n")).collect()
+    });
+    documents.collect::<Vec<String>>().join("---\n")
+}
+
+fn schema(name: &str) -> Option<jsonschema::Validator> {
+    let path = shared(&format!("sigma/sigma-{name}-schema.json"))?;
+    let schema: Json = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let options = jsonschema::draft202012::options().should_validate_formats(true);
+    Some(options.build(&schema).unwrap())
+}
+
 #[test]
 fn rules_are_valid_by_the_schema_of_sigma() {
-    let Some(path) = shared("sigma/sigma-detection-rule-schema.json") else { return };
-    let schema: Json = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let validator =
-        jsonschema::draft202012::options().should_validate_formats(true).build(&schema).unwrap();
+    let schemas = ["detection-rule", "correlation-rules"].map(schema);
+    let [Some(detection), Some(correlation)] = schemas else { return };
     let generated = generate::rules(GENERATED).map(|(name, text)| Source { name, text });
     let mut rules = 0;
     for source in RuleSet::builtin_sources().into_iter().chain(generated) {
-        let rule: Json = serde_yaml::from_str(&source.text).unwrap();
-        let errors: Vec<_> = validator
-            .iter_errors(&rule)
-            .map(|error| format!("{}: {}: {error}", source.name, error.instance_path()))
-            .collect();
-        assert!(errors.is_empty(), "{}", errors.join("\n"));
-        rules += 1;
+        let text = plain(&source.text);
+        for rule in serde_yaml::from_multiple::<Json>(&text).unwrap() {
+            let validator =
+                if rule.get("correlation").is_some() { &correlation } else { &detection };
+            let errors: Vec<_> = validator
+                .iter_errors(&rule)
+                .map(|error| format!("{}: {}: {error}", source.name, error.instance_path()))
+                .collect();
+            assert!(errors.is_empty(), "{}", errors.join("\n"));
+            rules += 1;
+        }
     }
     assert!(rules > GENERATED, "the pack is empty");
 
     let nameless = serde_json::json!({"logsource": {}, "detection": {"condition": "s"}});
-    assert!(!validator.is_valid(&nameless), "the schema accepts anything");
+    assert!(!detection.is_valid(&nameless), "the schema accepts anything");
+    let nameless = serde_json::json!({"correlation": {"type": "event_count"}});
+    assert!(!correlation.is_valid(&nameless), "the schema accepts anything");
 }
 
 /// `sigma`, where `tests/run` installed it.
@@ -83,12 +111,11 @@ fn rules_are_right_for_the_tools_of_sigma() {
         command.args(["check", "--fail-on-error", "--fail-on-issues"]).args(exclusions);
         command.arg(folder).output().unwrap()
     };
-    // `topic` is a modifier of ours: what else a rule says is checked.
     let pack = TempDir::new().unwrap();
     for source in RuleSet::builtin_sources() {
         let path = pack.path().join(&source.name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, source.text.replace("|topic:", "|contains:")).unwrap();
+        fs::write(path, plain(&source.text)).unwrap();
     }
     for folder in [pack.path(), generated.path()] {
         let output = check(folder);
@@ -118,14 +145,135 @@ fn every_rule_does_what_its_examples_say() {
     assert!(said.ends_with(" passed, 0 failed\n"), "{said}");
 }
 
+/// The site of `pcaps/README.md`, as its operator would write it down.
+const SITE: &[(&str, &[&str])] = &[
+    ("masters", &["10.20.0.10", "10.20.0.11"]),
+    ("time_masters", &["10.20.0.10"]),
+    ("originators", &["0"]),
+    (
+        "points",
+        &[
+            "1001", "1002", "1003", "1101", "1102", "1201", "1301", "2001", "2003", "2101", "2102",
+            "2201", "3001", "3002",
+        ],
+    ),
+    ("command_topics", &["grid/+/+/breaker/command"]),
+    ("command_publishers", &["10.20.0.10"]),
+    ("command_subscribers", &["10.40.12.31"]),
+    ("mqtt_ports", &["1883", "9001"]),
+    ("websocket_brokers", &["10.20.0.20"]),
+    ("tls_brokers", &["10.20.0.20", "10.30.3.10"]),
+    ("tls_servers", &["10.30.99.0/24"]),
+];
+
+/// Captures of peers without bad intentions, and what they do all the same: a wrong password, and an alias above the
+/// broker's maximum.
+const HARMLESS: &[(&str, &[&str])] = &[
+    ("clean", &[]),
+    ("websocket", &["MQTT Login Refused"; 2]),
+    (
+        "mqtt-peers",
+        &[
+            "MQTT Login Refused",
+            "MQTT Login Refused",
+            "MQTT Login Refused",
+            "MQTT Login Refused",
+            "MQTT Topic Alias Abused",
+        ],
+    ),
+];
+
+/// Correlations included.
 #[test]
 fn normal_life_raises_no_alert_of_any_rule() {
-    let masters = ["10.20.0.10", "10.20.0.11"].map(str::to_owned).to_vec();
-    let rules = pack(&Placeholders::from([("masters".to_owned(), masters)]));
+    let folder = TempDir::new().unwrap();
+    let [configuration, eve] = ["site.yaml", "eve.json"].map(|name| folder.path().join(name));
+    let values = |values: &[&str]| values.iter().map(|value| format!("'{value}'")).collect();
+    let lines = SITE.iter().map(|(name, all)| {
+        let all: Vec<String> = values(all);
+        format!("  {name}: [{}]\n", all.join(", "))
+    });
+    let text = format!("placeholders:\n{}", lines.collect::<String>());
+    fs::write(&configuration, text).unwrap();
+    let filled = SITE.iter().map(|(name, values)| {
+        ((*name).to_owned(), values.iter().map(|value| (*value).to_owned()).collect())
+    });
+    let rules = pack(&filled.collect());
     let inactive = rules.rules.iter().find(|rule| rule.inactive.is_some());
     assert!(inactive.is_none(), "a placeholder that this test does not fill: {inactive:?}");
-    let collected = common::run(&frames(&file("pcaps/clean.pcap")), Arc::new(rules));
-    assert_eq!(collected.alerts, Vec::<String>::new());
+
+    let [configuration, eve_text] = [&configuration, &eve].map(|path| path.to_str().unwrap());
+    for (capture, expected) in HARMLESS {
+        let capture = format!("pcaps/{capture}.pcap");
+        let output = gridtap(&[
+            "replay",
+            &capture,
+            "--config",
+            configuration,
+            "--types",
+            "alert",
+            "--eve",
+            eve_text,
+        ]);
+        assert!(output.status.success(), "{}", text_of(&output));
+        let lines = fs::read_to_string(&eve).unwrap();
+        let mut alerts: Vec<_> = lines
+            .lines()
+            .map(|line| serde_json::from_str::<Json>(line).unwrap()["alert"]["signature"].clone())
+            .collect();
+        alerts.sort_by_key(ToString::to_string);
+        assert_eq!(alerts, *expected, "{capture}");
+    }
+}
+
+fn text_of(output: &Output) -> String {
+    text(&output.stdout) + &text(&output.stderr)
+}
+
+const TABLES: [&str; 3] = ["## IEC 104", "## MQTT", "## Network and TLS"];
+
+/// What attacks do, the rules that find it, captures that show it.
+fn rows(page: &Page) -> Vec<Vec<String>> {
+    TABLES.iter().flat_map(|heading| page.rows(heading)).collect()
+}
+
+#[test]
+fn the_page_of_the_pack_has_every_rule_and_no_other() {
+    let page = Page::read("docs/pack.md");
+    let rows = rows(&page);
+    let named: BTreeSet<String> =
+        rows.iter().flat_map(|row| page::names(&row[1])).map(str::to_owned).collect();
+    let stem =
+        |source: &Source| Path::new(&source.name).file_stem().unwrap().to_str().unwrap().to_owned();
+    let files: BTreeSet<String> = RuleSet::builtin_sources().iter().map(stem).collect();
+    assert_eq!(named, files);
+}
+
+/// A row of the page names a capture for each of its rules, and each capture is one on which a rule of
+/// the row fires.
+#[test]
+fn the_page_of_the_pack_names_captures_that_fire() {
+    let page = Page::read("docs/pack.md");
+    let rules = pack(&Placeholders::new()).rules;
+    for row in rows(&page) {
+        let captures: BTreeSet<&str> = page::names(&row[2]).collect();
+        for file in page::names(&row[1]) {
+            let of_file =
+                |rule: &&gridtap::rule::Rule| rule.file.ends_with(&format!("/{file}.yml"));
+            let fired: BTreeSet<&str> = rules
+                .iter()
+                .filter(of_file)
+                .flat_map(|rule| &rule.examples)
+                .filter(|example| example.alerts > 0)
+                .map(|example| example.capture.trim_start_matches("pcaps/"))
+                .collect();
+            assert!(!fired.is_disjoint(&captures), "{file}: {captures:?}, {fired:?}");
+        }
+    }
+    let placeholders = pack(&Placeholders::new());
+    let explained: BTreeSet<_> = page.names("## Placeholders").into_iter().collect();
+    let used: BTreeSet<_> = placeholders.placeholders.iter().cloned().collect();
+    assert_eq!(explained, used);
 }
 
 const STRANGER: &str = "\

@@ -27,10 +27,12 @@ TIME = bytes.fromhex("000000070a1a")  # a CP56Time2a without its first octet
 class Link:
     """A controlling station made by hand: it counts what it gets, and acknowledges all of it."""
 
-    def __init__(self, ip: str) -> None:
-        self.socket = socket.create_connection((ip, plan.IEC104_PORT), timeout=QUIET)
+    def __init__(self, ip: str, port: int = plan.IEC104_PORT, first: bytes = b"") -> None:
+        self.socket = socket.create_connection((ip, port), timeout=QUIET)
         self.sent = self.received = 0
         self.unread = b""
+        if first:
+            self.send(first)
         self.send(STARTDT_ACT)
 
     def send(self, octets: bytes) -> None:

@@ -33,9 +33,11 @@ fn placeholders_bring_rules_of_the_pack_into_force() {
         let set = load_all(&RuleSet::builtin_sources(), placeholders);
         set.rules.iter().filter_map(|rule| rule.inactive.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(inactive(&Placeholders::new()), ["masters"]);
+    let is_of_masters = |name: &String| name == "masters";
+    assert!(inactive(&Placeholders::new()).iter().any(is_of_masters));
     let masters = vec!["10.20.0.10".to_owned(), "2001:db8::/64".to_owned()];
-    assert!(inactive(&Placeholders::from([("masters".to_owned(), masters)])).is_empty());
+    let filled = Placeholders::from([("masters".to_owned(), masters)]);
+    assert!(!inactive(&filled).is_empty() && !inactive(&filled).iter().any(is_of_masters));
 }
 
 #[test]
