@@ -137,7 +137,7 @@ impl FieldIndex {
     #[inline]
     pub(super) fn class(&self, value: Value<'_>) -> ClassId {
         match (&self.by, value) {
-            (_, Value::Absent) => ClassId::NONE,
+            (_, value) if is_null(value) => ClassId::NONE,
             (By::Codes(index), value) => match point(value, false) {
                 Some(point) => index.class(point),
                 None => self.present,
@@ -165,7 +165,7 @@ impl FieldIndex {
     ) {
         let mut apply = |class| truth.apply(classes, class);
         match (&self.by, value) {
-            (_, Value::Absent) => {}
+            (_, value) if is_null(value) => {}
             (By::Codes(index), value) => match point(value, false) {
                 Some(point) => index.look_up(point, apply),
                 None => apply(self.present),
@@ -211,6 +211,18 @@ impl FieldIndex {
     /// Notes in `truth` that there is something of which no more can be said.
     pub(super) fn look_up_container(&self, classes: &Classes, truth: &mut Truth) {
         truth.apply(classes, self.present);
+    }
+}
+
+/// Whether there is nothing, or a number that JSON cannot say: records show it as `null`, which is the
+/// same to whoever searches them.
+#[inline]
+const fn is_null(value: Value<'_>) -> bool {
+    match value {
+        Value::Absent => true,
+        Value::Single(number) => !number.is_finite(),
+        Value::Double(number) => !number.is_finite(),
+        _ => false,
     }
 }
 

@@ -156,8 +156,12 @@ fn numbers_with_fractions_and_flags() {
     assert!(holds(&item("thing.value: true"), &value(Number::Flag(true))));
     assert!(!holds(&item("thing.value: 1"), &value(Number::Flag(true))), "a flag is no number");
     assert!(!holds(&item("thing.value|gte: 0"), &value(Number::Flag(true))));
-    assert!(!holds(&item("thing.value|lte: .inf"), &value(Number::Double(f64::NAN))));
-    assert!(holds(&item("thing.value|exists: true"), &value(Number::Double(f64::NAN))));
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let number = value(Number::Double(number));
+        assert!(!holds(&item("thing.value|lte: .inf"), &number), "records show `null`");
+        assert!(!holds(&item("thing.value|exists: true"), &number));
+        assert!(holds(&item("thing.value: null"), &number));
+    }
     assert!(holds(&item("thing.value: 0"), &value(Number::Double(-0.0))));
 }
 
