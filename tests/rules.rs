@@ -9,11 +9,10 @@ mod generate;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 use std::{env, fs};
 
 use common::page::{self, Page};
-use common::{file, frames, shared};
+use common::{file, shared};
 use gridtap::protocol;
 use gridtap::rule::{Placeholders, RuleSet, Source};
 use serde_json::Value as Json;
@@ -51,39 +50,73 @@ fn plain(text: &str) -> String {
     documents.collect::<Vec<String>>().join("---\n")
 }
 
-fn schema(name: &str) -> Option<jsonschema::Validator> {
-    let path = shared(&format!("sigma/sigma-{name}-schema.json"))?;
-    let schema: Json = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let options = jsonschema::draft202012::options().should_validate_formats(true);
-    Some(options.build(&schema).unwrap())
-}
+/// What a rule file has, and the schema for it.
+const SCHEMAS: [(&str, &str); 3] = [
+    ("detection", "sigma-detection-rule-schema.json"),
+    ("correlation", "sigma-correlation-rules-schema.json"),
+    ("filter", "sigma-filters-schema.json"),
+];
 
 #[test]
-fn rules_are_valid_by_the_schema_of_sigma() {
-    let schemas = ["detection-rule", "correlation-rules"].map(schema);
-    let [Some(detection), Some(correlation)] = schemas else { return };
+fn rules_are_valid_by_the_schemas_of_sigma() {
+    let Some(folder) = shared("sigma") else { return };
+    let validators = SCHEMAS.map(|(key, file)| {
+        let schema = serde_json::from_slice(&fs::read(folder.join(file)).unwrap()).unwrap();
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        (key, options.build(&schema).unwrap())
+    });
     let generated = generate::rules(GENERATED).map(|(name, text)| Source { name, text });
-    let mut rules = 0;
-    for source in RuleSet::builtin_sources().into_iter().chain(generated) {
-        let text = plain(&source.text);
-        for rule in serde_yaml::from_multiple::<Json>(&text).unwrap() {
-            let validator =
-                if rule.get("correlation").is_some() { &correlation } else { &detection };
+    let examples = TOGETHER.map(|text| Source { name: "together".into(), text: text.into() });
+    let mut documents = 0;
+    for source in RuleSet::builtin_sources().into_iter().chain(generated).chain(examples) {
+        for text in source.text.split("\n---\n") {
+            let document: Json = serde_yaml::from_str(text).unwrap();
+            // Absence is no part of Sigma 2.1.
+            if document["correlation"]["condition"].is_string() {
+                continue;
+            }
+            let found = validators.iter().find(|(key, _)| document.get(key).is_some());
+            let (_, validator) = found.unwrap_or_else(|| panic!("{}: what is it", source.name));
             let errors: Vec<_> = validator
-                .iter_errors(&rule)
+                .iter_errors(&document)
                 .map(|error| format!("{}: {}: {error}", source.name, error.instance_path()))
                 .collect();
             assert!(errors.is_empty(), "{}", errors.join("\n"));
-            rules += 1;
+            documents += 1;
         }
     }
-    assert!(rules > GENERATED, "the pack is empty");
+    assert!(documents > GENERATED + TOGETHER.len(), "the pack is empty");
 
-    let nameless = serde_json::json!({"logsource": {}, "detection": {"condition": "s"}});
-    assert!(!detection.is_valid(&nameless), "the schema accepts anything");
-    let nameless = serde_json::json!({"correlation": {"type": "event_count"}});
-    assert!(!correlation.is_valid(&nameless), "the schema accepts anything");
+    for (key, validator) in &validators {
+        let nameless = serde_json::json!({"logsource": {}, (*key): {"condition": "s"}});
+        assert!(!validator.is_valid(&nameless), "the schema for {key} accepts anything");
+    }
 }
+
+/// The spelling of what the pack may not have.
+const TOGETHER: [&str; 2] = [
+    "title: Many values
+id: 3f9d1f0a-9f0e-4a39-8a3e-54a3f9f2a0d2
+status: test
+level: high
+generate: true
+correlation:
+  type: value_percentile
+  rules: [control_command]
+  aliases: {station: {control_command: dest_ip}}
+  group-by: [station]
+  timespan: 60s
+  condition: {field: iec104.value, percentile: 95, gte: 20}
+",
+    "title: The historian reads what it likes
+id: 7c1a7a9c-8a66-4c8e-8e43-3a7f0a0f9b51
+logsource: {product: gridtap, service: iec104}
+filter:
+  rules: [5b0c1de2-5f0f-4a39-8a3e-54a3f9f2a0d2]
+  selection: {src_ip|cidr|expand: '%historians%'}
+  condition: not selection
+",
+];
 
 /// `sigma`, where `tests/run` installed it.
 fn sigma() -> Option<PathBuf> {

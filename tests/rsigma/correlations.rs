@@ -132,15 +132,16 @@ fn of_rules(random: &mut Random, bases: &[Base], kind: &str) -> (String, Vec<Str
         }
         _ => String::new(),
     };
-    let mut aliases = String::new();
-    if random.below(4) == 0 {
+    let aliases = if random.below(4) == 0 {
         group.push("end".to_owned());
-        aliases = "  aliases:\n    end:\n".to_owned();
-        for rule in &rules {
+        let fields = rules.iter().map(|rule| {
             let field = random.one_of(&["src_ip", "dest_ip"]);
-            aliases += &format!("      {}: {field}\n", rule.id);
-        }
-    }
+            format!("      {}: {field}\n", rule.id)
+        });
+        format!("  aliases:\n    end:\n{}", fields.collect::<String>())
+    } else {
+        String::new()
+    };
     let ids: Vec<_> = rules.iter().map(|rule| rule.id.as_str()).collect();
     let is_of_one_record = |rule: &Base| {
         rules.iter().all(|other| other.id == rule.id || !std::ptr::eq(other.schema, rule.schema))
@@ -173,15 +174,18 @@ fn body(
     condition: &str,
 ) -> String {
     let timespan = random.one_of(&["1s", "2s", "10s", "1m", "5m", "1h"]);
-    let mut body =
-        format!("  type: {kind}\n  rules: [{}]\n  timespan: {timespan}\n", rules.join(", "));
-    if !group.is_empty() {
-        body += &format!("  group-by: [{}]\n", group.join(", "));
-    }
-    if !condition.is_empty() {
-        body += &format!("  condition: {condition}\n");
-    }
-    body
+    let line = |key: &str, value: &str| match value {
+        "" | "[]" => String::new(),
+        value => format!("  {key}: {value}\n"),
+    };
+    [
+        line("type", kind),
+        line("rules", &format!("[{}]", rules.join(", "))),
+        line("timespan", timespan),
+        line("group-by", &format!("[{}]", group.join(", "))),
+        line("condition", condition),
+    ]
+    .concat()
 }
 
 /// Most have a lower bound, as those that people write.

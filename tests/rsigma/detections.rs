@@ -51,14 +51,14 @@ fn rule(random: &mut Random, schema: &Schema, record: &Json, number: usize) -> O
             let (name, kind, values) = &of_record[place];
             let value = random.one_of(values);
             if !names.contains(name) {
-                names.push(name);
+                names.push(*name);
                 lines.push(format!("    {}\n", item(random, name, *kind, value)?));
             }
         }
         // A field that the record does not have.
         if random.below(8) == 0 {
             let (name, ..) = &fields[random.below(fields.len() as u64) as usize];
-            if !names.contains(&&name.as_str()) {
+            if !names.contains(&name.as_str()) {
                 lines.push(format!("    {name}: null\n"));
             }
         }
@@ -172,7 +172,7 @@ fn of_text(random: &mut Random, name: &str, text: &str) -> Option<String> {
     let (head, middle, tail) = (&text[..=cut], &text[cut..end], &text[cut..]);
     let upper = text.to_uppercase();
     let [quoted, head_quoted, middle_quoted, tail_quoted, upper_quoted] =
-        [text, head, middle, tail, &upper].map(|text| pattern(text));
+        [text, head, middle, tail, &upper].map(pattern);
     Some(match random.below(18) {
         0 => format!("{name}: {upper_quoted}"),
         1 => format!("{name}|startswith: {head_quoted}"),

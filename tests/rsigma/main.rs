@@ -97,7 +97,7 @@ fn rsigma_finds_in_our_records_what_we_find() {
     for path in &captures {
         let seen = ours::run(path, &set);
         let theirs = theirs::run(&rsigma, &documents, &seen);
-        compared.add(&documents, seen.records, seen.found, theirs, path);
+        compared.add(&documents, seen.records, seen.found, &theirs, path);
     }
     compared.check(&documents);
 }
@@ -134,7 +134,7 @@ impl Compared {
         documents: &[Document],
         records: usize,
         mut ours: Found,
-        theirs: Found,
+        theirs: &Found,
         capture: &std::path::Path,
     ) {
         let known: BTreeSet<_> = documents.iter().map(|document| document.id.as_str()).collect();
@@ -154,7 +154,9 @@ impl Compared {
             [(&ours.alerts, &theirs.alerts, "ours"), (&theirs.alerts, &ours.alerts, "theirs")]
         {
             let mut left = BTreeMap::new();
-            other.iter().for_each(|alert| *left.entry(alert).or_insert(0) += 1);
+            for alert in other {
+                *left.entry(alert).or_insert(0) += 1;
+            }
             for alert in one {
                 match left.get_mut(alert) {
                     Some(count @ 1..) => *count -= 1,
