@@ -112,9 +112,10 @@ impl Sink for Recorder {
         let record = *records;
         *records += 1;
         self.formatter.event(event, [], |_, _| {});
-        let line = self.formatter.lines().strip_prefix(b"{").expect("a record is an object");
+        let line = without_null(self.formatter.lines());
+        let members = line.strip_prefix(b"{").expect("a record is an object");
         write!(lines, "{{\"id\":{record},\"moment\":{moment},").unwrap();
-        lines.extend_from_slice(line);
+        lines.extend_from_slice(members);
         self.formatter.clear();
 
         found.hits.extend(fired.rules().map(|rule| (rule.id.to_string(), record)));
@@ -125,7 +126,8 @@ impl Sink for Recorder {
         self.correlator.take(time, &self.observations, &[], &mut |met| {
             let values = met.group().filter_map(|(field, value)| match value {
                 GroupValue::Absent => None,
-                GroupValue::Plain(text) | GroupValue::Text(text) => {
+                GroupValue::Plain(text) => Some((field.name.clone(), plain(text))),
+                GroupValue::Text(text) => {
                     Some((field.name.clone(), String::from_utf8_lossy(text).into_owned()))
                 }
             });
@@ -144,4 +146,35 @@ impl Sink for Recorder {
     }
 
     fn fact(&mut self, _: IpAddr, _: &'static Protocol, _: &'static str, _: Fact<'_>) {}
+}
+
+/// A number or a flag. Records say `1.0` where rsigma says `1`.
+fn plain(text: &[u8]) -> String {
+    let text = str::from_utf8(text).unwrap();
+    match text.parse::<f64>() {
+        Ok(number) if text.contains(['.', 'e']) => number.to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+/// A record, but for what it shows as `null`: that is no field to whoever searches it, and a value to
+/// rsigma.
+fn without_null(record: &[u8]) -> Vec<u8> {
+    if !record.windows(5).any(|octets| octets == b":null") {
+        return record.to_vec();
+    }
+    let mut record = serde_json::from_slice(record).unwrap();
+    leave_out_null(&mut record);
+    format!("{record}\n").into_bytes()
+}
+
+fn leave_out_null(value: &mut Json) {
+    match value {
+        Json::Object(members) => {
+            members.retain(|_, value| !value.is_null());
+            members.values_mut().for_each(leave_out_null);
+        }
+        Json::Array(members) => members.iter_mut().for_each(leave_out_null),
+        _ => {}
+    }
 }
