@@ -83,6 +83,9 @@ fn every_alert_names_a_file_with_its_packet() {
     let (folder, alerts) = replayed(&[]);
     let (demo, files) = (frames(&file(DEMO)), files(&folder));
     let mut named = BTreeSet::new();
+    let is_together = |alert: &&Value| alert["alert"]["category"] == "correlation";
+    let (together, alerts): (Vec<_>, Vec<_>) = alerts.iter().partition(is_together);
+    assert!(together.iter().all(|alert| alert.get("capture_file").is_none()), "it is of hits");
     for alert in &alerts {
         let name = alert["capture_file"].as_str().unwrap();
         let of_it = files.get(name).unwrap_or_else(|| panic!("{name} is not there"));
