@@ -45,7 +45,9 @@ fn plain(text: &str) -> String {
                 && line.starts_with("  condition: ")
                 && line.contains(" and not ")
         };
-        document.lines().filter(|line| !is_ours(line)).map(|line| format!("{line}\n")).collect()
+        let kept: Vec<&str> =
+            document.split_inclusive('\n').filter(|line| !is_ours(line)).collect();
+        kept.concat()
     });
     documents.collect::<Vec<String>>().join("---\n")
 }
