@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::correlation::Link;
+use super::direct::{self, Direct};
 use super::index::{FieldIndex, Question, Scratch};
 use super::predicate::{Expression, FieldId, Predicate, PredicateId, Predicates};
 use super::profile::{self, Memory, Profile};
@@ -31,6 +32,8 @@ pub(super) struct Service {
     triggering: Fields,
     /// Fields that only conditions of rules ask for: read once a rule is up that asks for them.
     confirming: Fields,
+    /// Predicates without an index, asked once a rule is up that asks for them.
+    direct: Vec<(FieldSet, Direct)>,
     /// Which of these each rule asks for.
     asked: Vec<FieldSet>,
     /// Rules that nothing brings up: looked at for every event.
@@ -118,8 +121,12 @@ impl Service {
         let mut classes = ClassBuilder::new(triggers, layout.known);
         let always = classes.of_rules(&always);
         let (mut triggering, mut confirming) = (Fields::default(), Fields::default());
+        let mut direct = Vec::new();
         let (mut fields, mut field_bits) = (0, vec![0; layout.words as usize * 64]);
-        let field_of = |id: &PredicateId| predicates[*id as usize].field;
+        let field_of = |id: &PredicateId| {
+            let predicate = &predicates[*id as usize];
+            (predicate.field, predicate.test.is_indexed())
+        };
         let by_field = layout.order.chunk_by(|one, two| field_of(one) == field_of(two));
         for (number, ids) in by_field.enumerate() {
             let question = |id: &PredicateId| Question {
@@ -127,7 +134,17 @@ impl Service {
                 test: &predicates[*id as usize].test,
             };
             let questions: Vec<_> = ids.iter().map(question).collect();
-            let field = field_of(&ids[0]);
+            let (field, is_indexed) = field_of(&ids[0]);
+            if !is_indexed {
+                for Question { id, test } in questions {
+                    let bit = 1 << fields.min(FieldSet::BITS - 1);
+                    fields += 1;
+                    field_bits[id as usize] = bit;
+                    let class = classes.of(&[id]);
+                    direct.push((bit, Direct::new(schema, field, test.clone(), class)));
+                }
+                continue;
+            }
             let index = FieldIndex::new(field.kind(schema), number, &questions, &mut classes);
             if questions[0].id < layout.known * 64 {
                 triggering.add(field, index, FieldSet::MAX, path);
@@ -153,6 +170,7 @@ impl Service {
             profiled,
             triggering,
             confirming,
+            direct,
             asked,
             always,
             words: layout.words,
@@ -162,7 +180,7 @@ impl Service {
 
     /// Leaves the rules that hold in the truth.
     fn matches(&self, event: &Event<'_>, state: &mut State) {
-        let State { truth, scratch, values, memory } = state;
+        let State { truth, scratch, values, direct_texts, memory } = state;
         truth.begin();
         scratch.begin();
         let profile = self.profile(event);
@@ -187,6 +205,9 @@ impl Service {
             return;
         }
         self.confirming.look_up(asked, event, &self.classes, truth, scratch, values);
+        for (_, direct) in self.direct.iter().filter(|(bit, _)| bit & asked != 0) {
+            truth.apply(&self.classes, direct.class(event, direct_texts));
+        }
         truth.keep(|rule, bits| self.programs.holds(rule, bits));
     }
 
@@ -233,13 +254,19 @@ impl Layout {
         let documents: HashSet<usize> =
             triggering.iter().filter_map(|field| field.document()).collect();
         let brings_up = |id: &PredicateId| {
-            let field = predicates[*id as usize].field;
-            triggering.contains(&field)
+            let Predicate { field, test } = &*predicates[*id as usize];
+            if !test.is_indexed() {
+                return false;
+            }
+            triggering.contains(field)
                 || field.document().is_some_and(|document| documents.contains(&document))
         };
         let all = 0..predicates.len() as PredicateId;
         let mut order: Vec<_> = all.filter(|id| used[*id as usize]).collect();
-        order.sort_by_key(|id| (!brings_up(id), predicates[*id as usize].field));
+        order.sort_by_key(|id| {
+            let Predicate { field, test } = &*predicates[*id as usize];
+            (!brings_up(id), *field, !test.is_indexed())
+        });
         let first = order.iter().filter(|id| brings_up(id)).count();
         let known = first.div_ceil(64);
         let confirming = known + rules.div_ceil(64);
@@ -374,6 +401,7 @@ struct State {
     truth: Truth,
     scratch: Scratch,
     values: Values,
+    direct_texts: direct::Texts,
     memory: Memory,
 }
 
@@ -393,6 +421,7 @@ impl Matcher {
             truth: Truth::new(service.words, service.rule_words.clone()),
             scratch: Scratch::default(),
             values: Values::default(),
+            direct_texts: direct::Texts::default(),
             memory: Memory::new(),
         };
         let states = set.services.iter().map(state).collect();

@@ -31,6 +31,8 @@
 //! - The condition of a rule that is up, its **program**, is evaluated over the truth; most are
 //!   two or three comparisons of masked words. Fields that bring no rule up are read only when
 //!   what the others say still leaves a rule standing.
+//! - What compares two fields with each other, or asks for a part of a moment, has no index: it
+//!   brings no rule up, and is asked by itself once one is up that needs it.
 //!
 //! # What an event costs
 //!
@@ -51,6 +53,7 @@
 mod compile;
 mod condition;
 mod correlation;
+mod direct;
 mod index;
 mod load;
 mod matcher;

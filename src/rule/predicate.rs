@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use super::modifier::Part;
 use super::pattern::Pattern;
 use crate::event::{CONTEXT, FieldPath, Kind, Schema, Value};
 use crate::json;
@@ -90,6 +91,23 @@ pub(super) enum Test {
     /// One of these topic filters, which are valid and without share, matches the topic name, or
     /// has a name in common with the topic filter.
     Topics(Vec<Box<[u8]>>),
+    /// It compares so with the value of another field, which has one.
+    Field { other: FieldId, how: Resemblance, cased: bool },
+    /// This part of the moment is in one of these ranges.
+    Part(Part, Ranges<i64>),
+}
+
+/// How the values of two fields are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Resemblance {
+    /// The one is the other.
+    Equals,
+    /// The one has the other in it.
+    Contains,
+    /// The one begins with the other.
+    StartsWith,
+    /// The one ends with the other.
+    EndsWith,
 }
 
 /// What is asked of a text.
@@ -110,13 +128,30 @@ impl Test {
             Self::Addresses { .. } => 2,
             Self::Texts(_) => 3,
             Self::Topics(_) => 4,
+            Self::Part(..) => 5,
+            Self::Field { .. } => 6,
+        }
+    }
+
+    /// Whether an index answers it. Any other is asked by itself, of events on which a rule is up:
+    /// it brings no rule up.
+    pub(super) const fn is_indexed(&self) -> bool {
+        !matches!(self, Self::Field { .. } | Self::Part(..))
+    }
+
+    /// Tests that hold when any of these, which are of one sort, does.
+    pub(super) fn any_of_sort(tests: Vec<Self>) -> Vec<Self> {
+        match tests[..] {
+            // Each is with another field.
+            [Self::Field { .. }, ..] => tests,
+            _ => vec![Self::any(tests)],
         }
     }
 
     /// The test that holds when any of these, which are of one sort, does.
-    pub(super) fn any(tests: Vec<Self>) -> Self {
+    fn any(tests: Vec<Self>) -> Self {
         let (mut points, mut v4s, mut v6s) = (vec![], vec![], vec![]);
-        let (mut texts, mut topics) = (vec![], vec![]);
+        let (mut texts, mut topics, mut of_part) = (vec![], vec![], None);
         for test in tests {
             match test {
                 Self::Present => return Self::Present,
@@ -127,6 +162,11 @@ impl Test {
                 }
                 Self::Texts(more) => texts.extend(more),
                 Self::Topics(more) => topics.extend(more),
+                Self::Part(part, ranges) => {
+                    of_part = Some(part);
+                    points.push(ranges);
+                }
+                field @ Self::Field { .. } => return field,
             }
         }
         if !topics.is_empty() {
@@ -142,7 +182,10 @@ impl Test {
         if !v4s.is_empty() {
             return Self::Addresses { v4: Ranges::any(v4s), v6: Ranges::any(v6s) };
         }
-        Self::Points(Ranges::any(points))
+        match of_part {
+            Some(part) => Self::Part(part, Ranges::any(points)),
+            None => Self::Points(Ranges::any(points)),
+        }
     }
 }
 
@@ -180,6 +223,11 @@ impl<K: Copy + Ord> Ranges<K> {
         let pairs = self.0.iter().flat_map(|one| other.0.iter().map(move |two| (one, two)));
         let both = pairs.map(|(one, two)| (one.0.max(two.0), one.1.min(two.1)));
         Self(both.filter(|(from, to)| from <= to).collect())
+    }
+
+    /// Whether the point is in one of them.
+    pub(super) fn has(&self, point: K) -> bool {
+        self.0.iter().any(|(from, to)| (*from..=*to).contains(&point))
     }
 
     /// First and last of each range.

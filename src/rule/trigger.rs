@@ -2,8 +2,8 @@
 //!
 //! A rule's *cover* is a set of predicates of which at least one holds whenever the rule does. Of
 //! a conjunction any part's cover is one, so the rarest is taken; of a disjunction it is that of
-//! all parts together. What only says that something fails has no cover: such a rule is looked at
-//! for every event.
+//! all parts together. What only says that something fails has no cover, nor has a test that no
+//! index answers: a rule of nothing else is looked at for every event.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -26,7 +26,8 @@ const DECODED: f64 = 2.0;
 /// which they name many values has many, and each of them is rare.
 #[derive(Debug)]
 pub(super) struct Rarity {
-    shares: Vec<f64>,
+    /// `None` for those that bring nothing up.
+    shares: Vec<Option<f64>>,
 }
 
 impl Rarity {
@@ -38,14 +39,17 @@ impl Rarity {
             }
         }
         let share = |predicate: &Rc<Predicate>| {
+            if !predicate.test.is_indexed() {
+                return None;
+            }
             let known = named.get(&predicate.field).map_or(0, HashSet::len);
             // Any of several members may meet the predicate.
             let members = if predicate.field.list().is_some() { 3.0 } else { 1.0 };
             // It takes a look into a document, which is worth it only if all else holds.
             if predicate.field.document().is_some() {
-                return DECODED;
+                return Some(DECODED);
             }
-            (members * share(predicate, predicate.field.kind(schema), known)).min(1.0)
+            Some((members * share(predicate, predicate.field.kind(schema), known)).min(1.0))
         };
         Self { shares: predicates.iter().map(share).collect() }
     }
@@ -54,7 +58,8 @@ impl Rarity {
     pub(super) fn cover(&self, expression: &Expression) -> Option<Cover> {
         match expression {
             Expression::Holds(id) => {
-                Some(Cover { predicates: vec![*id], cost: self.shares[*id as usize] })
+                let cost = self.shares[*id as usize]?;
+                Some(Cover { predicates: vec![*id], cost })
             }
             Expression::Fails(_) => None,
             Expression::AtLeast(needed, parts) => self.cover_of(*needed, parts),
@@ -78,7 +83,7 @@ impl Rarity {
 
 fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
     match (&predicate.test, kind) {
-        (Test::Present, _) => 0.9,
+        (Test::Present | Test::Field { .. } | Test::Part(..), _) => 0.9,
         (Test::Points(_), Kind::Boolean) => 0.4,
         (Test::Points(ranges), kind) => {
             let values = match kind {
@@ -127,7 +132,7 @@ mod tests {
     use super::*;
 
     fn rarity() -> Rarity {
-        Rarity { shares: vec![0.1, 0.2, 0.3, 0.4] }
+        Rarity { shares: vec![Some(0.1), Some(0.2), Some(0.3), Some(0.4), None] }
     }
 
     fn cover(expression: &Expression) -> Option<Vec<PredicateId>> {
@@ -139,6 +144,13 @@ mod tests {
         let all =
             Expression::all(vec![Expression::Fails(0), Expression::Holds(3), Expression::Holds(1)]);
         assert_eq!(cover(&all), Some(vec![1]));
+    }
+
+    #[test]
+    fn what_has_no_index_covers_nothing() {
+        assert_eq!(cover(&Expression::Holds(4)), None);
+        let all = Expression::all(vec![Expression::Holds(4), Expression::Holds(3)]);
+        assert_eq!(cover(&all), Some(vec![3]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which field a name means, and which comparisons mean something for it.
 
-use super::Compiler;
+use super::{Compiler, direct};
 use crate::event::{CONTEXT, Kind, Schema};
 use crate::json;
 use crate::rule::diagnostic::did_you_mean;
@@ -163,10 +163,18 @@ impl Compiler<'_, '_> {
             ),
             Kind::Time => (
                 "a moment",
-                matches!(modifiers.comparison, Comparison::Equals | Comparison::Order(_)),
-                "moments have `lt`, `lte`, `gt` and `gte`",
+                matches!(
+                    modifiers.comparison,
+                    Comparison::Equals | Comparison::Order(_) | Comparison::Part(_)
+                ),
+                "moments have `lt`, `lte`, `gt` and `gte`, and `minute`, `hour`, `day`, `week`, \
+                 `month` and `year`",
             ),
         };
+        if modifiers.base64.is_some() && !direct::can_be_encoded(kind) {
+            let message = format!("`{}` is {what}: it is never in Base64", name.value);
+            return self.wrong(name.span, message);
+        }
         if modifiers.cased && !kind.is_text() && !matches!(kind, Kind::Name(_) | Kind::Any) {
             return self
                 .wrong(name.span, format!("`{}` is {what}: case means nothing", name.value));

@@ -1,8 +1,12 @@
 //! From a rule's document to an expression over predicates.
 //!
 //! [`fields`] finds the fields that a rule names and refuses comparisons that mean nothing for
-//! them; [`values`] makes tests of a rule's words; [`placeholders`] fills in what others know.
+//! them; [`values`] makes tests of a rule's words, [`encoded`] of those that the wire has in another
+//! form; [`direct`] of other fields and of parts of moments; [`placeholders`] fills in what others
+//! know.
 
+mod direct;
+mod encoded;
 mod fields;
 mod placeholders;
 mod values;
@@ -181,9 +185,14 @@ impl Compiler<'_, '_> {
         self.check_list(field, name);
         let kind = field.kind(self.schema);
         let modifiers = item.modifiers?;
-        self.check_modifiers(kind, modifiers, name)?;
-        let atoms = self.atoms(kind, modifiers, item, name)?;
-        if modifiers.all && atoms.len() > 1 && !can_hold_together(field, kind) {
+        let atoms = if modifiers.field {
+            self.references(field, modifiers, item, name)?
+        } else {
+            self.check_modifiers(kind, modifiers, name)?;
+            self.atoms(kind, modifiers, item, name)?
+        };
+        let can_hold_together = modifiers.field || can_hold_together(field, kind);
+        if modifiers.all && atoms.len() > 1 && !can_hold_together {
             let message = format!("`{}` has one value: it never equals all of these", name.value);
             return self.wrong(name.span, message);
         }
@@ -208,7 +217,9 @@ impl Compiler<'_, '_> {
         // Of a field that may be anything they may be of several sorts.
         tests.sort_by_key(Test::sort);
         for tests in tests.chunk_by(|one, two| one.sort() == two.sort()) {
-            parts.push(self.holds(field, Test::any(tests.to_vec())));
+            for test in Test::any_of_sort(tests.to_vec()) {
+                parts.push(self.holds(field, test));
+            }
         }
         Expression::any(parts)
     }
@@ -250,7 +261,7 @@ impl Compiler<'_, '_> {
             return self.wrong(keyword.span, "an empty keyword is in every text");
         }
         let scalar = self.word(keyword)?;
-        let test = self.text_test(scalar, Modifiers { comparison, ..modifiers }, keyword.span)?;
+        let tests = self.text_tests(scalar, Modifiers { comparison, ..modifiers }, keyword.span)?;
         let fields: Vec<FieldId> = self
             .schema
             .paths()
@@ -262,10 +273,8 @@ impl Compiler<'_, '_> {
                 format!("`{}` records have no text to find a keyword in", self.schema.name);
             return self.wrong(keyword.span, message);
         }
-        let parts = fields
-            .into_iter()
-            .map(|field| self.holds(field, Test::Texts(vec![test.clone()])))
-            .collect();
+        let parts =
+            fields.into_iter().map(|field| self.holds(field, Test::Texts(tests.clone()))).collect();
         Some(Expression::any(parts))
     }
 }

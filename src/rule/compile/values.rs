@@ -71,8 +71,8 @@ impl Compiler<'_, '_> {
             _ => {}
         }
         let is_text = matches!(scalar.meaning, Meaning::Plain | Meaning::Quoted);
-        let has_wildcards =
-            !matches!(modifiers.comparison, Comparison::Regex(_) | Comparison::Topic);
+        let has_wildcards = modifiers.base64.is_none()
+            && !matches!(modifiers.comparison, Comparison::Regex(_) | Comparison::Topic);
         if is_text && has_wildcards && Pattern::parse(&scalar.text).shape() == Shape::Anything {
             return Some(Atom::Present);
         }
@@ -82,7 +82,7 @@ impl Compiler<'_, '_> {
             }
             Kind::Text | Kind::TopicName | Kind::TopicFilter => {
                 let scalar = self.word(value)?;
-                Test::Texts(vec![self.text_test(scalar, modifiers, *span)?])
+                Test::Texts(self.text_tests(scalar, modifiers, *span)?)
             }
             Kind::Name(table) => Test::Points(self.codes(table, modifiers, value, name)?),
             Kind::Boolean => match scalar.meaning {
@@ -101,6 +101,9 @@ impl Compiler<'_, '_> {
             Kind::Number => Test::Points(self.numbers(modifiers.comparison, value, name)?),
             Kind::Any => self.anything(modifiers, value, name)?,
             Kind::Address => self.addresses(modifiers, value, name)?,
+            Kind::Time if let Comparison::Part(part) = modifiers.comparison => {
+                self.part(part, value, name)?
+            }
             Kind::Time => Test::Points(self.moments(modifiers.comparison, value, name)?),
         };
         Some(Atom::Test(test))
@@ -225,7 +228,7 @@ impl Compiler<'_, '_> {
         let is_number = match (modifiers.comparison, value.value.meaning) {
             (Comparison::Order(_), _) => true,
             (Comparison::Equals, Meaning::Integer(_) | Meaning::Float(_) | Meaning::Boolean(_)) => {
-                !modifiers.cased
+                !modifiers.cased && modifiers.base64.is_none()
             }
             _ => false,
         };
@@ -233,7 +236,7 @@ impl Compiler<'_, '_> {
             return Some(Test::Points(self.numbers(modifiers.comparison, value, name)?));
         }
         let scalar = self.word(value)?;
-        Some(Test::Texts(vec![self.text_test(scalar, modifiers, value.span)?]))
+        Some(Test::Texts(self.text_tests(scalar, modifiers, value.span)?))
     }
 
     /// Text as other tools read it too.
@@ -420,7 +423,7 @@ fn matching(table: &[&str], matches: impl Fn(&str) -> bool) -> Ranges<i64> {
 }
 
 /// The whole number that a scalar is, in quotes or not.
-fn whole(scalar: &Scalar) -> Option<i64> {
+pub(super) fn whole(scalar: &Scalar) -> Option<i64> {
     match scalar.meaning {
         Meaning::Integer(number) => Some(number),
         Meaning::Quoted => scalar.text.parse().ok(),

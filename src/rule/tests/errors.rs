@@ -44,6 +44,54 @@ fn mistakes_in_fields_and_values() {
             "thing.ca|contains: 1",
             "`thing.ca` is a number: this comparison means nothing (numbers have `lt`, `lte`, `gt` and `gte`)",
         ),
+        (
+            "thing.ca|hour: 1",
+            "`thing.ca` is a number: this comparison means nothing (numbers have `lt`, `lte`, `gt` and `gte`)",
+        ),
+        ("thing.time|hour: 24", "this part of `thing.time` is never 24 (it is 0 to 23)"),
+        (
+            "thing.time|hour: night",
+            "`thing.time` is compared by a number, and this is text (a whole number stands here)",
+        ),
+        (
+            "thing.topic|fieldref: thing.ca",
+            "`thing.topic` and `thing.ca` are never alike (text is compared with text, numbers with numbers, flags with flags, moments with moments)",
+        ),
+        (
+            "thing.topic|fieldref: thing.detial",
+            "`thing` records have no field `thing.detial` (did you mean `thing.detail`?)",
+        ),
+        ("thing.topic|fieldref: 5", "`fieldref` is with the name of a field, not a number"),
+        (
+            "thing.topic|fieldref: thing.tags",
+            "`thing.tags` may have several values: none is compared",
+        ),
+        (
+            "thing.ca|fieldref: thing.objects.ioa",
+            "`thing.objects.ioa` may have several values: none is compared (use `service: thing_object`: one record for each member)",
+        ),
+        (
+            "thing.json.a|fieldref: thing.topic",
+            "`thing.json.a` may have several values: none is compared",
+        ),
+        (
+            "thing.ca|fieldref|contains: thing.ca",
+            "`thing.ca` is no text: this comparison means nothing",
+        ),
+        (
+            "thing.cause|base64: activation",
+            "`thing.cause` is one of a set of names: it is never in Base64",
+        ),
+        ("thing.topic|base64: 5", "only text is encoded (write '5')"),
+        (
+            "thing.topic|base64: 'a*'",
+            "what is encoded has no wildcards (`\\*` and `\\?` are the characters)",
+        ),
+        ("thing.topic|base64offset|contains: a", "too short: it is found in every text"),
+        (
+            "thing.topic|windash: -a",
+            "`windash` is not supported (there are no command lines on the wire)",
+        ),
         ("thing.ca|cased: 1", "`thing.ca` is a number: case means nothing"),
         ("thing.ca|all: [1, 2]", "`thing.ca` has one value: it never equals all of these"),
         (
@@ -90,7 +138,7 @@ fn mistakes_in_fields_and_values() {
         ),
         (
             "thing.time|contains: '2026'",
-            "`thing.time` is a moment: this comparison means nothing (moments have `lt`, `lte`, `gt` and `gte`)",
+            "`thing.time` is a moment: this comparison means nothing (moments have `lt`, `lte`, `gt` and `gte`, and `minute`, `hour`, `day`, `week`, `month` and `year`)",
         ),
         ("thing.topic|exists: yes", "`exists` is `true` or `false`"),
         ("thing.topic: true", "`true` without quotes is a boolean to many tools (write 'true')"),

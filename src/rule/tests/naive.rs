@@ -9,7 +9,7 @@ use super::fake::{self, CAUSES, Number, Object, Thing, hits, load, rule, service
 use super::*;
 use crate::event::{Event, Kind, Record, Value};
 use crate::rule::diagnostic::Reporter;
-use crate::rule::modifier::{Comparison, Modifiers, Order};
+use crate::rule::modifier::{Base64, Comparison, Modifiers, Order, Part, Utf16};
 use crate::rule::predicate::FieldId;
 use crate::rule::sigma::{Body, Document, Item, Selection};
 use crate::rule::yaml::{Meaning, Scalar};
@@ -92,6 +92,11 @@ fn item(item: &Item, event: &Event<'_>) -> bool {
     let field = FieldId::resolve(schema, name).expect("there is this field");
     let is_filter = matches!(field.kind(schema), Kind::TopicFilter);
     let one = |value: &Scalar| match (modifiers.comparison, value.meaning) {
+        _ if modifiers.field => {
+            let others = values(event, &value.text);
+            let mut pairs = found.iter().flat_map(|one| others.iter().map(move |two| (one, two)));
+            pairs.any(|(one, two)| are_alike(one, two, modifiers))
+        }
         (Comparison::Exists, Meaning::Boolean(expected)) => found.is_empty() != expected,
         (_, Meaning::Null) => found.is_empty(),
         (Comparison::Topic, _) => found.iter().any(|plain| match plain {
@@ -107,6 +112,12 @@ fn item(item: &Item, event: &Event<'_>) -> bool {
 }
 
 fn compare(found: &Plain, modifiers: Modifiers, wanted: &Scalar) -> bool {
+    if modifiers.base64.is_some() {
+        let plain = Modifiers { utf16: None, base64: None, ..modifiers };
+        let encoded = |text| Scalar { text, meaning: Meaning::Quoted };
+        let mut encodings = encodings(&wanted.text, modifiers).into_iter();
+        return encodings.any(|text| compare(found, plain, &encoded(text)));
+    }
     let text = wanted.text.as_str();
     if text == "*" && modifiers.comparison == Comparison::Equals {
         return true;
@@ -132,6 +143,18 @@ fn compare(found: &Plain, modifiers: Modifiers, wanted: &Scalar) -> bool {
                 Order::GreaterOrEqual => moment >= limit,
             }
         }
+        (Comparison::Part(part), Plain::Moment(nanos)) => {
+            let format = match part {
+                Part::Minute => "%M",
+                Part::Hour => "%H",
+                Part::Day => "%d",
+                Part::Week => "%V",
+                Part::Month => "%m",
+                Part::Year => "%Y",
+            };
+            let moment = jiff::Timestamp::from_nanosecond((*nanos).into()).expect("a moment");
+            moment.strftime(format).to_string().parse::<i32>() == text.parse::<i32>()
+        }
         (Comparison::Cidr, Plain::Address(address)) => {
             text.parse::<ipnet::IpNet>().expect("a network").contains(address)
         }
@@ -156,6 +179,58 @@ fn compare(found: &Plain, modifiers: Modifiers, wanted: &Scalar) -> bool {
         }
         _ => false,
     }
+}
+
+/// Two values of one record.
+fn are_alike(one: &Plain, two: &Plain, modifiers: Modifiers) -> bool {
+    let text = |plain: &Plain| match plain {
+        Plain::Text(text) => Some(text.clone()),
+        Plain::Address(address) => Some(address.to_string()),
+        _ => None,
+    };
+    let (Some(one), Some(two)) = (text(one), text(two)) else {
+        return match (one, two) {
+            // Records have microseconds.
+            (Plain::Moment(one), Plain::Moment(two)) => one / 1000 == two / 1000,
+            (one, two) => one == two,
+        };
+    };
+    let [one, two] =
+        [one, two].map(|text| if modifiers.cased { text } else { text.to_lowercase() });
+    match modifiers.comparison {
+        Comparison::Contains => one.contains(&two),
+        Comparison::StartsWith => one.starts_with(&two),
+        Comparison::EndsWith => one.ends_with(&two),
+        _ => one == two,
+    }
+}
+
+/// What a text is in Base64, bit by bit: each character that has no bit of anything else.
+fn encodings(text: &str, modifiers: Modifiers) -> Vec<String> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let wide = |of: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(of).collect();
+    let octets: Vec<u8> = match modifiers.utf16 {
+        None => text.bytes().collect(),
+        Some(Utf16::BigEndian) => wide(u16::to_be_bytes),
+        Some(Utf16::LittleEndian) => wide(u16::to_le_bytes),
+        Some(Utf16::Marked) => [vec![0xFF, 0xFE], wide(u16::to_le_bytes)].concat(),
+    };
+    let bits: Vec<usize> = octets
+        .iter()
+        .flat_map(|octet| (0..8).rev().map(move |bit| usize::from(octet >> bit & 1)))
+        .collect();
+    let sixes = |bits: &[usize]| -> String {
+        let value = |six: &[usize]| six.iter().fold(0, |value, bit| value << 1 | bit);
+        bits.chunks_exact(6).map(|six| char::from(ALPHABET[value(six)])).collect()
+    };
+    if modifiers.base64 == Some(Base64::Offset) {
+        // Behind one octet a character begins 4 bits later, behind two 2 bits later.
+        return [0, 4, 2].map(|skipped| sixes(&bits[skipped..])).to_vec();
+    }
+    let mut whole = bits;
+    whole.resize(whole.len().next_multiple_of(6), 0);
+    let characters = sixes(&whole);
+    vec![format!("{characters:=<0$}", characters.len().next_multiple_of(4))]
 }
 
 /// Whether a topic filter matches a topic name, in which wildcards are nothing special.
@@ -225,7 +300,12 @@ const WORDS: &[&str] = &[
     "GRID/y/set",
     "set",
     "",
+    "c2V0",
+    "x c2V0IHg=",
+    "10.0.0.1",
+    "off",
 ];
+const ENCODED: &[&str] = &["set", "se", "abc", "é", "set x"];
 const PATTERNS: &[&str] =
     &["a*", "*b", "*b*", "a?", "?", "grid/*/set", "*X*T", "é*", "*??*b", "*", "a*é"];
 const REGEXES: &[&str] = &["a+b", "^set$", "[xy]/", "É"];
@@ -253,6 +333,10 @@ fn whole() -> BoxedStrategy<String> {
 
 fn fractions() -> BoxedStrategy<String> {
     prop::sample::select(FRACTIONS).prop_map(|number| format!("{number:?}")).boxed()
+}
+
+fn numbers_of(of: &'static [&'static str]) -> BoxedStrategy<String> {
+    prop::sample::select(of).prop_map(str::to_owned).boxed()
 }
 
 /// `field|modifiers: [values]`
@@ -291,6 +375,37 @@ fn items() -> impl Strategy<Value = String> {
         on("thing.value", order, fractions()),
         on("thing.peer", &[""], pick(ADDRESSES)),
         on("thing.time", order, pick(MOMENTS)),
+        on("thing.time", &["|hour", "|day"], numbers_of(&["1", "5", "21", "23"])),
+        on("thing.time", &["|minute"], numbers_of(&["0", "34", "56"])),
+        on("timestamp", &["|week", "|month"], numbers_of(&["1", "11"])),
+        on("thing.time", &["|year"], numbers_of(&["1970", "2026", "2554"])),
+        on("thing.peer", &["|fieldref"], pick(&["src_ip", "dest_ip", "thing.detail"])),
+        on("thing.ca", &["|fieldref"], pick(&["thing.type_id", "thing.value", "src_port"])),
+        on("thing.time", &["|fieldref"], pick(&["timestamp", "thing.time"])),
+        on("thing.negative", &["|fieldref"], pick(&["thing.negative"])),
+        on(
+            "thing.detail",
+            &["|base64", "|base64|contains", "|wide|base64|startswith"],
+            pick(ENCODED),
+        ),
+        on(
+            "thing.tags",
+            &["|base64offset|contains", "|base64offset|contains|all", "|base64|contains|cased"],
+            pick(ENCODED),
+        ),
+        on("thing.detail", &["|utf16|base64offset|contains", "|utf16be|base64"], pick(ENCODED)),
+        on(
+            "thing.topic",
+            &[
+                "|fieldref",
+                "|fieldref|cased",
+                "|fieldref|contains",
+                "|fieldref|startswith",
+                "|fieldref|endswith|cased",
+                "|fieldref|all",
+            ],
+            pick(&["thing.detail", "thing.cause", "src_ip", "thing.topic"]),
+        ),
         on("thing.peer", &["|cidr"], pick(NETWORKS)),
         on("src_ip", &["|cidr"], pick(NETWORKS)),
         on(

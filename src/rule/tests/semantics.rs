@@ -102,6 +102,108 @@ fn whole_numbers() {
 }
 
 #[test]
+fn parts_of_moments() {
+    // The first of January 2027 is a Friday: ISO 8601 counts it to week 53 of 2026.
+    let time: jiff::Timestamp = "2027-01-01T23:59:59.999999999Z".parse().unwrap();
+    let thing = Thing { time: Some(time.as_nanosecond() as u64), ..Thing::default() };
+    for (detection, expected) in [
+        ("thing.time|minute: 59", true),
+        ("thing.time|hour: 23", true),
+        ("thing.time|hour: [0, 22]", false),
+        ("thing.time|hour: [22, 23]", true),
+        ("thing.time|hour|neq: 23", false),
+        ("thing.time|day: 1", true),
+        ("thing.time|week: 53", true),
+        ("thing.time|week: 1", false),
+        ("thing.time|month: 1", true),
+        ("thing.time|year: 2027", true),
+        ("thing.time|year: '2027'", true),
+        ("thing.time|day: 1, thing.time|month: 1", true),
+        ("timestamp|year: 1970", true),
+        ("thing.time|exists: true, thing.time|hour: 22", false),
+    ] {
+        assert_eq!(holds(&item(detection), &thing), expected, "{detection}");
+    }
+    assert!(!holds(&item("thing.time|hour: 0"), &Thing::default()), "absent has no part");
+    assert!(holds(&item("thing.time|hour|neq: 0"), &Thing::default()), "absent is not 0");
+}
+
+#[test]
+fn fields_are_compared_with_each_other() {
+    let thing = Thing {
+        topic: Some(b"Grid/10.0.0.1/\xffset".to_vec()),
+        detail: Some("GRID".as_bytes().to_vec()),
+        cause: Some(3),
+        peer: Some([10, 0, 0, 1].into()),
+        address: Some(16),
+        value: Some(Number::Single(16.0)),
+        negative: Some(true),
+        time: Some(1999),
+        ..Thing::default()
+    };
+    for (detection, expected) in [
+        ("thing.topic|fieldref: thing.detail", false),
+        ("thing.topic|fieldref|startswith: thing.detail", true),
+        ("thing.topic|fieldref|startswith|cased: thing.detail", false),
+        ("thing.topic|fieldref|contains: src_ip", true),
+        ("thing.topic|fieldref|contains: dest_ip", false),
+        ("thing.topic|fieldref|contains: [dest_ip, thing.peer]", true),
+        ("thing.topic|fieldref|contains|all: [src_ip, thing.detail]", true),
+        ("thing.topic|fieldref|contains|all: [src_ip, thing.cause]", false),
+        ("thing.topic|fieldref|endswith: thing.detail", false),
+        ("thing.topic|fieldref: thing.topic", true),
+        ("thing.peer|fieldref: src_ip", true),
+        ("thing.peer|fieldref: dest_ip", false),
+        ("thing.ca|fieldref: thing.value", true),
+        ("thing.ca|fieldref: thing.type_id", true),
+        ("thing.ca|fieldref: src_port", false),
+        ("thing.negative|fieldref: thing.negative", true),
+        ("thing.time|fieldref: timestamp", false),
+        ("thing.cause|fieldref: direction", false),
+        ("app_proto|fieldref|neq: proto", true),
+        ("thing.topic|fieldref|startswith: thing.detail, thing.ca|gt: 15", true),
+    ] {
+        assert_eq!(holds(&item(detection), &thing), expected, "{detection}");
+    }
+    assert!(!holds(&item("thing.topic|fieldref: thing.detail"), &Thing::default()), "both absent");
+    let without = Thing { topic: Some(Vec::new()), ..Thing::default() };
+    assert!(!holds(&item("thing.topic|fieldref|contains: thing.detail"), &without), "one absent");
+    assert!(holds(&item("thing.topic|fieldref|neq: thing.detail"), &without), "unlike what is not");
+    let german = Thing { detail: Some("ÜBER".into()), ..topic("x über") };
+    assert!(holds(&item("thing.topic|fieldref|endswith: thing.detail"), &german));
+}
+
+#[test]
+fn text_in_base64() {
+    let says = |text: &str| Thing { detail: Some(text.into()), ..Thing::default() };
+    for (detection, text, expected) in [
+        ("thing.detail|base64: set", "c2V0", true),
+        ("thing.detail|base64: set", "C2V0", true),
+        ("thing.detail|base64|cased: set", "C2V0", false),
+        ("thing.detail|base64: SET", "c2V0", false),
+        ("thing.detail|base64|contains: set", "x c2V0 y", true),
+        ("thing.detail|base64: set point", "c2V0IHBvaW50", true),
+        ("thing.detail|wide|base64: set", "cwBlAHQA", true),
+        ("thing.detail|utf16le|base64: set", "cwBlAHQA", true),
+        ("thing.detail|utf16be|base64: set", "AHMAZQB0", true),
+        ("thing.detail|utf16|base64: set", "//5zAGUAdAA=", true),
+        // `set` behind none, one and two octets, and in front of others.
+        ("thing.detail|base64offset|contains: set", "c2V0IHBvaW50", true),
+        ("thing.detail|base64offset|contains: set", "eHNldCA=", true),
+        ("thing.detail|base64offset|contains: set", "eHhzZXQg", true),
+        ("thing.detail|base64offset|contains: set", "Z2V0", false),
+        ("thing.detail|base64offset|contains|all: [set, point]", "c2V0IHBvaW50", true),
+        ("thing.detail|base64offset|contains|all: [set, print]", "c2V0IHBvaW50", false),
+        (r"thing.detail|base64: 'a\*b'", "YSpi", true),
+    ] {
+        assert_eq!(holds(&item(detection), &says(text)), expected, "{detection} on {text}");
+    }
+    let json = Thing { json: Some(r#"{"blob": "c2V0"}"#), ..Thing::default() };
+    assert!(holds(&item("thing.json.blob|base64: set"), &json));
+    assert!(holds("  s: {'|base64offset|contains': set}\n  condition: s", &says("c2V0")));
+}
+
+#[test]
 fn moments() {
     let time: jiff::Timestamp = "2026-11-23T05:56:29.123456789Z".parse().unwrap();
     let time = Some(time.as_nanosecond() as u64);
