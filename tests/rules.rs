@@ -311,6 +311,350 @@ fn the_page_of_the_pack_names_captures_that_fire() {
     assert_eq!(explained, used);
 }
 
+/// Everything that an export changes or leaves out.
+const VARIED: &str = "\
+title: Commands by topic
+name: by_topic
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f20
+description: |
+  A set point that somebody
+  publishes: it's theirs.
+status: test
+level: high
+tags: [attack.t0855]
+logsource: {product: gridtap, service: mqtt}
+detection:
+  set: {mqtt.publish.topic|topic: [grid/+/set, '$SYS/#']}
+  listens:
+    mqtt.subscribe.topics.topic|topic: grid/+/set
+  known: {src_ip|expand: '%masters%'}
+  condition: (set or listens) and not known
+examples: [{capture: pcaps/demo.pcap, alerts: 3, placeholders: {masters: [10.20.0.10]}}]
+---
+title: A reset
+name: reset
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f21
+status: test
+level: low
+logsource: {product: gridtap, service: iec104}
+detection:
+  s: {iec104.type: [105, C_TS_NA_1], iec104.ca|expand: '%stations%'}
+  condition: s
+---
+title: Nobody fills this
+name: unfilled
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f22
+logsource: {product: gridtap, service: mqtt}
+detection: {s: {src_ip|expand: '%nobody%'}, condition: s}
+---
+title: Many of them
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f23
+status: test
+level: high
+correlation:
+  type: event_count
+  rules: [by_topic, unfilled]
+  group-by: [src_ip]
+  timespan: 60s
+  condition: {gte: 3}
+---
+title: No answer
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f24
+correlation:
+  type: temporal_ordered
+  rules: [asked, by_topic]
+  group-by: [src_ip]
+  timespan: 60s
+  condition: asked and not by_topic
+---
+title: Asked
+name: asked
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f25
+logsource: {product: gridtap, service: iec104}
+detection: {s: {iec104.cause: activation}, condition: s}
+---
+title: Not ours
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f26
+logsource: {product: gridtap, service: mqtt}
+filter:
+  rules: [by_topic, unfilled]
+  selection: {src_ip|cidr: 10.99.0.1}
+  condition: not selection
+";
+
+fn exported(folder: &Path, rules: &[(&str, &str)], placeholders: &str) -> (PathBuf, String) {
+    let given = folder.join("given");
+    fs::create_dir_all(&given).unwrap();
+    for (name, text) in rules {
+        fs::write(given.join(name), text).unwrap();
+    }
+    let output = folder.join("exported");
+    let (given, out) = (given.to_str().unwrap(), output.to_str().unwrap());
+    let mut arguments = vec!["rules", "export", "--output", out, "--set", placeholders];
+    if !rules.is_empty() {
+        arguments.extend(["--rules", given]);
+    }
+    let ended = gridtap(&arguments);
+    assert!(ended.status.success(), "{}", text(&ended.stderr));
+    (output, text(&ended.stderr))
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found.sort();
+    found
+}
+
+const MASTERS: &str = "placeholders={masters: [10.20.0.10, 10.20.0.11]}";
+
+#[test]
+fn an_export_is_plain_sigma_and_names_what_it_leaves_out() {
+    let folder = TempDir::new().unwrap();
+    let placeholders = "placeholders={masters: [10.20.0.0/24, 10.30.1.10], stations: [3, 7]}";
+    let (output, said) = exported(folder.path(), &[("varied.yml", VARIED)], placeholders);
+    for left_out in [
+        "left out: Nobody fills this: nothing is known for %nobody%",
+        "left out: No answer: absence is no part of Sigma 2.1",
+        "left out: Asked: the correlations that it is for are left out",
+        "4 documents exported, 3 left out",
+    ] {
+        assert!(said.contains(left_out), "{left_out} is not in\n{said}");
+    }
+    let files = files_below(&output);
+    let written = fs::read_to_string(&files[0]).unwrap();
+    for part in [
+        "    mqtt.publish.topic|re:\n      - '^grid/[^/]*/set$'\n      - '^\\$SYS(/[^/]*)*$'\n",
+        "    mqtt.subscribe.topics.topic|re: '^(\\$share/[^/+#]+/)?(#|(\\+|grid)",
+        "    src_ip|cidr:\n      - '10.20.0.0/24'\n      - '10.30.1.10/32'\n",
+        "    iec104.type:\n      - 'C_RP_NA_1'\n      - C_TS_NA_1\n    iec104.ca:\n      - 3\n      - 7\n",
+        "  rules:\n    - by_topic\n  group-by:",
+        "    src_ip|cidr: '10.99.0.1/32'\n",
+        "description: |\n  A set point that somebody\n  publishes: it's theirs.\n",
+    ] {
+        assert!(written.contains(part), "{part} is not in\n{written}");
+    }
+    assert!(!written.contains("examples") && !written.contains('%'), "{written}");
+    let check = gridtap(&["check", "--rules", output.to_str().unwrap()]);
+    assert!(check.status.success(), "{}", text(&check.stderr));
+}
+
+/// What is exported finds what the rules find.
+#[test]
+fn exported_rules_raise_the_same_alerts() {
+    let folder = TempDir::new().unwrap();
+    let (output, _) = exported(folder.path(), &[], MASTERS);
+    let alerts = |rules: &[&str]| {
+        let eve = folder.path().join("eve.json");
+        let mut arguments = vec!["replay", "pcaps/demo.pcap", "pcaps/injection.pcap", "--types"];
+        arguments.extend(["alert", "--eve", eve.to_str().unwrap(), "--set", MASTERS]);
+        arguments.extend(rules);
+        let ended = gridtap(&arguments);
+        assert!(ended.status.success(), "{}", text(&ended.stderr));
+        let lines = fs::read_to_string(eve).unwrap();
+        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let expected = alerts(&[]);
+    assert!(expected.len() > 20, "{} alerts", expected.len());
+    assert_eq!(alerts(&["--rules", output.to_str().unwrap()]), expected);
+}
+
+#[test]
+fn an_export_is_valid_by_the_schemas_of_sigma() {
+    let folder = TempDir::new().unwrap();
+    let placeholders = "placeholders={masters: [10.20.0.10], stations: [3]}";
+    let sources: Vec<Source> = RuleSet::builtin_sources();
+    let names: Vec<String> = sources.iter().map(|source| source.name.replace('/', "_")).collect();
+    let mut rules: Vec<(&str, &str)> =
+        names.iter().zip(&sources).map(|(name, source)| (&**name, &*source.text)).collect();
+    rules.push(("varied.yml", VARIED));
+    let (output, _) = exported(folder.path(), &rules, placeholders);
+    let validator = |name: &str| {
+        let schema: Json = serde_json::from_slice(&fs::read(shared(name)?).unwrap()).unwrap();
+        Some(
+            jsonschema::draft202012::options()
+                .should_validate_formats(true)
+                .build(&schema)
+                .unwrap(),
+        )
+    };
+    let Some(detection) = validator("sigma/sigma-detection-rule-schema.json") else { return };
+    let Some(correlation) = validator("sigma/sigma-correlation-rules-schema.json") else { return };
+    let Some(filter) = validator("sigma/sigma-filters-schema.json") else { return };
+    let mut documents = 0;
+    for path in files_below(&output) {
+        for document in fs::read_to_string(&path).unwrap().split("---\n") {
+            let rule: Json = serde_yaml::from_str(document).unwrap();
+            let validator = match (rule.get("correlation"), rule.get("filter")) {
+                (Some(_), _) => &correlation,
+                (_, Some(_)) => &filter,
+                _ => &detection,
+            };
+            let errors: Vec<_> =
+                validator.iter_errors(&rule).map(|error| error.to_string()).collect();
+            assert!(errors.is_empty(), "{}: {}", path.display(), errors.join("\n"));
+            documents += 1;
+        }
+    }
+    assert!(documents > sources.len(), "{documents} documents");
+
+    let Some(sigma) = sigma() else { return };
+    let mut command = Command::new(&sigma);
+    command.args(["check", "--fail-on-error", "--fail-on-issues"]);
+    let checked =
+        command.args(["-x", "attacktag", "-x", "d3_fendtag"]).arg(&output).output().unwrap();
+    let said = text(&checked.stdout) + &text(&checked.stderr);
+    assert!(checked.status.success(), "{said}");
+}
+
+#[test]
+fn a_layer_counts_the_rules_of_each_technique() {
+    let output = gridtap(&["rules", "export", "--navigator", "-"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let layer: Json = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(layer["domain"], "ics-attack");
+    let pack = pack(&Placeholders::new());
+    let mut counted = 0;
+    for technique in layer["techniques"].as_array().unwrap() {
+        let id = technique["techniqueID"].as_str().unwrap();
+        let rules = pack.rules.iter().filter(|rule| rule.techniques.iter().any(|own| own == id));
+        assert_eq!(technique["score"], rules.count(), "{id}");
+        counted += technique["score"].as_u64().unwrap() as usize;
+    }
+    let expected: usize = pack.rules.iter().map(|rule| rule.techniques.len()).sum();
+    assert!(expected > 20 && counted == expected, "{counted} of {expected}");
+}
+
+/// The first line of a replay that says this, in a file of its own.
+fn line_of(folder: &Path, says: &str) -> PathBuf {
+    let eve = folder.join("eve.json");
+    let output =
+        gridtap(&["replay", "pcaps/demo.pcap", "--types", "all", "--eve", eve.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = fs::read_to_string(&eve).unwrap();
+    let line = lines.lines().find(|line| line.contains(says)).expect(says);
+    let path = folder.join("event.json");
+    fs::write(&path, line).unwrap();
+    path
+}
+
+/// Every alert of the pack on a capture, explained: the rule holds, and so does its explanation.
+#[test]
+fn an_alert_is_explained_by_the_rule_that_raised_it() {
+    let folder = TempDir::new().unwrap();
+    let eve = folder.path().join("eve.json");
+    let arguments = ["replay", "pcaps/demo.pcap", "--types", "alert", "--set", MASTERS, "--eve"];
+    let output = gridtap(&[&arguments[..], &[eve.to_str().unwrap()]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = fs::read_to_string(&eve).unwrap();
+    let mut explained = std::collections::BTreeSet::new();
+    for line in lines.lines() {
+        let alert: Json = serde_json::from_str(line).unwrap();
+        let id = alert["alert"]["rule_id"].as_str().unwrap();
+        if !explained.insert(id.to_owned()) {
+            continue;
+        }
+        let event = folder.path().join("event.json");
+        fs::write(&event, line).unwrap();
+        let output = gridtap(&["rules", "explain", id, event.to_str().unwrap(), "--set", MASTERS]);
+        let said = text(&output.stdout);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let mut told = said.lines();
+        assert_eq!(told.next(), alert["alert"]["signature"].as_str(), "{said}");
+        assert!(told.next().unwrap().starts_with("holds  "), "{said}\n{line}");
+    }
+    assert!(explained.len() > 5, "{} rules", explained.len());
+}
+
+#[test]
+fn an_explanation_shows_each_condition_with_the_value_that_was_found() {
+    const RULE: &str = "\
+title: A master resets
+id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f30
+logsource: {product: gridtap, service: iec104}
+detection:
+  reset: {iec104.type: C_RP_NA_1, direction: to_server, iec104.objects.ioa: [0, 7]}
+  known: {src_ip: 10.99.0.1}
+  small: {iec104.ca|lt: 1}
+  condition: reset and not (known or small)
+";
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("rule.yml");
+    fs::write(&path, RULE).unwrap();
+    let event = line_of(folder.path(), "\"type\":\"C_RP_NA_1\"");
+    let (path, event) = (path.to_str().unwrap(), event.to_str().unwrap());
+    let output = gridtap(&["rules", "explain", "a master resets", event, "--rules", path]);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    for line in [
+        "A master resets\n",
+        "holds  all of\n",
+        "holds    reset\n",
+        "      iec104.type: C_RP_NA_1  \"C_RP_NA_1\"\n",
+        "holds      direction: to_server  \"to_server\"\n",
+        "holds      iec104.objects.ioa: 0, 7  0\n",
+        "holds    not\n",
+        "fails      any of\n",
+        "fails          src_ip: 10.99.0.1  \"10.20.0.66\"\n",
+    ] {
+        assert!(said.contains(line), "{line} is not in\n{said}");
+    }
+    assert!(!said.contains('\u{1b}'), "{said}");
+    let other = gridtap(&["rules", "explain", "no such rule", event, "--rules", path]);
+    assert_eq!(other.status.code(), Some(64));
+}
+
+#[test]
+fn the_schema_takes_every_rule_and_no_unknown_field() {
+    let output = gridtap(&["rules", "schema"]);
+    let schema: Json = serde_json::from_slice(&output.stdout).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    let mut sources = RuleSet::builtin_sources();
+    sources.push(Source { name: "varied".to_owned(), text: VARIED.to_owned() });
+    for source in &sources {
+        for document in source.text.split("---\n") {
+            let rule: Json = serde_yaml::from_str(document).unwrap();
+            let errors: Vec<_> = validator
+                .iter_errors(&rule)
+                .map(|error| format!("{}: {}: {error}", source.name, error.instance_path()))
+                .collect();
+            assert!(errors.is_empty(), "{}", errors.join("\n"));
+        }
+    }
+    for (from, to) in [
+        ("iec104.type:", "iec104.typ:"),
+        ("iec104.type:", "mqtt.publish.topic:"),
+        ("iec104.ca|expand", "iec104.ca|expend"),
+        ("service: mqtt", "service: mqttt"),
+        ("event_count", "event_number"),
+        ("timespan: 60s", "timespan: a minute"),
+        ("src_ip|cidr", "src_ipp|cidr"),
+        ("level: high", "level: highest"),
+    ] {
+        assert!(VARIED.contains(from), "{from}");
+        let changed = VARIED.replace(from, to);
+        let mut documents = changed.split("---\n").map(|text| serde_yaml::from_str(text).unwrap());
+        assert!(!documents.all(|rule: Json| validator.is_valid(&rule)), "{to} is taken");
+    }
+}
+
+#[test]
+fn an_export_destroys_no_rule_and_wants_to_be_told_where_to() {
+    assert_eq!(gridtap(&["rules", "export"]).status.code(), Some(64));
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("reset.yml"), VARIED).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
+    command.current_dir(&folder).args(["rules", "export", "--rules", "reset.yml", "--output", "."]);
+    command.args(["--set", "placeholders={masters: [10.20.0.10], stations: [3]}"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(64), "{}", text(&output.stderr));
+    assert_eq!(fs::read_to_string(folder.path().join("reset.yml")).unwrap(), VARIED);
+}
+
 const STRANGER: &str = "\
 title: A stranger
 id: 7d1f6f0e-0a31-4f0e-9d6b-0f0f8f2f8f10

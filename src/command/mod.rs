@@ -3,6 +3,8 @@
 mod check;
 mod configuration;
 mod exit;
+mod explain;
+mod export;
 mod fields;
 mod host;
 mod interfaces;
@@ -12,9 +14,11 @@ mod replay;
 mod rule_files;
 mod rules;
 mod run;
+mod schema;
 mod summary;
 mod try_rules;
 mod words;
+mod written;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

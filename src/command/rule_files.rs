@@ -40,11 +40,20 @@ impl RuleFiles {
         config: &Config,
         origins: Option<&Origins>,
     ) -> Result<RuleSet, Failure> {
+        self.load_with_sources(config, origins).map(|(set, _)| set)
+    }
+
+    /// The same, and what they were read from.
+    pub(super) fn load_with_sources(
+        &self,
+        config: &Config,
+        origins: Option<&Origins>,
+    ) -> Result<(RuleSet, Vec<Source>), Failure> {
         let (sources, mut mistakes) = self.sources(&config.rules)?;
         let services: Vec<_> = protocol::services().collect();
         let load = |placeholders| RuleSet::load(&sources, &services, placeholders);
         let found = match load(&config.placeholders) {
-            Ok(set) if mistakes.is_empty() => return Ok(set),
+            Ok(set) if mistakes.is_empty() => return Ok((set, sources)),
             Ok(_) => Vec::new(),
             Err(found) => found,
         };

@@ -6,8 +6,8 @@ use anstyle::Style;
 use clap::{Args, Subcommand};
 
 use super::rule_files::RuleFiles;
-use super::{Exit, Failure, fields, try_rules, words};
-use crate::rule::Rule;
+use super::{Exit, Failure, explain, export, fields, schema, try_rules, words};
+use crate::rule::{About, Rule};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -17,6 +17,12 @@ pub(super) enum Command {
     Fields(fields::Arguments),
     /// Run each rule on its example captures and compare the number of alerts
     Test(try_rules::Arguments),
+    /// Which conditions of a rule a record meets, and with what values
+    Explain(explain::Arguments),
+    /// Write the rules for other tools of Sigma, or their techniques for ATT&CK Navigator
+    Export(export::Arguments),
+    /// A JSON Schema of rules, for editors
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -33,6 +39,9 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::List(arguments) => list(arguments),
         Command::Fields(arguments) => fields::run(arguments),
         Command::Test(arguments) => try_rules::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+        Command::Schema => schema::run(),
+        Command::Export(arguments) => export::run(arguments),
     }
 }
 
@@ -51,6 +60,13 @@ fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
         let techniques = rule.techniques.iter().map(|technique| format!("  {technique}"));
         let techniques: String = techniques.collect();
         writeln!(out, "{:25}{QUIET}{}{techniques}{QUIET:#}", "", rule.id)?;
+        if let About::Correlation(together) = rule.about {
+            let timespan = words::duration(together.timespan);
+            writeln!(out, "{:25}{} within {timespan}", "", together.kind)?;
+        }
+        if rule.is_quiet {
+            writeln!(out, "{:25}quiet: it feeds correlations, and raises no alert itself", "")?;
+        }
         if let Some(placeholder) = &rule.inactive {
             writeln!(out, "{:25}not in force: nothing is known for %{placeholder}%", "")?;
         }
@@ -67,6 +83,14 @@ fn described(rule: &Rule) -> serde_json::Value {
         "title": rule.title,
         "level": rule.level.name(),
         "service": rule.about.name(),
+        "correlation": match rule.about {
+            About::Records(_) => None,
+            About::Correlation(together) => Some(serde_json::json!({
+                "type": together.kind,
+                "timespan": together.timespan.as_secs(),
+            })),
+        },
+        "quiet": rule.is_quiet,
         "signature_id": rule.signature_id,
         "techniques": rule.techniques,
         "description": rule.description,

@@ -52,6 +52,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             writeln!(out, "none  {}: no example", rule.title)?;
         }
     }
+    let silent = set.rules.iter().filter(|rule| rule.examples.iter().all(|one| one.alerts == 0));
+    for rule in silent.filter(|rule| !rule.examples.is_empty()) {
+        writeln!(out, "none  {}: no example on which it fires", rule.title)?;
+    }
+    writeln!(out)?;
+    for ((_, capture), trial) in &trials.tried {
+        if let Ok(Trial { reading, .. }) = trial {
+            let (capture, took) = (capture.display(), words::duration(reading.elapsed));
+            writeln!(out, "{took:>8}  {capture}, {}", words::counted(reading.frames, "packet"))?;
+        }
+    }
     writeln!(out, "\n{} passed, {failed} failed", words::counted(passed, "example"))?;
     Ok(exit)
 }

@@ -2,6 +2,7 @@
 //! configuration have it in common.
 
 pub(crate) mod diagnostic;
+mod write;
 pub(crate) mod yaml;
 
 pub use diagnostic::{Diagnostic, Severity};

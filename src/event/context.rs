@@ -66,6 +66,11 @@ impl FlowContext<'_> {
     }
 }
 
+/// The number of an IP protocol that has a name.
+pub fn protocol_number(name: &str) -> Option<u8> {
+    (0..=u8::MAX).find(|number| protocol_name(*number) == Some(name))
+}
+
 /// Names of IP protocols, as Suricata writes them.
 const fn protocol_name(number: u8) -> Option<&'static str> {
     Some(match number {

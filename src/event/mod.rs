@@ -17,7 +17,7 @@ use std::ops::Range;
 use crate::flow::Direction;
 
 pub use anomaly::{ANOMALY, Anomaly, AnomalyKind, Layer};
-pub use context::{CONTEXT, Context, FlowContext};
+pub use context::{CONTEXT, Context, FlowContext, protocol_number};
 pub use flow::{FLOW, FlowReason, FlowRecord, FlowState};
 pub use redaction::{Redaction, Secrecy};
 pub use schema::{Document, Field, List, NO_MESSAGE, Record, Schema};

@@ -211,6 +211,13 @@ impl Service {
         truth.keep(|rule, bits| self.programs.holds(rule, bits));
     }
 
+    /// The rules that hold for one event, by index. For many there is the [`Matcher`].
+    pub(super) fn holding(&self, event: &Event<'_>) -> Vec<usize> {
+        let mut state = State::new(self);
+        self.matches(event, &mut state);
+        state.truth.hits().iter().map(|hit| self.rules[*hit as usize]).collect()
+    }
+
     #[inline]
     fn profile(&self, event: &Event<'_>) -> Profile {
         let mut profile = profile::NONE;
@@ -405,6 +412,18 @@ struct State {
     memory: Memory,
 }
 
+impl State {
+    fn new(service: &Service) -> Self {
+        Self {
+            truth: Truth::new(service.words, service.rule_words.clone()),
+            scratch: Scratch::default(),
+            values: Values::default(),
+            direct_texts: direct::Texts::default(),
+            memory: Memory::new(),
+        }
+    }
+}
+
 /// Matches events against a set of rules. Holds what one thread needs; the compiled rules are
 /// shared.
 #[derive(Debug)]
@@ -417,14 +436,7 @@ pub struct Matcher {
 impl Matcher {
     /// A matcher over a set of rules.
     pub fn new(set: Arc<RuleSet>) -> Self {
-        let state = |service: &Service| State {
-            truth: Truth::new(service.words, service.rule_words.clone()),
-            scratch: Scratch::default(),
-            values: Values::default(),
-            direct_texts: direct::Texts::default(),
-            memory: Memory::new(),
-        };
-        let states = set.services.iter().map(state).collect();
+        let states = set.services.iter().map(State::new).collect();
         Self { set, states }
     }
 

@@ -54,6 +54,8 @@ mod compile;
 mod condition;
 mod correlation;
 mod direct;
+mod explain;
+mod export;
 mod index;
 mod load;
 mod matcher;
@@ -84,6 +86,8 @@ use correlation::Correlations;
 pub use correlation::{
     Correlator, CorrelatorLimits, Found, GroupField, GroupValue, Measure, Observations, Tell,
 };
+pub use explain::{Explained, Explanation};
+pub use export::{Export, Exported, LeftOut};
 use matcher::Service;
 pub use matcher::{Hits, HitsIter, Matcher, ServiceId};
 pub use suppression::{
@@ -221,6 +225,16 @@ pub struct Rule {
     pub paths: Vec<(usize, Path)>,
     /// Why it is not in force: the placeholder that nobody filled.
     pub inactive: Option<String>,
+}
+
+/// The modifiers that may stand behind a field's name.
+pub fn modifiers() -> impl Iterator<Item = &'static str> {
+    modifier::names()
+}
+
+/// The types of correlations that Sigma has.
+pub fn correlation_types() -> impl Iterator<Item = &'static str> {
+    sigma::correlation_types()
 }
 
 impl RuleSet {

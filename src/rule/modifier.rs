@@ -163,6 +163,12 @@ const MODIFIERS: &[(&str, Effect)] = &[
     ("year", Effect::Compare(Comparison::Part(Part::Year))),
 ];
 
+/// Those that are not refused.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    let known = MODIFIERS.iter().filter(|(_, effect)| !matches!(effect, Effect::Refused(_)));
+    known.map(|(name, _)| *name)
+}
+
 /// What is wrong, and what helps.
 type Mistake = (String, Option<String>);
 

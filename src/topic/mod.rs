@@ -5,6 +5,7 @@
 //! A wildcard in the first level does not match a name that begins with `$`. Case counts. (MQTT 5.0,
 //! clause 4.7.)
 
+mod expression;
 mod set;
 
 pub use set::{FilterSet, Found};

@@ -14,6 +14,7 @@ mod values;
 use std::collections::BTreeMap;
 
 pub(super) use fields::{flat_service, in_document};
+pub(super) use placeholders::filled;
 
 use super::Placeholders;
 use super::condition::Condition;

@@ -1,6 +1,7 @@
 //! Values that a rule leaves to others: `%masters%`.
 
 use super::Compiler;
+use crate::rule::Placeholders;
 use crate::rule::modifier::Modifiers;
 use crate::rule::sigma::{Spanned, placeholders_in};
 use crate::rule::yaml::{Meaning, Scalar};
@@ -18,27 +19,20 @@ impl Compiler<'_, '_> {
         if !modifiers.expand {
             return Some(vec![value.clone()]);
         }
-        let names = placeholders_in(&value.value.text);
-        if names.is_empty() {
+        if placeholders_in(&value.value.text).is_empty() {
             let help = Some("as in '%masters%'".to_owned());
             return self.wrong_with(value.span, "there is no placeholder in this value", help);
         }
-        let mut texts = vec![value.value.text.clone()];
-        for name in names {
-            let values = self.surroundings.placeholders.get(name);
-            let Some(values) = values.filter(|values| !values.is_empty()) else {
-                self.unfilled.get_or_insert_with(|| name.to_owned());
+        let texts = match filled(&value.value.text, self.surroundings.placeholders) {
+            Ok(texts) => texts,
+            Err(Unfilled::Unknown(name)) => {
+                self.unfilled.get_or_insert(name);
                 return None;
-            };
-            if texts.len() * values.len() > MAX_EXPANDED {
+            }
+            Err(Unfilled::TooMany) => {
                 return self.wrong(value.span, "the placeholders have too many values");
             }
-            let mark = format!("%{name}%");
-            texts = texts
-                .iter()
-                .flat_map(|text| values.iter().map(|value| text.replace(&mark, value)))
-                .collect();
-        }
+        };
         let scalar = |text| Scalar { text, meaning: Meaning::Quoted };
         Some(
             texts
@@ -47,4 +41,32 @@ impl Compiler<'_, '_> {
                 .collect(),
         )
     }
+}
+
+/// Why a value is not filled.
+#[derive(Debug)]
+pub(in crate::rule) enum Unfilled {
+    /// Nobody gave values for this name.
+    Unknown(String),
+    TooMany,
+}
+
+/// A text with each of its placeholders replaced by each of its values.
+pub(in crate::rule) fn filled(
+    text: &str,
+    placeholders: &Placeholders,
+) -> Result<Vec<String>, Unfilled> {
+    let mut texts = vec![text.to_owned()];
+    for name in placeholders_in(text) {
+        let values = placeholders.get(name).filter(|values| !values.is_empty());
+        let values = values.ok_or_else(|| Unfilled::Unknown(name.to_owned()))?;
+        if texts.len() * values.len() > MAX_EXPANDED {
+            return Err(Unfilled::TooMany);
+        }
+        let mark = format!("%{name}%");
+        let each =
+            texts.iter().flat_map(|text| values.iter().map(|value| text.replace(&mark, value)));
+        texts = each.collect();
+    }
+    Ok(texts)
 }

@@ -100,6 +100,11 @@ const TYPES: &[(&str, Type)] = &[
     ("temporal_ordered", Type::TemporalOrdered),
 ];
 
+/// Their names.
+pub(in crate::rule) fn correlation_types() -> impl Iterator<Item = &'static str> {
+    TYPES.iter().map(|(name, _)| *name)
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     EventCount,

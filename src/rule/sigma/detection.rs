@@ -8,6 +8,8 @@ use crate::rule::yaml::{Content, Entry, Meaning, Node, Scalar, Span};
 /// What a rule looks for.
 #[derive(Debug, Default)]
 pub(in crate::rule) struct Detection {
+    /// What the selections are called.
+    pub(in crate::rule) names: Vec<String>,
     /// In the order of the file.
     pub(in crate::rule) selections: Vec<Selection>,
     /// How they go together.
@@ -22,7 +24,7 @@ impl Detection {
 }
 
 /// A search identifier's content.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::rule) enum Selection {
     /// All of these.
     All(Vec<Item>),
@@ -46,8 +48,10 @@ impl Selection {
 }
 
 /// A field and what it is compared with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::rule) struct Item {
+    /// The field and its modifiers as they are written.
+    pub(in crate::rule) key: String,
     /// The field's name; `None` for keywords with modifiers.
     pub(in crate::rule) field: Option<Spanned<String>>,
     /// `None` if they were wrong.
@@ -98,7 +102,7 @@ impl Reader<'_, '_> {
         }
         let Some(condition) = condition else {
             self.wrong::<()>(span, format!("`{key}` has no `condition`"));
-            return Detection { selections, condition: None };
+            return Detection { selections, ..Detection::default() };
         };
         let condition = self.condition(condition, &names);
         if let Some(condition) = &condition {
@@ -108,7 +112,8 @@ impl Reader<'_, '_> {
                 }
             }
         }
-        Detection { selections, condition }
+        let names = names.into_iter().map(|(name, _)| name.to_owned()).collect();
+        Detection { names, selections, condition }
     }
 
     fn condition(&mut self, entry: &Entry, names: &[(&str, Span)]) -> Option<Spanned<Condition>> {
@@ -156,7 +161,7 @@ impl Reader<'_, '_> {
             Content::List(items) => items.iter().filter_map(|item| self.value(item)).collect(),
             _ => self.value(&entry.value).into_iter().collect(),
         };
-        Some(Item { field, modifiers, values })
+        Some(Item { key: entry.key.clone(), field, modifiers, values })
     }
 
     fn value(&mut self, node: &Node) -> Option<Spanned<Scalar>> {

@@ -9,7 +9,7 @@ mod detection;
 mod filter;
 mod header;
 
-pub(super) use correlation::{Aggregate, Bound, Correlation, Kind, Threshold};
+pub(super) use correlation::{Aggregate, Bound, Correlation, Kind, Threshold, correlation_types};
 pub(super) use detection::{Detection, Item, Selection, placeholders_in};
 pub(super) use filter::{Filter, Target};
 pub(super) use header::Header;

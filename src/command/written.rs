@@ -1,0 +1,168 @@
+//! Records as they were written, for rules to be asked of them once more.
+
+use std::net::IpAddr;
+
+use serde_json::Value as Json;
+
+use crate::event::{Context, FlowContext, Kind, Record, Schema, Value, protocol_number};
+use crate::flow::{CommunityId, Direction, FlowKey, Side};
+use crate::protocol;
+use crate::time::Timestamp;
+
+/// A record, or a member of a list in one.
+#[derive(Debug)]
+pub(super) struct Written<'j> {
+    schema: &'static Schema,
+    json: &'j Json,
+    documents: Vec<Option<Vec<u8>>>,
+}
+
+impl<'j> Written<'j> {
+    /// A line of this type, or a member.
+    pub(super) fn new(schema: &'static Schema, json: &'j Json) -> Self {
+        let octets = |name| at(json, name).map(|document| document.to_string().into_bytes());
+        let documents = schema.documents.iter().map(|document| octets(document.name)).collect();
+        Self { schema, json, documents }
+    }
+}
+
+impl Record for Written<'_> {
+    fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    fn value(&self, index: usize) -> Value<'_> {
+        let Some(field) = self.schema.fields.get(index) else { return Value::Absent };
+        at(self.json, field.name).map_or(Value::Absent, |json| value(field.kind, json))
+    }
+
+    fn each(&self, index: usize, visit: &mut dyn FnMut(&dyn Record)) {
+        let Some(list) = self.schema.lists.get(index) else { return };
+        let members = at(self.json, list.name).and_then(Json::as_array);
+        for member in members.into_iter().flatten() {
+            visit(&Written::new(list.element, member));
+        }
+    }
+
+    fn document(&self, index: usize) -> Option<&[u8]> {
+        self.documents.get(index)?.as_deref()
+    }
+}
+
+/// What stands there; an empty name is the value itself.
+fn at<'j>(json: &'j Json, name: &str) -> Option<&'j Json> {
+    let parts = name.split('.').filter(|part| !part.is_empty());
+    parts.into_iter().try_fold(json, |json, part| json.get(part)).filter(|json| !json.is_null())
+}
+
+fn value(kind: Kind, json: &Json) -> Value<'_> {
+    let value = match kind {
+        Kind::Boolean => json.as_bool().map(Value::Boolean),
+        Kind::Integer | Kind::Range(..) => json.as_i64().map(Value::Integer),
+        Kind::Number | Kind::Any => json
+            .as_i64()
+            .map(Value::Integer)
+            .or_else(|| json.as_f64().map(Value::Double))
+            .or_else(|| json.as_bool().map(Value::Boolean)),
+        Kind::Name(names) => {
+            let code = names.iter().position(|name| json.as_str() == Some(name));
+            code.and_then(|code| u8::try_from(code).ok()).map(Value::Code)
+        }
+        Kind::Text | Kind::TopicName | Kind::TopicFilter => json.as_str().map(Value::text),
+        Kind::Address => address(json).map(Value::Address),
+        Kind::Time => time(json).map(Value::Time),
+    };
+    value.unwrap_or(Value::Absent)
+}
+
+fn address(json: &Json) -> Option<IpAddr> {
+    json.as_str()?.parse().ok()
+}
+
+fn time(json: &Json) -> Option<Timestamp> {
+    let moment: jiff::Timestamp = json.as_str()?.parse().ok()?;
+    u64::try_from(moment.as_nanosecond()).ok().map(Timestamp::from_nanos)
+}
+
+/// What a line says of its flow.
+#[derive(Debug)]
+pub(super) struct Flow {
+    key: FlowKey,
+    community_id: CommunityId,
+    id: u64,
+    direction: Option<Direction>,
+    app_proto: Option<&'static str>,
+}
+
+impl Flow {
+    fn new(json: &Json) -> Option<Self> {
+        let port = |name| {
+            let port = json.get(name).and_then(Json::as_u64);
+            port.and_then(|port| u16::try_from(port).ok()).unwrap_or(0)
+        };
+        let ends = [
+            (address(json.get("src_ip")?)?, port("src_port")),
+            (address(json.get("dest_ip")?)?, port("dest_port")),
+        ];
+        let vlan = vlan(json);
+        let vlan = [0, 1].map(|place| vlan.get(place).copied().unwrap_or(0));
+        let number = json.get("proto").and_then(Json::as_str).and_then(protocol_number);
+        let named = |names: &[&'static str], key: &str| {
+            let text = json.get(key)?.as_str()?;
+            names.iter().copied().find(|name| *name == text)
+        };
+        let direction = named(Direction::NAMES, "direction");
+        let app_protos: Vec<&'static str> =
+            protocol::REGISTRY.iter().map(|known| known.name).collect();
+        Some(Self {
+            key: FlowKey::new(ends, vlan, number.unwrap_or(0)),
+            community_id: CommunityId::default(),
+            id: json.get("flow_id").and_then(Json::as_u64).unwrap_or(0),
+            direction: direction.and_then(|name| {
+                Direction::BOTH.into_iter().find(|way| Direction::NAMES[*way as usize] == name)
+            }),
+            app_proto: named(&app_protos, "app_proto"),
+        })
+    }
+}
+
+fn vlan(json: &Json) -> Vec<u16> {
+    let tags = json.get("vlan").and_then(Json::as_array).into_iter().flatten();
+    tags.filter_map(|tag| u16::try_from(tag.as_u64()?).ok()).collect()
+}
+
+/// What every record has.
+#[derive(Debug)]
+pub(super) struct Surroundings<'j> {
+    json: &'j Json,
+    vlan: Vec<u16>,
+    flow: Option<Flow>,
+}
+
+impl<'j> Surroundings<'j> {
+    pub(super) fn new(json: &'j Json) -> Self {
+        Self { json, vlan: vlan(json), flow: Flow::new(json) }
+    }
+
+    /// The sender is the first end of the flow.
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
+            timestamp: self.json.get("timestamp").and_then(time).unwrap_or_default(),
+            number: self.json.get("pcap_cnt").and_then(Json::as_u64).unwrap_or(0),
+            interface: self.json.get("in_iface").and_then(Json::as_str),
+            vlan: &self.vlan,
+            flow: self.flow.as_ref().map(|flow| FlowContext {
+                key: &flow.key,
+                id: flow.id,
+                community_id: &flow.community_id,
+                sender: Side::Lower,
+                client: match flow.direction {
+                    Some(Direction::ToClient) => Side::Upper,
+                    _ => Side::Lower,
+                },
+                directed: flow.direction.is_some(),
+                app_proto: flow.app_proto,
+            }),
+        }
+    }
+}
