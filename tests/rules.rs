@@ -552,7 +552,7 @@ fn an_alert_is_explained_by_the_rule_that_raised_it() {
     let output = gridtap(&[&arguments[..], &[eve.to_str().unwrap()]].concat());
     assert!(output.status.success(), "{}", text(&output.stderr));
     let lines = fs::read_to_string(&eve).unwrap();
-    let mut explained = std::collections::BTreeSet::new();
+    let mut explained = BTreeSet::new();
     for line in lines.lines() {
         let alert: Json = serde_json::from_str(line).unwrap();
         let id = alert["alert"]["rule_id"].as_str().unwrap();

@@ -134,7 +134,7 @@ fn values(json: &Json, path: &str, found: &mut Vec<String>) {
     match json {
         Json::Array(members) => match index.parse::<usize>() {
             Ok(index) => {
-                members.get(index).into_iter().for_each(|member| values(member, rest, found))
+                members.get(index).into_iter().for_each(|member| values(member, rest, found));
             }
             Err(_) => members.iter().for_each(|member| values(member, path, found)),
         },

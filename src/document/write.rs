@@ -17,9 +17,11 @@ impl Node {
 
 fn write_map(entries: &[Entry], indent: usize, text: &mut String) {
     for Entry { key, value, .. } in entries {
-        *text += &format!("{:indent$}{}:", "", write_key(key));
+        text.extend([&" ".repeat(indent), &write_key(key), ":"]);
         match &value.content {
-            Content::Scalar(scalar) => *text += &format!(" {}\n", write_scalar(scalar, indent + 2)),
+            Content::Scalar(scalar) => {
+                text.extend([" ", &write_scalar(scalar, indent + 2), "\n"]);
+            }
             Content::List(items) if items.is_empty() => *text += " []\n",
             Content::Map(entries) if entries.is_empty() => *text += " {}\n",
             Content::List(items) => {
@@ -36,7 +38,7 @@ fn write_map(entries: &[Entry], indent: usize, text: &mut String) {
 
 fn write_list(items: &[Node], indent: usize, text: &mut String) {
     for item in items {
-        *text += &format!("{:indent$}-", "");
+        text.extend([&" ".repeat(indent), "-"]);
         let mut inner = String::new();
         match &item.content {
             Content::Scalar(scalar) => inner = write_scalar(scalar, indent + 2) + "\n",
@@ -46,7 +48,7 @@ fn write_list(items: &[Node], indent: usize, text: &mut String) {
             Content::Map(entries) => write_map(entries, indent + 2, &mut inner),
         }
         // The first of the lines stands behind the dash.
-        *text += &format!(" {}", inner.trim_start_matches(' '));
+        text.extend([" ", inner.trim_start_matches(' ')]);
     }
 }
 
@@ -101,7 +103,7 @@ fn block(text: &str, indent: usize) -> String {
     for line in text.lines() {
         block.push('\n');
         if !line.is_empty() {
-            block += &format!("{:indent$}{line}", "");
+            block.extend([&" ".repeat(indent), line]);
         }
     }
     block

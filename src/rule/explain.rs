@@ -107,11 +107,11 @@ impl Explainer<'_> {
                     }
                 }
             }
-            (Body::Detection { detection, .. }, About::Records(schema)) => {
-                if std::ptr::eq(schema, self.event.record.schema()) && rule.inactive.is_none() {
-                    self.detection(rule.title.clone(), false, detection, found);
-                    self.filters(document, found);
-                }
+            (Body::Detection { detection, .. }, About::Records(schema))
+                if std::ptr::eq(schema, self.event.record.schema()) && rule.inactive.is_none() =>
+            {
+                self.detection(rule.title.clone(), false, detection, found);
+                self.filters(document, found);
             }
             _ => {}
         }

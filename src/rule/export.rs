@@ -191,7 +191,7 @@ impl Exporter<'_> {
             let members = self.documents[place].members();
             let why = if let Some(name) = placeholders.iter().find(unfilled) {
                 format!("nothing is known for %{name}%")
-            } else if !members.is_empty() && members.iter().all(|name| is_out(name)) {
+            } else if !members.is_empty() && members.iter().all(is_out) {
                 "the rules that it is for are left out".to_owned()
             } else if let Some(key) = twice(&self.exported(&self.documents[place], None)) {
                 told_twice(key)
@@ -264,7 +264,9 @@ impl Exporter<'_> {
         match &mut node.content {
             Content::Scalar(_) => {}
             Content::List(members) => {
-                members.iter_mut().for_each(|member| self.selection(member, schema));
+                for member in members {
+                    self.selection(member, schema);
+                }
             }
             Content::Map(items) => items.iter_mut().for_each(|item| self.item(item, schema)),
         }
@@ -296,10 +298,14 @@ impl Exporter<'_> {
         }
         if has(&words, "topic") {
             let is_filter = matches!(kind, Some(Kind::TopicFilter));
-            values.iter_mut().for_each(|value| as_expression(value, is_filter));
+            for value in &mut values {
+                as_expression(value, is_filter);
+            }
         }
         if let (Some(Kind::Name(names)), [_]) = (kind, &words[..]) {
-            values.iter_mut().for_each(|value| as_name(value, names));
+            for value in &mut values {
+                as_name(value, names);
+            }
         }
         for word in &mut words[1..] {
             match word.as_str() {
@@ -331,9 +337,8 @@ impl Exporter<'_> {
         let is_text = kind.is_none_or(|kind| {
             !matches!(kind, Kind::Boolean | Kind::Integer | Kind::Range(..) | Kind::Number)
         });
-        let scalar = |text: String| match is_text {
-            true => Scalar { text, meaning: Meaning::Quoted },
-            false => Scalar::plain(text),
+        let scalar = |text: String| {
+            if is_text { Scalar { text, meaning: Meaning::Quoted } } else { Scalar::plain(text) }
         };
         filled(&value.text, self.placeholders).unwrap_or_default().into_iter().map(scalar).collect()
     }

@@ -21,7 +21,10 @@ impl Filter<'_> {
                 (0, "+") => expression += "([^$/][^/]*)?",
                 (0, level) => expression += &escaped(level),
                 (_, "+") => expression += "/[^/]*",
-                (_, level) => expression += &format!("/{}", escaped(level)),
+                (_, level) => {
+                    expression.push('/');
+                    expression.push_str(&escaped(level));
+                }
             }
         }
         expression + if is_open { "(/[^/]*)*$" } else { "$" }
@@ -118,8 +121,12 @@ mod tests {
                 let expected = is_met(&|found| set.matching(name.as_bytes(), found));
                 prop_assert_eq!(regex(filter.of_names()).is_match(&name), expected);
             }
-            let expected = Filter::parse(other.as_bytes())
-                .is_ok_and(|other| is_met(&|found| set.overlapping(other, found)));
+            let parsed = Filter::parse(other.as_bytes());
+            // A share of nothing is no filter, and its name might be the first level of one.
+            if parsed.is_err() && other.starts_with("$share/") {
+                return Ok(());
+            }
+            let expected = parsed.is_ok_and(|other| is_met(&|found| set.overlapping(other, found)));
             prop_assert_eq!(regex(filter.of_filters()).is_match(&other), expected);
         }
     }
