@@ -17,7 +17,9 @@ mod common;
 fn gridtap(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gridtap"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).stdin(Stdio::null());
-    for variable in ["CLICOLOR_FORCE", "GRIDTAP_BLESS", "GRIDTAP_CONFIG", "GRIDTAP_PYTHON"] {
+    for variable in
+        ["CLICOLOR_FORCE", "GRIDTAP_BLESS", "GRIDTAP_CONFIG", "GRIDTAP_PYTHON", "GRIDTAP_RSIGMA"]
+    {
         command.env_remove(variable);
     }
     command
