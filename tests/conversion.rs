@@ -49,7 +49,8 @@ fn detection_rules_become_queries_for_splunk_and_elasticsearch() {
     let mut rules = 0;
     for (number, text) in documents.filter(|text| text.contains("\ndetection:")).enumerate() {
         // `topic` is ours alone, and who fills placeholders is a pipeline of the site.
-        let text = text.replace("|topic:", "|contains:").replace("|expand:", ":");
+        let text = text.replace("|topic:", "|contains:").replace("|topic|", "|contains|");
+        let text = text.replace("|expand:", ":");
         fs::write(folder.path().join(format!("{number}.yml")), text).unwrap();
         rules = number + 1;
     }

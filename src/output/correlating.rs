@@ -165,8 +165,12 @@ impl Lines {
         });
         json.raw(record);
         let mut hasher = FixedState::with_seed(0).build_hasher();
-        (found.time, alert.signature_id).hash(&mut hasher);
-        hasher.write(json.as_bytes());
+        // Of what is the same live and in replay: nothing of the capture.
+        (found.time, alert.signature_id, found.group_octets()).hash(&mut hasher);
+        if let Measure::Count(count) = found.measure {
+            count.hash(&mut hasher);
+        }
+        hasher.write(record);
         let hash = hasher.finish();
         // The same packet may bring the same twice.
         self.number = if hash == self.last { self.number.wrapping_add(1) } else { 0 };
