@@ -455,7 +455,9 @@ fn exported_rules_raise_the_same_alerts() {
         let ended = gridtap(&arguments);
         assert!(ended.status.success(), "{}", text(&ended.stderr));
         let lines = fs::read_to_string(eve).unwrap();
-        let mut lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+        // Hits of one record come in the order of the files, which correlations in order look at.
+        let lines = lines.lines().filter(|line| !line.contains("\"category\":\"correlation\""));
+        let mut lines: Vec<String> = lines.map(str::to_owned).collect();
         lines.sort();
         lines
     };
@@ -556,7 +558,8 @@ fn an_alert_is_explained_by_the_rule_that_raised_it() {
     for line in lines.lines() {
         let alert: Json = serde_json::from_str(line).unwrap();
         let id = alert["alert"]["rule_id"].as_str().unwrap();
-        if !explained.insert(id.to_owned()) {
+        let is_of_one = alert["alert"]["correlation"].is_null();
+        if !is_of_one || !explained.insert(id.to_owned()) {
             continue;
         }
         let event = folder.path().join("event.json");

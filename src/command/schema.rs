@@ -102,7 +102,9 @@ fn header() -> Json {
                 "properties": {
                     "capture": text,
                     "alerts": {"type": "integer", "minimum": 0},
-                    "placeholders": {"type": "object", "additionalProperties": texts},
+                    "placeholders": {"type": "object", "additionalProperties": {
+                        "type": "array", "items": {"type": ["string", "number"]},
+                    }},
                 },
                 "additionalProperties": false,
             },
