@@ -1,5 +1,6 @@
 //! `gridtap replay`: captures through the engine.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -222,19 +223,23 @@ impl ReplaySink {
     /// Tells of correlations that an event completes.
     #[inline]
     fn correlate(&mut self, event: &Event<'_>, fired: Hits<'_>) {
-        let Some(Correlations { correlating, observations, held }) = &mut self.correlations else {
+        let Some(Correlations { correlating, observations }) = &mut self.correlations else {
             return;
         };
         if !observations.take(event, fired) {
             return;
         }
-        let (eve, summary) = (&mut self.eve, &mut self.summary);
+        // One after the other, the record's line is taken from it and alerts are written to it.
+        let (eve, summary) = (RefCell::new(&mut self.eve), &mut self.summary);
         let (time, ends) = (event.context.timestamp, event.context.ends());
-        held.clear();
-        held.extend_from_slice(eve.as_mut().map_or(&[], |eve| eve.held(event)));
-        correlating.take(time, observations, held, &mut |alert| {
+        let mut hold = |held: &mut Vec<u8>| {
+            if let Some(eve) = eve.borrow_mut().as_mut() {
+                held.extend_from_slice(eve.held(event));
+            }
+        };
+        correlating.take(time, observations, &mut hold, &mut |alert| {
             summary.correlated(&alert, ends);
-            if let Some(eve) = eve {
+            if let Some(eve) = eve.borrow_mut().as_mut() {
                 eve.correlated(&alert);
             }
         });
@@ -245,14 +250,13 @@ impl ReplaySink {
 pub(super) struct Correlations {
     pub(super) correlating: Correlating,
     observations: Observations,
-    held: Vec<u8>,
 }
 
 impl Correlations {
     /// `None` where no rule is about that.
     fn new(rules: &Arc<RuleSet>, limits: CorrelatorLimits, redaction: Redaction) -> Option<Self> {
         let correlating = Correlating::new(rules, limits, redaction)?;
-        Some(Self { correlating, observations: Observations::default(), held: Vec::new() })
+        Some(Self { correlating, observations: Observations::default() })
     }
 }
 

@@ -214,7 +214,7 @@ struct Counting {
 impl Counting {
     fn advance(&mut self, time: Timestamp) {
         let alerts = &mut self.alerts;
-        self.correlator.advance(time, &mut |found| alerts[found.rule] += 1);
+        self.correlator.advance(time, &mut |found| alerts[found.rule.index] += 1);
     }
 }
 
@@ -226,8 +226,8 @@ impl Sink for Counting {
         fired.rules().for_each(|rule| alerts[rule.index] += 1);
         if self.observations.take(event, fired) {
             let time = event.context.timestamp;
-            self.correlator.take(time, &self.observations, &[], &mut |found| {
-                alerts[found.rule] += 1;
+            self.correlator.take(time, &self.observations, &mut |_| {}, &mut |found| {
+                alerts[found.rule.index] += 1;
             });
         }
     }

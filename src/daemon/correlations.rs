@@ -73,7 +73,9 @@ impl Correlations {
         }
         let Some(correlating) = &mut self.correlating else { return };
         let counters = &self.counters;
-        correlating.take(time, observed, held, &mut |alert| tell(counters, rules, &alert, pass));
+        let mut hold = |line: &mut Vec<u8>| line.extend_from_slice(held);
+        correlating
+            .take(time, observed, &mut hold, &mut |alert| tell(counters, rules, &alert, pass));
         let correlator = correlating.correlator();
         counters.change(|counts| {
             counts.groups = correlator.groups() as u64;

@@ -10,8 +10,8 @@ use super::json::{Json, Key, Member};
 use super::pen::hexadecimal;
 use crate::event::Redaction;
 use crate::rule::{
-    About, Correlator, CorrelatorLimits, Found, GroupValue, Measure, Observations, Rule, RuleSet,
-    Together,
+    About, Correlator, CorrelatorLimits, Describe, Found, GroupValue, Measure, Observations, Rule,
+    RuleSet, Together,
 };
 use crate::time::Timestamp;
 
@@ -71,20 +71,17 @@ impl Correlating {
         &self.correlator
     }
 
-    /// Takes what was observed of an event at `time`, with what the [`Formatter`](super::Formatter)
-    /// [held](super::Formatter::held) of it.
+    /// Takes what was observed of an event at `time`. `hold` gives what the
+    /// [`Formatter`](super::Formatter) [held](super::Formatter::held) of it.
     pub fn take(
         &mut self,
         time: Timestamp,
         observations: &Observations,
-        held: &[u8],
+        hold: &mut Describe<'_>,
         tell: &mut dyn FnMut(Correlated<'_>),
     ) {
         let Self { correlator, lines, alerts } = self;
-        let set = Arc::clone(correlator.rules());
-        correlator.take(time, observations, held, &mut |found| {
-            told(&set.rules, lines, alerts, &found, tell);
-        });
+        correlator.take(time, observations, hold, &mut |found| told(lines, alerts, &found, tell));
     }
 
     /// No event of before `time` will come.
@@ -92,20 +89,21 @@ impl Correlating {
     pub fn advance(&mut self, time: Timestamp, tell: &mut dyn FnMut(Correlated<'_>)) {
         let Self { correlator, lines, alerts } = self;
         if correlator.is_waited_for(time) {
-            let set = Arc::clone(correlator.rules());
-            correlator.advance(time, &mut |found| told(&set.rules, lines, alerts, &found, tell));
+            correlator.advance(time, &mut |found| told(lines, alerts, &found, tell));
         }
     }
 }
 
 fn told(
-    rules: &[Rule],
     lines: &mut Lines,
     alerts: &mut [u64],
     found: &Found<'_>,
     tell: &mut dyn FnMut(Correlated<'_>),
 ) {
-    let Some(rule) = rules.get(found.rule).filter(|rule| !rule.is_quiet) else { return };
+    let rule = found.rule;
+    if rule.is_quiet {
+        return;
+    }
     if let Some(count) = alerts.get_mut(rule.index) {
         *count += 1;
     }
@@ -145,7 +143,9 @@ impl Lines {
     fn line(&mut self, found: &Found<'_>) -> &[u8] {
         let json = &mut self.json;
         json.clear();
-        let Some(Some(Part { alert, together })) = self.rules.get(found.rule) else { return b"" };
+        let Some(Some(Part { alert, together })) = self.rules.get(found.rule.index) else {
+            return b"";
+        };
         let Some((place, line)) = found.payload.split_first_chunk::<PLACE>() else { return b"" };
         let place = u32::from_le_bytes(*place) as usize;
         let Some((before, record)) = line.split_at_checked(place) else { return b"" };

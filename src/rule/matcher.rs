@@ -184,19 +184,23 @@ impl Service {
         truth.begin();
         scratch.begin();
         let profile = self.profile(event);
-        if let Some(words) = memory.recall(&profile) {
-            truth.load(words);
-        } else {
-            truth.apply(&self.classes, self.always);
-            for class in &profile {
-                truth.apply(&self.classes, *class);
+        let is_all = self.triggering.is_empty();
+        match memory.recall(&profile) {
+            // No rule is left, and nothing can bring one up.
+            Some([]) if is_all => return,
+            Some(words) => truth.load(words),
+            None => {
+                truth.apply(&self.classes, self.always);
+                for class in &profile {
+                    truth.apply(&self.classes, *class);
+                }
+                if is_all && !truth.keep(|rule, bits| self.programs.may_hold(rule, bits)) {
+                    truth.begin();
+                }
+                memory.keep(&profile, truth);
             }
-            if self.triggering.is_empty() {
-                truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
-            }
-            memory.keep(&profile, truth);
         }
-        if !self.triggering.is_empty() {
+        if !is_all {
             self.triggering.look_up(FieldSet::MAX, event, &self.classes, truth, scratch, values);
             truth.keep(|rule, bits| self.programs.may_hold(rule, bits));
         }

@@ -84,7 +84,8 @@ use crate::event::Schema;
 use crate::json::Path;
 use correlation::Correlations;
 pub use correlation::{
-    Correlator, CorrelatorLimits, Found, GroupField, GroupValue, Measure, Observations, Tell,
+    Correlator, CorrelatorLimits, Describe, Found, GroupField, GroupValue, Measure, Observations,
+    Tell,
 };
 pub use explain::{Explained, Explanation};
 pub use export::{Export, Exported, LeftOut};

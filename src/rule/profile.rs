@@ -7,7 +7,7 @@
 use super::truth::{ClassId, Truth, Word};
 
 /// The most fields of a profile.
-pub(super) const FIELDS: usize = 8;
+pub(super) const FIELDS: usize = 12;
 
 /// The classes of some fields of an event.
 pub(super) type Profile = [ClassId; FIELDS];

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::pattern::Shape;
-use super::predicate::{Expression, FieldId, Predicate, PredicateId, Test, TextTest};
+use super::predicate::{Expression, FieldId, Predicate, PredicateId, Test, TextTest, flag_point};
 use crate::event::{Kind, Schema};
 
 /// Predicates that bring a rule up, and how often they will.
@@ -84,7 +84,14 @@ impl Rarity {
 fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
     match (&predicate.test, kind) {
         (Test::Present | Test::Field { .. } | Test::Part(..), _) => 0.9,
-        (Test::Points(_), Kind::Boolean) => 0.4,
+        // Flags mark what is out of the ordinary: quality, test, retained, refused.
+        (Test::Points(ranges), Kind::Boolean) => {
+            if ranges.has(flag_point(false)) {
+                0.6
+            } else {
+                0.05
+            }
+        }
         (Test::Points(ranges), kind) => {
             let values = match kind {
                 Kind::Name(names) => names.iter().filter(|name| !name.is_empty()).count(),

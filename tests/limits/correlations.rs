@@ -39,7 +39,7 @@ fn hit(
         let record = Anomaly { value: Value::Integer(number.into()), ..Anomaly::in_stream("gap") };
         let event = Event { context: &context, record: &record };
         observations.take(&event, matcher.matches(service, &event));
-        correlator.take(timestamp, &observations, &[], &mut |_| alerts += 1);
+        correlator.take(timestamp, &observations, &mut |_| {}, &mut |_| alerts += 1);
     }
     (processor_time().saturating_sub(begun), alerts)
 }

@@ -40,7 +40,6 @@ pub(crate) fn run(capture: &Path, rules: &Arc<RuleSet>) -> Seen {
         formatter: Formatter::new(types, &rules.rules, None, 1 << 16),
         correlator: Correlator::new(Arc::clone(rules), CorrelatorLimits::default()),
         observations: Observations::default(),
-        rules: Arc::clone(rules),
         now: 0,
         moment: 0,
         longest: longest.as_micros() as u64,
@@ -72,7 +71,6 @@ impl Seen {
 }
 
 struct Recorder {
-    rules: Arc<RuleSet>,
     formatter: Formatter,
     correlator: Correlator,
     observations: Observations,
@@ -122,8 +120,7 @@ impl Sink for Recorder {
         if !self.observations.take(event, fired) {
             return;
         }
-        let rules = &self.rules.rules;
-        self.correlator.take(time, &self.observations, &[], &mut |met| {
+        self.correlator.take(time, &self.observations, &mut |_| {}, &mut |met| {
             let values = met.group().filter_map(|(field, value)| match value {
                 GroupValue::Absent => None,
                 GroupValue::Plain(text) => Some((field.name.clone(), plain(text))),
@@ -136,7 +133,7 @@ impl Sink for Recorder {
                 Measure::Number(number) => Some(number.to_string()),
                 Measure::Whole => None,
             };
-            let rule = rules[met.rule].id.to_string();
+            let rule = met.rule.id.to_string();
             found.alerts.push(Alert { rule, record, group: values.collect(), number });
         });
     }

@@ -7,7 +7,7 @@ use super::groups::Groups;
 use super::observe::{GroupValue, Observations, Observed, group_values, regroup};
 use super::window::{Hit, Measure, Window};
 use super::{Correlation, GroupField, Link, Look};
-use crate::rule::RuleSet;
+use crate::rule::{Rule, RuleSet};
 use crate::time::Timestamp;
 
 /// What a correlator may use.
@@ -25,10 +25,16 @@ impl Default for CorrelatorLimits {
     }
 }
 
-/// Windows of all correlations of a set, and who is waited for.
+/// The correlations of a set, and what was seen of them.
 #[derive(Debug)]
 pub struct Correlator {
     set: Arc<RuleSet>,
+    memory: Memory,
+}
+
+/// Windows of all correlations, and who is waited for.
+#[derive(Debug)]
+struct Memory {
     limits: CorrelatorLimits,
     /// By correlation.
     states: Vec<State>,
@@ -38,8 +44,9 @@ pub struct Correlator {
     /// Microseconds of packet time.
     now: u64,
     evicted: u64,
-    /// Memory for keys.
+    /// Room for a key, and for what alerts at hand are told with.
     key: Vec<u8>,
+    payload: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -53,8 +60,8 @@ struct State {
 /// A correlation that is met.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
-    /// [`Rule::index`](crate::rule::Rule::index).
-    pub rule: usize,
+    /// The correlation.
+    pub rule: &'a Rule,
     /// When: at the last hit; of absence, at the end of the timespan.
     pub time: Timestamp,
     /// Whether that is later than the hit that `payload` came with.
@@ -82,84 +89,106 @@ impl<'a> Found<'a> {
 /// Hears of correlations that are met.
 pub type Tell<'t> = dyn FnMut(Found<'_>) + 't;
 
+/// Writes what alerts of an event are to be told with. Asked for where it is needed, once for all of
+/// them.
+pub type Describe<'d> = dyn FnMut(&mut Vec<u8>) + 'd;
+
 impl Correlator {
     /// Nothing was seen yet.
     pub fn new(set: Arc<RuleSet>, limits: CorrelatorLimits) -> Self {
-        let all = &set.correlations.all;
-        let states = all.iter().map(|_| State::default()).collect();
-        let is_absence = |index: &usize| all[*index].look == Look::Absence;
-        let absences = (0..all.len()).filter(is_absence).collect();
-        Self { set, limits, states, absences, octets: 0, now: 0, evicted: 0, key: Vec::new() }
+        let memory = Memory::new(&set.correlations.all, limits);
+        Self { set, memory }
     }
 
     /// Goes on with what another remembers of correlations that are the same here and there.
     pub fn adopt(&mut self, mut other: Self) {
-        (self.now, self.evicted) = (self.now.max(other.now), other.evicted);
+        let (memory, others) = (&mut self.memory, &mut other.memory);
+        (memory.now, memory.evicted) = (memory.now.max(others.now), others.evicted);
         let id = |set: &RuleSet, correlation: &Correlation| set.rules[correlation.rule].id;
         for (index, own) in self.set.correlations.all.iter().enumerate() {
             let theirs = other.set.correlations.all.iter().position(|theirs| {
                 id(&self.set, own) == id(&other.set, theirs) && own.is_like(theirs)
             });
             if let Some(theirs) = theirs {
-                self.states[index] = std::mem::take(&mut other.states[theirs]);
-                self.octets += self.states[index].groups.octets();
+                memory.states[index] = std::mem::take(&mut others.states[theirs]);
+                memory.octets += memory.states[index].groups.octets();
             }
         }
-    }
-
-    /// The rules whose correlations it looks for.
-    pub fn rules(&self) -> &Arc<RuleSet> {
-        &self.set
     }
 
     /// Whether something that is waited for is to be told before `time`.
     #[inline]
     pub fn is_waited_for(&self, time: Timestamp) -> bool {
         // Asked for each record, and few sets have any.
-        !self.absences.is_empty()
-            && self.next_deadline().is_some_and(|(deadline, _)| deadline < time.as_nanos() / 1000)
+        !self.memory.absences.is_empty()
+            && self
+                .memory
+                .next_deadline(&self.set)
+                .is_some_and(|(deadline, _)| deadline < time.as_nanos() / 1000)
     }
 
     /// Groups that were let go before their time.
     pub fn evicted(&self) -> u64 {
-        self.evicted
+        self.memory.evicted
     }
 
     /// Octets that all groups take, roughly.
     pub fn octets(&self) -> usize {
-        self.octets
+        self.memory.octets
     }
 
     /// Groups of all correlations.
     pub fn groups(&self) -> usize {
-        self.states.iter().map(|state| state.groups.len()).sum()
+        self.memory.states.iter().map(|state| state.groups.len()).sum()
     }
 
     /// Takes the hits of an event at `time`. Events come in the order of time; one that does not counts
-    /// as if it came at the time of the one before it. `payload` is handed on with what is found.
+    /// as if it came at the time of the one before it.
     pub fn take(
         &mut self,
         time: Timestamp,
         observations: &Observations,
-        payload: &[u8],
+        describe: &mut Describe<'_>,
         tell: &mut Tell<'_>,
     ) {
-        self.advance(time, tell);
+        let Self { set, memory } = self;
+        memory.advance(set, time, tell);
+        memory.payload.clear();
         for observed in observations.iter() {
-            self.observe(observed, payload, tell);
+            memory.observe(set, observed, describe, tell);
         }
     }
 
     /// No event of before `time` will come.
     pub fn advance(&mut self, time: Timestamp, tell: &mut Tell<'_>) {
+        self.memory.advance(&self.set, time, tell);
+    }
+}
+
+impl Memory {
+    fn new(all: &[Correlation], limits: CorrelatorLimits) -> Self {
+        let is_absence = |index: &usize| all[*index].look == Look::Absence;
+        Self {
+            limits,
+            states: all.iter().map(|_| State::default()).collect(),
+            absences: (0..all.len()).filter(is_absence).collect(),
+            octets: 0,
+            now: 0,
+            evicted: 0,
+            key: Vec::new(),
+            payload: Vec::new(),
+        }
+    }
+
+    fn advance(&mut self, set: &RuleSet, time: Timestamp, tell: &mut Tell<'_>) {
         let time = time.as_nanos() / 1000;
         if time + SET_BACK < self.now {
             self.forget(time);
         }
         let now = self.now.max(time);
-        while let Some((deadline, index)) = self.next_deadline().filter(|next| next.0 < now) {
+        while let Some((deadline, index)) = self.next_deadline(set).filter(|next| next.0 < now) {
             self.now = self.now.max(deadline);
-            self.tell_absence(index, tell);
+            self.tell_absence(set, index, tell);
         }
         self.now = now;
     }
@@ -172,17 +201,16 @@ impl Correlator {
     }
 
     /// Whose time to wait ends first, and when. What comes at that moment is in time.
-    fn next_deadline(&self) -> Option<(u64, usize)> {
+    fn next_deadline(&self, set: &RuleSet) -> Option<(u64, usize)> {
         let of = |index: &usize| {
             let (since, _) = self.states[*index].waiting.front()?;
-            Some((since + self.set.correlations.all[*index].timespan, *index))
+            Some((since + set.correlations.all[*index].timespan, *index))
         };
         self.absences.iter().filter_map(of).min()
     }
 
     #[cold]
-    fn tell_absence(&mut self, index: usize, tell: &mut Tell<'_>) {
-        let set = Arc::clone(&self.set);
+    fn tell_absence(&mut self, set: &RuleSet, index: usize, tell: &mut Tell<'_>) {
         let state = &mut self.states[index];
         let Some((since, place)) = state.waiting.pop_front() else { return };
         let group = state.groups.get_mut(place);
@@ -193,27 +221,27 @@ impl Correlator {
         let before = state.groups.octets();
         state.groups.remove(place);
         self.octets -= before - state.groups.octets();
-        let time = Timestamp::from_nanos(self.now * 1000);
-        let alert = Alert {
-            index,
-            group: &key,
-            measure: Measure::Whole,
-            payload: &payload,
-            time,
-            is_later: true,
-        };
-        self.found(&set, alert, tell);
+        self.payload.clear();
+        self.payload.extend_from_slice(&payload);
+        let alert = Alert { index, group: &key, measure: Measure::Whole, is_later: true };
+        self.found(set, alert, tell);
     }
 
-    fn observe(&mut self, observed: Observed<'_>, payload: &[u8], tell: &mut Tell<'_>) {
-        let set = Arc::clone(&self.set);
+    fn observe(
+        &mut self,
+        set: &RuleSet,
+        observed: Observed<'_>,
+        describe: &mut Describe<'_>,
+        tell: &mut Tell<'_>,
+    ) {
         let index = observed.correlation;
         let Some(correlation) = set.correlations.all.get(index) else { return };
-        let time = Timestamp::from_nanos(self.now * 1000);
-        if let Some(measure) = self.hit(index, correlation, observed, payload) {
-            let alert =
-                Alert { index, group: observed.group, measure, payload, time, is_later: false };
-            self.found(&set, alert, tell);
+        if let Some(measure) = self.hit(index, correlation, observed, describe) {
+            if self.payload.is_empty() {
+                describe(&mut self.payload);
+            }
+            let alert = Alert { index, group: observed.group, measure, is_later: false };
+            self.found(set, alert, tell);
         }
     }
 
@@ -221,11 +249,11 @@ impl Correlator {
     fn found(&mut self, set: &RuleSet, alert: Alert<'_>, tell: &mut Tell<'_>) {
         let correlation = &set.correlations.all[alert.index];
         tell(Found {
-            rule: correlation.rule,
-            time: alert.time,
+            rule: &set.rules[correlation.rule],
+            time: Timestamp::from_nanos(self.now * 1000),
             is_later: alert.is_later,
             measure: alert.measure,
-            payload: alert.payload,
+            payload: &self.payload,
             fields: &correlation.group,
             group: alert.group,
         });
@@ -241,7 +269,8 @@ impl Correlator {
         let observed =
             Observed { correlation: index, place, group: &key, values: None, number: None };
         let correlation = &set.correlations.all[index];
-        if let Some(measure) = self.hit(index, correlation, observed, alert.payload) {
+        // What the alert is told with is what this one is, too.
+        if let Some(measure) = self.hit(index, correlation, observed, &mut |_| {}) {
             // Correlations of correlations are no deeper than a set is large: they have no cycles.
             let alert = Alert { index, group: &key.clone(), measure, ..alert };
             self.found(set, alert, tell);
@@ -255,31 +284,49 @@ impl Correlator {
         index: usize,
         correlation: &Correlation,
         observed: Observed<'_>,
-        payload: &[u8],
+        describe: &mut Describe<'_>,
     ) -> Option<Measure> {
         let now = self.now;
-        let state = &mut self.states[index];
-        let before = state.groups.octets();
-        let is_absence = correlation.look == Look::Absence;
-        if !is_absence {
-            state.let_go_of_old(now, correlation.timespan);
-        }
-        let Observed { place, values, number, .. } = observed;
-        let window = || Window::new(&correlation.look, correlation.members);
-        let at = state.groups.hit(observed.group, now, window);
-        let group = state.groups.get_mut(at);
-        let hit = Hit { at: now, place, values, number };
-        let since = now.saturating_sub(correlation.timespan);
-        let measure = group.window.take(&correlation.look, since, hit);
-        if is_absence {
-            state.wait(at, now, place, payload);
+        let before = self.states[index].groups.octets();
+        self.states[index].let_go_of_old(now, correlation.timespan);
+        let measure = if correlation.look == Look::Absence {
+            self.wait(index, observed, describe);
+            None
         } else {
-            state.groups.book(at);
-        }
-        let taken = state.groups.octets() as isize - before as isize;
+            let Observed { group, place, values, number, .. } = observed;
+            let groups = &mut self.states[index].groups;
+            let at = groups.hit(group, now, || Window::new(&correlation.look, correlation.members));
+            let hit = Hit { at: now, place, values, number };
+            let since = now.saturating_sub(correlation.timespan);
+            let measure = groups.get_mut(at).window.take(&correlation.look, since, hit);
+            groups.book(at);
+            measure
+        };
+        let taken = self.states[index].groups.octets() as isize - before as isize;
         self.octets = self.octets.saturating_add_signed(taken);
         self.make_room(index);
         measure
+    }
+
+    /// Absence: the first rule begins to wait, any other ends it.
+    fn wait(&mut self, index: usize, observed: Observed<'_>, describe: &mut Describe<'_>) {
+        let state = &mut self.states[index];
+        if observed.place > 0 {
+            return state.groups.end_wait(observed.group);
+        }
+        let at = state.groups.hit(observed.group, self.now, || Window::Waiting(None));
+        let group = state.groups.get_mut(at);
+        if let Window::Waiting(since @ None) = &mut group.window {
+            *since = Some(self.now);
+            if self.payload.is_empty() {
+                describe(&mut self.payload);
+            }
+            group.payload.clear();
+            group.payload.extend_from_slice(&self.payload);
+            state.waiting.push_back((self.now, at));
+        }
+        state.groups.book(at);
+        state.forget_who_waits_no_more();
     }
 
     fn make_room(&mut self, index: usize) {
@@ -308,13 +355,12 @@ struct Alert<'a> {
     index: usize,
     group: &'a [u8],
     measure: Measure,
-    payload: &'a [u8],
-    time: Timestamp,
     is_later: bool,
 }
 
 impl State {
-    /// Groups that nothing is left of: two at a time, so that no hit pays for all.
+    /// Groups that nothing is left of: two at a time, so that no hit pays for all. None of them waits
+    /// for anything: that was told when its time came.
     fn let_go_of_old(&mut self, now: u64, timespan: u64) {
         for _ in 0..2 {
             match self.groups.first() {
@@ -324,18 +370,7 @@ impl State {
         }
     }
 
-    /// The first rule begins to wait; any other ends it.
-    fn wait(&mut self, at: u32, now: u64, place: usize, payload: &[u8]) {
-        if place > 0 {
-            return self.groups.remove(at);
-        }
-        let group = self.groups.get_mut(at);
-        if let Window::Waiting(since @ None) = &mut group.window {
-            *since = Some(now);
-            group.payload = payload.into();
-            self.waiting.push_back((now, at));
-        }
-        self.groups.book(at);
+    fn forget_who_waits_no_more(&mut self) {
         if self.waiting.len() > 2 * self.groups.len() + SPARE {
             let groups = &mut self.groups;
             self.waiting.retain(|(since, at)| groups.get_mut(*at).window.waits_since(*since));

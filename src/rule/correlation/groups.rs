@@ -41,7 +41,7 @@ pub(super) struct Group {
     /// When it was hit last.
     pub(super) hit: u64,
     /// The alert's record, where it is told later than the hit.
-    pub(super) payload: Box<[u8]>,
+    pub(super) payload: Vec<u8>,
 }
 
 /// What a group costs besides its key and what its window takes elsewhere.
@@ -60,9 +60,7 @@ impl Groups {
     /// The group with this key, which is hit `now`; if there is none, one with this window.
     pub(super) fn hit(&mut self, key: &[u8], now: u64, window: impl FnOnce() -> Window) -> u32 {
         let hash = self.hasher.hash_one(key);
-        let slots = &self.slots;
-        let found = self.index.find(hash, |place| *slots[*place as usize].group.key == *key);
-        let place = match found.copied() {
+        let place = match self.find(key, hash) {
             Some(place) => {
                 self.unlink(place);
                 place
@@ -74,8 +72,21 @@ impl Groups {
         place
     }
 
+    /// The group with this key, if there is one, waits no more. It stays for a while: it may begin
+    /// again at once.
+    pub(super) fn end_wait(&mut self, key: &[u8]) {
+        if let Some(place) = self.find(key, self.hasher.hash_one(key)) {
+            self.get_mut(place).window = Window::Waiting(None);
+        }
+    }
+
+    fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
+        let is_it = |place: &u32| *self.slots[*place as usize].group.key == *key;
+        self.index.find(hash, is_it).copied()
+    }
+
     fn add(&mut self, key: &[u8], hash: u64, window: Window) -> u32 {
-        let group = Group { key: key.into(), window, hit: 0, payload: Box::default() };
+        let group = Group { key: key.into(), window, hit: 0, payload: Vec::new() };
         let slot = Slot { group, hash, octets: 0, previous: NONE, next: NONE };
         let place = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(place as usize) {
@@ -96,7 +107,7 @@ impl Groups {
     pub(super) fn book(&mut self, place: u32) {
         let slot = &mut self.slots[place as usize];
         let Group { key, window, payload, .. } = &slot.group;
-        let octets = EACH + key.len() + payload.len() + window.octets();
+        let octets = EACH + key.len() + payload.capacity() + window.octets();
         self.octets = self.octets + octets - slot.octets;
         slot.octets = octets;
     }
@@ -115,7 +126,7 @@ impl Groups {
         let hash = slot.hash;
         slot.octets = 0;
         slot.group.key = Box::default();
-        slot.group.payload = Box::default();
+        slot.group.payload = Vec::new();
         slot.group.window = Window::Waiting(None);
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
             entry.remove();

@@ -24,7 +24,7 @@ mod observe;
 mod window;
 
 pub(super) use compile::{Member, compile};
-pub use correlator::{Correlator, CorrelatorLimits, Found, Tell};
+pub use correlator::{Correlator, CorrelatorLimits, Describe, Found, Tell};
 pub(super) use observe::write_parts;
 pub use observe::{GroupValue, Observations};
 pub use window::Measure;

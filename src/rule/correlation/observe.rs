@@ -1,6 +1,7 @@
 //! What correlations want to know of a hit, taken out of the event while it is at hand.
 
-use std::io::Write;
+use std::io::Write as _;
+use std::net::IpAddr;
 use std::ops::Range;
 
 use super::{Link, Part};
@@ -160,39 +161,55 @@ fn write_value(value: Value<'_>, kind: Kind, octets: &mut Vec<u8>) -> Option<f64
 
 /// What is not text on the wire.
 fn write_plain(value: Value<'_>, octets: &mut Vec<u8>) -> Option<f64> {
-    let mut shown = [0; 64];
-    let mut rest = &mut shown[..];
     let mut decimal = ryu::Buffer::new();
-    let (word, number) = match value {
+    match value {
         Value::Boolean(flag) => {
-            let _ = write!(rest, "{flag}");
-            (PLAIN, None)
+            write_text(PLAIN, if flag { b"true" } else { b"false" }, octets);
+            None
         }
         Value::Integer(number) => {
-            let _ = write!(rest, "{number}");
-            (PLAIN, Some(number as f64))
+            write_text(PLAIN, itoa::Buffer::new().format(number).as_bytes(), octets);
+            Some(number as f64)
         }
         Value::Single(number) if number.is_finite() => {
             let text = decimal.format_finite(number);
-            let _ = rest.write_all(text.as_bytes());
-            (PLAIN, text.parse().ok())
+            write_text(PLAIN, text.as_bytes(), octets);
+            text.parse().ok()
         }
         Value::Double(number) if number.is_finite() => {
-            let _ = rest.write_all(decimal.format_finite(number).as_bytes());
-            (PLAIN, Some(number))
+            write_text(PLAIN, decimal.format_finite(number).as_bytes(), octets);
+            Some(number)
         }
         Value::Address(address) => {
-            let _ = write!(rest, "{address}");
-            (TEXT, None)
+            write_address(address, octets);
+            None
         }
         _ => {
             octets.push(ABSENT);
-            return None;
+            None
         }
-    };
-    let left = rest.len();
-    write_text(word, shown.get(..shown.len() - left).unwrap_or_default(), octets);
-    number
+    }
+}
+
+/// Most correlations group by one: this is several times as fast as formatting it.
+fn write_address(address: IpAddr, octets: &mut Vec<u8>) {
+    let before = octets.len();
+    write_text(TEXT, &[], octets);
+    let start = octets.len();
+    match address {
+        IpAddr::V4(v4) => {
+            for octet in v4.octets() {
+                octets.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+                octets.push(b'.');
+            }
+            octets.pop();
+        }
+        IpAddr::V6(v6) => {
+            let _ = write!(octets, "{v6}"); // into memory: it cannot fail
+        }
+    }
+    let length = (octets.len() - start) as u16;
+    octets[before + 1..start].copy_from_slice(&length.to_be_bytes());
 }
 
 fn write_text(word: u8, text: &[u8], octets: &mut Vec<u8>) {

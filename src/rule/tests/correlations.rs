@@ -63,13 +63,14 @@ fn found_within(
         observations.take(&event, matcher.matches(service, &event));
         let mut step = Vec::new();
         let payload = format!("{seconds}");
-        correlator.take(timestamp, &observations, payload.as_bytes(), &mut |found| {
-            step.push(show(&set, found));
+        let mut describe = |line: &mut Vec<u8>| line.extend_from_slice(payload.as_bytes());
+        correlator.take(timestamp, &observations, &mut describe, &mut |found| {
+            step.push(show(&found));
         });
         all.push(step);
     }
     let mut last = Vec::new();
-    correlator.advance(Timestamp::NEVER, &mut |found| last.push(show(&set, found)));
+    correlator.advance(Timestamp::NEVER, &mut |found| last.push(show(&found)));
     all.push(last);
     (all, correlator)
 }
@@ -78,8 +79,8 @@ fn at(seconds: f64) -> Timestamp {
     Timestamp::from_nanos((seconds * 1e9) as u64)
 }
 
-fn show(set: &RuleSet, found: Found<'_>) -> String {
-    let name = set.rules[found.rule].title.replace("Correlation ", "c");
+fn show(found: &Found<'_>) -> String {
+    let name = found.rule.title.replace("Correlation ", "c");
     let measure = match found.measure {
         Measure::Count(count) => format!(" {count}"),
         Measure::Number(number) => format!(" {number}"),
