@@ -150,6 +150,7 @@ fn context(last: u8) -> Context<'static> {
         number: 1,
         interface: None,
         vlan: &[],
+        tunnel: &[],
         flow: Some(FlowContext {
             key: Box::leak(Box::new(FlowKey::new(ends, [0; 2], 6))),
             id: 1,

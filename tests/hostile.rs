@@ -9,7 +9,6 @@ use std::time::Duration;
 use common::wire::{self, Client, Server, Wire};
 use common::{Collected, OwnedFrame, feed, file, frames};
 use gridtap::engine::{Engine, Limits};
-use gridtap::flow::Timeouts;
 use gridtap::packet::LinkType;
 use gridtap::protocol;
 use gridtap::rule::{Placeholders, RuleSet};
@@ -438,7 +437,7 @@ proptest! {
     fn limits_hold_under_damage(
         changes in prop::collection::vec((any::<usize>(), any::<usize>(), any::<u8>()), 1..200),
     ) {
-        let limits = Limits { flows: 5, timeouts: Timeouts::default(), stream_memory: 2048 };
+        let limits = Limits { flows: 5, stream_memory: 2048, ..Limits::default() };
         let mut engine = Engine::new(rules(), limits, &Collected::default());
         let mut collected = Collected::default();
         for frame in damage(&of_all_protocols(), &changes) {

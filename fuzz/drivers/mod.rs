@@ -77,7 +77,7 @@ pub(crate) fn packet(octets: &[u8]) {
 
 fn replay(octets: &[u8], rules: Arc<RuleSet>) {
     let timeouts = gridtap::flow::Timeouts::default();
-    let limits = Limits { flows: 4, timeouts, stream_memory: 4096 };
+    let limits = Limits { flows: 4, timeouts, stream_memory: 4096, ..Limits::default() };
     let mut sink = WalkingSink;
     let mut engine = Engine::new(rules, limits, &sink);
     let mut now = Timestamp::from_nanos(1_700_000_000_000_000_000);

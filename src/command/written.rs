@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::event::{Context, FlowContext, Kind, Record, Schema, Value, protocol_number};
 use crate::flow::{CommunityId, Direction, FlowKey, Side};
+use crate::packet::Layer;
 use crate::protocol;
 use crate::time::Timestamp;
 
@@ -131,17 +132,81 @@ fn vlan(json: &Json) -> Vec<u16> {
     tags.filter_map(|tag| u16::try_from(tag.as_u64()?).ok()).collect()
 }
 
+/// The layers that a line names, each with the next of the values that its kind has.
+fn tunnel(json: &Json) -> Vec<Layer> {
+    let Some(json) = json.get("tunnel") else { return Vec::new() };
+    let list = |name| json.get(name).and_then(Json::as_array).into_iter().flatten();
+    let numbers = |name| list(name).filter_map(|number| u32::try_from(number.as_u64()?).ok());
+    let small = |name| numbers(name).filter_map(|number| u16::try_from(number).ok());
+    let mut addresses = list("addresses").filter_map(address);
+    let (mut tags, mut labels, mut networks) = (small("vlan"), numbers("labels"), numbers("vni"));
+    let (mut keys, mut teids, mut spis) = (numbers("gre_key"), numbers("teid"), numbers("spi"));
+    let (mut mirrors, mut sessions) = (small("erspan_session"), small("pppoe_session"));
+    let (mut tunnels, mut calls) = (small("l2tp_tunnel"), small("l2tp_session"));
+    // Only the outermost header's protocol and ports are written.
+    let port = |name: &str| {
+        json.get(name).and_then(Json::as_u64).and_then(|port| u16::try_from(port).ok()).unwrap_or(0)
+    };
+    let ports = [port("src_port"), port("dest_port")];
+    let protocol = json.get("proto").and_then(Json::as_str).and_then(protocol_number).unwrap_or(0);
+    let layer = |name: &Json| {
+        Some(match name.as_str()? {
+            "ipv4" | "ipv6" => {
+                let (source, destination) = (addresses.next()?, addresses.next()?);
+                Layer::Ip { source, destination, protocol, ports }
+            }
+            "ethernet" => Layer::Ethernet,
+            "vlan" => Layer::Vlan { id: tags.next()? },
+            "ah" => Layer::Ah { spi: spis.next()? },
+            "mpls" => Layer::Mpls { label: labels.next()? },
+            "pppoe" => Layer::Pppoe { session: sessions.next()? },
+            "ppp" => Layer::Ppp,
+            "l2tp" => Layer::L2tp { tunnel: tunnels.next()?, session: calls.next()? },
+            "gre" => Layer::Gre { key: keys.next() },
+            "erspan" => Layer::Erspan { session: mirrors.next() },
+            "vxlan" => Layer::Vxlan { vni: networks.next()? },
+            "geneve" => Layer::Geneve { vni: networks.next()? },
+            "gtp_u" => Layer::Gtp { teid: teids.next()? },
+            _ => return None,
+        })
+    };
+    let mut layers: Vec<_> = list("layers").filter_map(layer).collect();
+    infer_protocols(&mut layers);
+    layers
+}
+
+/// The protocol of the outermost IP header is written; of those below it, all that matters is whether
+/// IP follows.
+fn infer_protocols(layers: &mut [Layer]) {
+    const IP_IN_IP: u8 = 4;
+    let outermost = layers.iter().position(|layer| matches!(layer, Layer::Ip { .. }));
+    let mut ip_follows = true;
+    for (at, layer) in layers.iter_mut().enumerate().rev() {
+        match layer {
+            Layer::Ip { protocol, .. } => {
+                if Some(at) != outermost {
+                    *protocol = if ip_follows { IP_IN_IP } else { 0 };
+                }
+                ip_follows = true;
+            }
+            Layer::Ah { .. } => {}
+            _ => ip_follows = false,
+        }
+    }
+}
+
 /// What every record has.
 #[derive(Debug)]
 pub(super) struct Surroundings<'j> {
     json: &'j Json,
     vlan: Vec<u16>,
+    tunnel: Vec<Layer>,
     flow: Option<Flow>,
 }
 
 impl<'j> Surroundings<'j> {
     pub(super) fn new(json: &'j Json) -> Self {
-        Self { json, vlan: vlan(json), flow: Flow::new(json) }
+        Self { json, vlan: vlan(json), tunnel: tunnel(json), flow: Flow::new(json) }
     }
 
     /// The sender is the first end of the flow.
@@ -151,6 +216,7 @@ impl<'j> Surroundings<'j> {
             number: self.json.get("pcap_cnt").and_then(Json::as_u64).unwrap_or(0),
             interface: self.json.get("in_iface").and_then(Json::as_str),
             vlan: &self.vlan,
+            tunnel: &self.tunnel,
             flow: self.flow.as_ref().map(|flow| FlowContext {
                 key: &flow.key,
                 id: flow.id,

@@ -14,8 +14,9 @@ use super::value::{FieldName, InterfaceName, Label, Listen, Octets, RuleSource};
 use crate::document::yaml::Node;
 use crate::engine;
 use crate::event::Redaction;
-use crate::flow::Timeouts;
+use crate::flow::{Tenancy, Timeouts};
 use crate::output::{Types, evidence};
+use crate::packet::Outer;
 use crate::protocol::Configured;
 use crate::rule::Placeholders;
 use crate::rule::{self, CorrelatorLimits, Suppression};
@@ -58,6 +59,9 @@ section! {
 
         /// What gridtap cannot see of servers, and is told here, by protocol.
         protocols: Configured = "{}";
+
+        /// What makes two packets of one flow, beside their addresses, ports and protocol.
+        flows: Flows = "{}";
 
         /// How much may be kept, all threads together.
         limits: Limits = "{}";
@@ -248,6 +252,37 @@ impl Alerts {
 }
 
 section! {
+    /// What makes two packets of one flow, beside their addresses, ports and protocol.
+    pub struct Flows {
+        /// On a carrier's line, private addresses of customers overlap: packets that differ in one of
+        /// these are of different flows. `vlan`: the stack of VLAN tags, in tunnels too. `vni`: network
+        /// identifiers of VXLAN and Geneve. `tunnel`: the two ends of each tunnel, and sessions of
+        /// PPPoE. Leave out what differs between the two directions of a flow where you listen.
+        tenants: Vec<Tenant> = "[vlan, vni, tunnel]";
+    }
+}
+
+words! {
+    /// What tells customers apart.
+    pub enum Tenant {
+        /// VLAN tags.
+        Vlan = "vlan",
+        /// Network identifiers.
+        Vni = "vni",
+        /// Ends of tunnels.
+        Tunnel = "tunnel",
+    }
+}
+
+impl Flows {
+    /// What tells tenants apart.
+    pub fn tenancy(&self) -> Tenancy {
+        let has = |tenant| self.tenants.contains(&tenant);
+        Tenancy { vlan: has(Tenant::Vlan), vni: has(Tenant::Vni), tunnel: has(Tenant::Tunnel) }
+    }
+}
+
+section! {
     /// When a limit is reached, what was let go is counted.
     pub struct Limits {
         /// Flows at once. One more ends the flow that is least worth keeping.
@@ -255,6 +290,8 @@ section! {
         /// Memory for streams out of order and for unfinished messages. Beyond it, the flows that
         /// hold most give up what they hold, and a gap is declared.
         stream_memory: Octets = "256MiB", from "1MiB" to "1TiB";
+        /// Tunnels in one another that are read. A packet with one more is not, and an anomaly says so.
+        tunnel_depth: u32 = "8", from "1" to "16";
         /// Groups that each correlation rule remembers. One more lets go of the one that was hit
         /// longest ago.
         correlation_groups: u32 = "1000000", from "1" to "100000000";
@@ -290,6 +327,7 @@ impl Limits {
             flows: self.flows.div_ceil(threads.max(1)) as usize,
             timeouts: Timeouts([closed, half_open, datagram, established, application]),
             stream_memory: usize::try_from(memory).unwrap_or(usize::MAX),
+            tunnel_depth: u8::try_from(self.tunnel_depth).unwrap_or(Outer::MOST),
         }
     }
 }

@@ -480,7 +480,7 @@ mod tests {
         let second = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
         for (thread, seconds) in [(1, 1), (0, 40), (1, 70), (0, 75), (1, 200)] {
             let timestamp = second(seconds);
-            let context = Context { timestamp, number: 0, interface: None, vlan: &[], flow: None };
+            let context = Context::at(timestamp);
             let event = Event { context: &context, record: &Anomaly::in_packet("ip_header") };
             threads[thread].event(&event, matcher.matches(service, &event));
         }
@@ -527,7 +527,7 @@ mod tests {
         let second = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
         for (thread, seconds) in [(1, 1), (0, 2), (1, 30), (0, 40), (1, 70)] {
             let timestamp = second(seconds);
-            let context = Context { timestamp, number: 0, interface: None, vlan: &[], flow: None };
+            let context = Context::at(timestamp);
             let event = Event { context: &context, record: &Anomaly::in_packet("ip_header") };
             threads[thread].event(&event, matcher.matches(service, &event));
         }

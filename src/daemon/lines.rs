@@ -268,7 +268,7 @@ mod tests {
 
     fn context(time: u64) -> Context<'static> {
         let timestamp = Timestamp::from_nanos(time);
-        Context { timestamp, number: 0, interface: None, vlan: &[], flow: None }
+        Context::at(timestamp)
     }
 
     fn tell(sink: &mut LineSink, time: u64) {

@@ -80,6 +80,7 @@ pub(super) fn start(
             live: Live::new(rings),
             engine: Engine::new(Arc::clone(&rules), limits, &sink)
                 .with_settings(&config.protocols)
+                .with_tenants(config.flows.tenancy())
                 .with_redaction(redaction),
             sink,
             duplicates: config.duplicates.map(Duplicates::within),

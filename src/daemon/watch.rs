@@ -241,8 +241,7 @@ impl Watch {
         let lost = last.sink.lost.records - before;
         if lost > 0 {
             let record = SensorRecord { event: Sight::RecordsDropped, count: Some(lost) };
-            let context =
-                Context { timestamp: told, number: 0, interface: None, vlan: &[], flow: None };
+            let context = Context::at(told);
             engine.tell(&context, &record, last.sink);
         }
         last.hand_over();
@@ -347,7 +346,7 @@ impl Watch {
 
     fn tell(&mut self, record: &SensorRecord, interface: Option<&str>) {
         let timestamp = self.watermark;
-        let context = Context { timestamp, number: 0, interface, vlan: &[], flow: None };
+        let context = Context { interface, ..Context::at(timestamp) };
         self.parts.engine.tell(&context, record, &mut self.parts.sink);
     }
 
@@ -498,13 +497,7 @@ mod tests {
             events: 0,
             late: false,
         };
-        let context = Context {
-            timestamp: Timestamp::ZERO,
-            number: 0,
-            interface: None,
-            vlan: &[],
-            flow: None,
-        };
+        let context = Context::at(Timestamp::ZERO);
         let record = Anomaly::in_packet("ip_header");
         for _ in 0..200 {
             last.event(&Event { context: &context, record: &record }, Hits::default());

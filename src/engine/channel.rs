@@ -8,6 +8,7 @@ use crate::flow::{
     Acknowledged, CommunityId, Connection, Direction, Flow, FlowKey, Incident, Progress, Reader,
     Side, Why,
 };
+use crate::packet::Layer;
 use crate::protocol::{Configured, Input, Left, Parser, Protocol, REGISTRY, Role, Shared, Start};
 use crate::time::Timestamp;
 
@@ -75,6 +76,9 @@ pub(super) struct AppState {
     pub(super) holed: bool,
     /// Octets counted for it in the memory of streams.
     pub(super) memory: usize,
+    /// The tunnels that its first packet came through, for what no packet brings about. Without any,
+    /// nothing is allocated.
+    pub(super) tunnel: Box<[Layer]>,
 }
 
 impl AppState {
@@ -92,7 +96,7 @@ impl AppState {
         self.beginning != Beginning::Seen
     }
 
-    pub(super) fn new(beginning: Beginning) -> Self {
+    pub(super) fn new(beginning: Beginning, tunnel: &[Layer]) -> Self {
         Self {
             app: App::Detecting(Detection::default()),
             beginning,
@@ -100,6 +104,7 @@ impl AppState {
             told: Told::default(),
             holed: false,
             memory: 0,
+            tunnel: tunnel.into(),
         }
     }
 }
@@ -171,7 +176,9 @@ impl<'e> Channel<'e> {
             )),
             ..context
         };
-        let AppState { app, beginning, alerted, told, .. } = &mut flow.app;
+        let AppState { app, beginning, alerted, told, tunnel, .. } = &mut flow.app;
+        let tunnel = if context.tunnel.is_empty() { &**tunnel } else { context.tunnel };
+        let context = Context { tunnel, ..context };
         let emitter = Emitter { outlet, sink, context, alerted, first: 0 };
         let (client, key) = (&mut flow.client, &flow.key);
         let (reached, late, started) = (0, false, false);

@@ -52,7 +52,11 @@ impl Engine {
                 &flow.app,
             );
             let of_flow = Some(FlowContext { directed: false, ..of_flow });
-            let context = Context { flow: of_flow, ..timer_context(flow.last_seen, &vlan) };
+            let context = Context {
+                flow: of_flow,
+                tunnel: &flow.app.tunnel,
+                ..timer_context(flow.last_seen, &vlan)
+            };
             show(&Event { context: &context, record: &flow_record(flow, None) });
         }
     }

@@ -26,9 +26,10 @@ use crate::event::{
     Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Redaction, Schema,
 };
 use crate::flow::{
-    Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
+    Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Tenancy, Tenants,
+    Timeouts,
 };
-use crate::packet::{self, Frame, Packet, Skip, Tcp, TcpFlags, Transport};
+use crate::packet::{self, Frame, Layer, Outer, Packet, Skip, Tcp, TcpFlags, Transport};
 use crate::protocol::{Configured, Fact, Protocol, REGISTRY};
 use crate::rule::{Hits, RuleSet};
 use crate::time::Timestamp;
@@ -77,11 +78,18 @@ pub struct Limits {
     /// Octets for streams out of order and unfinished messages, of all flows together; beyond it
     /// the flows that hold most give up what they hold.
     pub stream_memory: usize,
+    /// Tunnels in one another that are read, [`Outer::MOST`] at the most; one more is damage.
+    pub tunnel_depth: u8,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { flows: 1_000_000, timeouts: Timeouts::default(), stream_memory: 256 << 20 }
+        Self {
+            flows: 1_000_000,
+            timeouts: Timeouts::default(),
+            stream_memory: 256 << 20,
+            tunnel_depth: Outer::USUAL,
+        }
     }
 }
 
@@ -95,6 +103,7 @@ const ONE_SIDED_AFTER: Duration = Duration::from_secs(1);
 pub struct Engine {
     outlet: Outlet,
     shared: SharedStates,
+    tenants: Tenants,
     flows: FlowTable<AppState>,
     limits: Limits,
     /// Flows that may have a hole or hold much: the tick looks after them.
@@ -106,6 +115,14 @@ pub struct Engine {
     next_tick: Timestamp,
 }
 
+/// A frame, and the packet in it.
+#[derive(Clone, Copy)]
+struct Taken<'t> {
+    frame: &'t Frame<'t>,
+    packet: &'t Packet<'t>,
+    outer: &'t Outer,
+}
+
 /// Timers are looked after so often: what a hole is given is the shortest of them.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -115,6 +132,7 @@ impl Engine {
         Self {
             outlet: Outlet::new(rules, sink),
             shared: SharedStates::default(),
+            tenants: Tenants::default(),
             flows: FlowTable::new(limits.flows, limits.timeouts),
             limits,
             holed: Vec::new(),
@@ -128,6 +146,13 @@ impl Engine {
     #[must_use]
     pub fn with_settings(mut self, configured: &Configured) -> Self {
         self.configure(configured);
+        self
+    }
+
+    /// The same; flows are told apart by this, too.
+    #[must_use]
+    pub fn with_tenants(mut self, tenancy: Tenancy) -> Self {
+        self.tenants = Tenants::new(tenancy);
         self
     }
 
@@ -175,9 +200,10 @@ impl Engine {
         }
         self.outlet.stats.packets += 1;
         self.outlet.stats.bytes += u64::from(frame.wire_length);
-        match packet::decode(frame.link, frame.data) {
-            Ok(packet) => self.packet(frame, &packet, sink),
-            Err(skip) => self.skip(frame, skip, sink),
+        let mut outer = Outer::new(self.limits.tunnel_depth);
+        match packet::decode_within(frame.link, frame.data, &mut outer) {
+            Ok(packet) => self.packet(&Taken { frame, packet: &packet, outer: &outer }, sink),
+            Err(skip) => self.skip(frame, skip, &outer, sink),
         }
     }
 
@@ -223,9 +249,10 @@ impl Engine {
     }
 
     #[cold]
-    fn skip(&mut self, frame: &Frame<'_>, skip: Skip, sink: &mut dyn Sink) {
+    fn skip(&mut self, frame: &Frame<'_>, skip: Skip, outer: &Outer, sink: &mut dyn Sink) {
         let (reason, defect) = match skip {
             Skip::NotIp => (NOT_IP, None),
+            Skip::Unread(name) => (name, None),
             Skip::Fragment => (FRAGMENT, None),
             // Nobody knows whether what the capture left out was right.
             Skip::Short(_) if frame.is_cut() => (CUT, None),
@@ -233,36 +260,45 @@ impl Engine {
         };
         *self.outlet.stats.decode_errors.entry(reason).or_default() += 1;
         if let Some(defect) = defect {
-            let context = frame_context(frame, &[]);
+            let context = frame_context(frame, &[], outer.layers());
             self.outlet.emit(&context, &Anomaly::in_packet(defect.name()), sink);
         }
     }
 
     #[inline]
-    fn packet(&mut self, frame: &Frame<'_>, packet: &Packet<'_>, sink: &mut dyn Sink) {
-        let (key, from) = FlowKey::of(packet);
+    fn packet(&mut self, taken: &Taken<'_>, sink: &mut dyn Sink) {
+        let Taken { frame, packet, outer } = *taken;
+        let (key, from) = self.tenants.key(packet, outer);
         let index = match self.flows.find(&key, self.clock.now()) {
             Found::Alive(index) => index,
             Found::Expired(index) => {
                 self.end(index, FlowReason::Timeout, sink);
-                self.begin(key, from, packet, sink)
+                self.begin(key, from, taken, sink)
             }
-            Found::Unknown => self.begin(key, from, packet, sink),
+            Found::Unknown => self.begin(key, from, taken, sink),
         };
         let Transport::Tcp(tcp) = packet.transport else {
+            self.note_unread(outer);
             self.count(index, from, frame);
             self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
             return self.show(index, from, None, frame, sink);
         };
         let before = self.mark(index, from, &tcp);
-        if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
+        if self.segment(index, from, taken, &tcp, sink) != Outcome::Reopens {
             return self.show(index, from, before, frame, sink);
         }
         self.end(index, FlowReason::Reused, sink);
-        let index = self.begin(key, from, packet, sink);
+        let index = self.begin(key, from, taken, sink);
         let before = self.mark(index, from, &tcp);
-        self.segment(index, from, frame, packet, &tcp, sink);
+        self.segment(index, from, taken, &tcp, sink);
         self.show(index, from, before, frame, sink);
+    }
+
+    /// Counts a packet whose payload has a name and is not read.
+    fn note_unread(&mut self, outer: &Outer) {
+        if let Some(name) = outer.unread() {
+            *self.outlet.stats.decode_errors.entry(name).or_default() += 1;
+        }
     }
 
     /// Counts a packet. Says whether it is one at which a flow of one end only is noticed.
@@ -275,7 +311,8 @@ impl Engine {
         *packets % ONE_SIDED == 0 && flow.packets[from.opposite().index()] == 0
     }
 
-    fn begin(&mut self, key: FlowKey, from: Side, packet: &Packet<'_>, sink: &mut dyn Sink) -> u32 {
+    fn begin(&mut self, key: FlowKey, from: Side, taken: &Taken<'_>, sink: &mut dyn Sink) -> u32 {
+        let Taken { packet, outer, .. } = *taken;
         if self.flows.is_full()
             && let Some(index) = self.flows.least_worth()
         {
@@ -292,7 +329,9 @@ impl Engine {
             _ => (Lifetime::Datagram, likely_client(&key, from), Beginning::Seen),
         };
         self.outlet.stats.flows_created += 1;
-        self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(beginning))
+        let app = AppState::new(beginning, outer.layers());
+        let tenant = self.tenants.number(packet, outer);
+        self.flows.insert(key, tenant, client, self.clock.now(), lifetime, app)
     }
 
     #[inline]
@@ -300,11 +339,11 @@ impl Engine {
         &mut self,
         index: u32,
         from: Side,
-        frame: &Frame<'_>,
-        packet: &Packet<'_>,
+        taken: &Taken<'_>,
         tcp: &Tcp<'_>,
         sink: &mut dyn Sink,
     ) -> Outcome {
+        let Taken { frame, packet, outer } = *taken;
         let Some(flow) = self.flows.get_mut(index) else { return Outcome::Taken };
         let from = if flow.key.has_equal_ends() { flow.connection.sender(tcp) } else { from };
         if flow.connection.acknowledgment(from, tcp) {
@@ -315,7 +354,7 @@ impl Engine {
             self.flows.touch(index, self.clock.now(), lifetime);
             return Outcome::Taken;
         }
-        let context = frame_context(frame, packet.vlan.ids());
+        let context = frame_context(frame, packet.vlan.ids(), outer.layers());
         let (connection, mut channel) =
             Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
         let outcome = connection.segment(self.clock.now(), from, tcp, &mut channel);
@@ -352,7 +391,7 @@ impl Engine {
         if !is_one_sided(flow) {
             return;
         }
-        let context = frame_context(frame, &[]);
+        let context = frame_context(frame, &[], &[]);
         let (_, mut channel) =
             Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
         channel.one_sided();
@@ -456,7 +495,8 @@ impl Engine {
         let record = flow_record(&flow, Some(reason));
         let Flow { key, id, community_id, app, .. } = &flow;
         let of_flow = flow_context(key, *id, community_id, client, client, app);
-        let context = Context { flow: Some(FlowContext { directed: false, ..of_flow }), ..context };
+        let of_flow = Some(FlowContext { directed: false, ..of_flow });
+        let context = Context { flow: of_flow, tunnel: &app.tunnel, ..context };
         self.outlet.emit(&context, &record, sink);
     }
 }
@@ -485,15 +525,15 @@ fn likely_client(key: &FlowKey, from: Side) -> Side {
 }
 
 #[inline]
-fn frame_context<'e>(frame: &Frame<'e>, vlan: &'e [u16]) -> Context<'e> {
+fn frame_context<'e>(frame: &Frame<'e>, vlan: &'e [u16], tunnel: &'e [Layer]) -> Context<'e> {
     let Frame { timestamp, number, interface, .. } = *frame;
-    Context { timestamp, number, interface, vlan, flow: None }
+    Context { timestamp, number, interface, vlan, tunnel, flow: None }
 }
 
 /// For what a timer does: no frame is at hand.
 fn timer_context(timestamp: Timestamp, vlan: &[u16; 2]) -> Context<'_> {
     let tags = vlan.iter().take_while(|id| **id != 0).count();
-    Context { timestamp, number: 0, interface: None, vlan: &vlan[..tags], flow: None }
+    Context { vlan: &vlan[..tags], ..Context::at(timestamp) }
 }
 
 fn flow_record(flow: &Flow<AppState>, reason: Option<FlowReason>) -> FlowRecord {

@@ -90,10 +90,16 @@ pub struct FlowKey {
     ports: [u16; 2],
     /// Identifiers of the two outermost VLAN tags, zero where there is none.
     vlan: [u16; 2],
+    /// Who else may have these addresses: a hash, never zero but where there is nothing to tell
+    /// ([`Tenants`](super::Tenants)). In parts, as the key is aligned for its ports.
+    tenant: [u16; 3],
     /// IP protocol number.
     protocol: u8,
     version: Version,
 }
+
+// Flow.key and Flow.last_seen fill a cache line with what is beside them.
+const _: () = assert!(size_of::<FlowKey>() == 48);
 
 /// The version of IP: 10.0.0.1 and ::a00:1 are the same number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +124,7 @@ impl FlowKey {
             addresses: ends.map(|(address, _)| number(address).0),
             ports: ends.map(|(_, port)| port),
             vlan,
+            tenant: [0; 3],
             protocol,
             version: number(ends[0].0).1,
         }
@@ -146,8 +153,25 @@ impl FlowKey {
         } else {
             ([source, destination], [source_port, destination_port], Side::Lower)
         };
-        let vlan = packet.vlan.outermost();
-        (Self { addresses, ports, vlan, protocol: packet.protocol, version }, side)
+        let (vlan, tenant) = (packet.vlan.outermost(), [0; 3]);
+        (Self { addresses, ports, vlan, tenant, protocol: packet.protocol, version }, side)
+    }
+
+    /// The same for the tenant of whom this is a hash.
+    pub(super) const fn with_tenant(self, hash: u64) -> Self {
+        // Zero is nobody's.
+        let tenant = [(hash >> 48) as u16, (hash >> 32) as u16, (hash >> 16) as u16 | 1];
+        Self { tenant, ..self }
+    }
+
+    /// The same whoever the tenant is.
+    pub(super) const fn without_tenant(self) -> Self {
+        Self { tenant: [0; 3], ..self }
+    }
+
+    /// The same in any VLAN.
+    pub(super) const fn without_vlan(self) -> Self {
+        Self { vlan: [0; 2], ..self }
     }
 
     /// The host that calls and the service that it calls, whatever port it calls from.
@@ -231,8 +255,11 @@ impl Hash for FlowKey {
         }
         let [lower, upper] = self.ports.map(u64::from);
         let [outer, inner] = self.vlan.map(u64::from);
+        let [high, middle, low] = self.tenant.map(u64::from);
+        let tenant = high << 32 | middle << 16 | low;
         state.write_u64(
-            lower | upper << 16 | outer << 32 | inner << 44 | u64::from(self.protocol) << 56,
+            (lower | upper << 16 | outer << 32 | inner << 44 | u64::from(self.protocol) << 56)
+                ^ tenant,
         );
     }
 }

@@ -7,6 +7,7 @@ mod pending;
 mod reader;
 mod stream;
 mod table;
+mod tenant;
 
 pub use community_id::{CommunityId, community_id};
 pub use connection::{Connection, Outcome, Phase};
@@ -14,6 +15,7 @@ pub use key::{Direction, FlowKey, Side};
 pub use reader::{Acknowledged, Incident, Reader, Why};
 pub use stream::{Stream, StreamCounters};
 pub use table::{Flow, FlowTable, Found, Lifetime, Timeouts};
+pub use tenant::{Tenancy, Tenants};
 
 /// How far a parser came in the bytes that it was shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

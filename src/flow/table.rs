@@ -197,9 +197,11 @@ impl<A> FlowTable<A> {
     }
 
     /// Adds a flow that began `now`; there must be none with this key. The caller has made room.
+    /// `tenant` is what the flow's identifier has of it ([`Tenants::number`](super::Tenants::number)).
     pub fn insert(
         &mut self,
         key: FlowKey,
+        tenant: u64,
         client: Side,
         now: Timestamp,
         lifetime: Lifetime,
@@ -214,7 +216,7 @@ impl<A> FlowTable<A> {
             bytes: [0; 2],
             connection: Connection::default(),
             app,
-            id: flow_id(&key, now),
+            id: flow_id(key, tenant, now),
             community_id: CommunityId::default(),
             listed: Listed::at(now),
             lifetime,
@@ -347,8 +349,13 @@ impl<A> FlowTable<A> {
 }
 
 /// Not seeded: the same capture gives the same identifiers everywhere.
-fn flow_id(key: &FlowKey, first_seen: Timestamp) -> u64 {
-    let hash = foldhash::fast::FixedState::with_seed(0).hash_one((key, first_seen));
+fn flow_id(key: FlowKey, tenant: u64, first_seen: Timestamp) -> u64 {
+    let state = foldhash::fast::FixedState::with_seed(0);
+    let key = key.without_tenant();
+    let hash = match tenant {
+        0 => state.hash_one((key, first_seen)),
+        tenant => state.hash_one((key, first_seen, tenant)),
+    };
     hash >> 13
 }
 
@@ -369,7 +376,7 @@ mod tests {
     }
 
     fn insert(table: &mut FlowTable<u16>, n: u16, now: u64, lifetime: Lifetime) -> u32 {
-        table.insert(key(n), Side::Lower, at(now), lifetime, n)
+        table.insert(key(n), 0, Side::Lower, at(now), lifetime, n)
     }
 
     #[test]
@@ -423,9 +430,12 @@ mod tests {
 
     #[test]
     fn identifiers_are_stable_and_exact_in_json() {
-        let id = flow_id(&key(1), at(1));
-        assert_eq!(id, flow_id(&key(1), at(1)));
-        assert_ne!(id, flow_id(&key(1), at(2)));
+        let id = flow_id(key(1), 0, at(1));
+        assert_eq!(id, flow_id(key(1), 0, at(1)));
+        assert_ne!(id, flow_id(key(1), 0, at(2)));
+        assert_ne!(id, flow_id(key(1), 7, at(1)));
+        // The hash in the key is another in each process.
+        assert_eq!(id, flow_id(key(1).with_tenant(1 << 60), 0, at(1)));
         assert!(id < 1 << 51);
     }
 

@@ -1,6 +1,8 @@
 //! What all records have: when, where, in which flow. The part that tells of the flow is the same
 //! in all records of one direction, and the longest: it is made once and copied from then on.
 
+use std::ops::Range;
+
 use super::json::Json;
 use super::layout::Layout;
 use crate::event::{CONTEXT, Context, FlowContext, Redaction};
@@ -14,7 +16,11 @@ const SLOTS: usize = 1 << 14;
 pub(super) struct Envelope {
     layout: Layout,
     /// The first field that all records of a flow's direction have in common, to the last.
-    shared: std::ops::Range<usize>,
+    shared: Range<usize>,
+    /// The list of the frame's tags.
+    vlan: usize,
+    /// The fields of tunnels, which few packets come through; they are of the packet, not of the flow.
+    tunnel: Range<usize>,
     /// By the flow's number; made when the first flow comes.
     parts: Vec<Part>,
 }
@@ -73,10 +79,14 @@ impl Identity {
 
 impl Envelope {
     pub(super) fn new() -> Self {
-        let first = CONTEXT.fields.iter().position(|field| field.name == "src_ip").unwrap_or(0);
+        let place = |name| CONTEXT.fields.iter().position(|field| field.name.starts_with(name));
+        let (first, last) = (place("src_ip").unwrap_or(0), CONTEXT.fields.len());
+        let tunnel = place("tunnel.").unwrap_or(last);
         Self {
             layout: Layout::new(&CONTEXT, Redaction::default()),
-            shared: first..CONTEXT.fields.len(),
+            shared: first..tunnel,
+            vlan: CONTEXT.lists.iter().position(|list| list.name == "vlan").unwrap_or(0),
+            tunnel: tunnel..last,
             parts: Vec::new(),
         }
     }
@@ -93,7 +103,10 @@ impl Envelope {
         if let Some(flow) = &context.flow {
             self.part(flow, context, json);
         }
-        self.layout.write_lists(context, json);
+        if context.tunnel.is_empty() {
+            return self.layout.write_list(self.vlan, context, json);
+        }
+        self.layout.write_rest(self.tunnel.clone(), context, json);
     }
 
     #[inline]

@@ -212,7 +212,7 @@ impl Layout {
         writing.finish();
     }
 
-    /// Writes only the fields in this range, of a record without objects.
+    /// Writes only the fields in this range, none of them in an object.
     #[inline]
     pub(crate) fn write_flat(&self, range: Range<usize>, record: &dyn Record, json: &mut Json) {
         for (slot, index) in self.fields.get(range.clone()).unwrap_or_default().iter().zip(range) {
@@ -221,12 +221,22 @@ impl Layout {
         }
     }
 
-    /// Writes only the lists, of a record without objects.
+    /// Writes only this list, which is in no object.
     #[inline]
-    pub(crate) fn write_lists(&self, record: &dyn Record, json: &mut Json) {
-        for (index, list) in self.lists.iter().enumerate() {
+    pub(crate) fn write_list(&self, index: usize, record: &dyn Record, json: &mut Json) {
+        if let Some(list) = self.lists.get(index) {
             write_list(list, index, record, json);
         }
+    }
+
+    /// Writes the fields in this range, and what is written after all fields.
+    #[cold]
+    pub(crate) fn write_rest(&self, range: Range<usize>, record: &dyn Record, json: &mut Json) {
+        let mut writing = Writing { layout: self, record, json, current: RECORD, opened: 1 };
+        for index in range {
+            writing.field(index, record.value(index));
+        }
+        writing.finish();
     }
 }
 

@@ -172,6 +172,7 @@ fn with_context<R>(use_it: impl FnOnce(&Context<'_>) -> R) -> R {
         number: 7,
         interface: Some("eth0"),
         vlan: &[12],
+        tunnel: &[],
         flow: Some(FlowContext {
             key: &key,
             id: (1 << 53) - 1,

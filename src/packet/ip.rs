@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::err::ipv6_exts::HeaderSliceError;
-use etherparse::{IpNumber, LaxIpSlice};
+use etherparse::{IpNumber, Ipv6ExtensionSlice, LaxIpSlice};
 
 use super::checksum::{fold, sum};
 use super::{Defect, Skip};
 
 /// An IP packet, opened.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Ip<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
@@ -17,9 +18,11 @@ pub(super) struct Ip<'a> {
     pub(super) payload: &'a [u8],
     /// Octets behind it that were not captured.
     pub(super) missing: usize,
+    /// The security parameters index of an authentication header (RFC 4302) that was taken off.
+    pub(super) authenticated: Option<u32>,
 }
 
-const TCP: u8 = 6;
+pub(super) const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// Opens the packet that begins with the first of `bytes`.
@@ -72,6 +75,7 @@ fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         protocol,
         payload: bytes.get(20..total.min(bytes.len())).unwrap_or_default(),
         missing: total.saturating_sub(bytes.len()),
+        authenticated: None,
     })
 }
 
@@ -102,6 +106,7 @@ fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         protocol,
         payload: rest.get(..length.min(rest.len())).unwrap_or_default(),
         missing: length.saturating_sub(rest.len()),
+        authenticated: None,
     })
 }
 
@@ -133,7 +138,21 @@ fn uncommon(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         protocol: payload.ip_number.0,
         payload: payload.payload,
         missing,
+        authenticated: authenticated(&ip),
     })
+}
+
+/// Of several authentication headers, the first.
+fn authenticated(ip: &LaxIpSlice<'_>) -> Option<u32> {
+    match ip {
+        LaxIpSlice::Ipv4(ip) => ip.extensions().auth.map(|header| header.spi()),
+        LaxIpSlice::Ipv6(ip) => {
+            ip.extensions().clone().into_iter().find_map(|extension| match extension {
+                Ipv6ExtensionSlice::Authentication(header) => Some(header.spi()),
+                _ => None,
+            })
+        }
+    }
 }
 
 /// Extension headers left over are more than anybody sends.

@@ -1,23 +1,32 @@
 //! From the first header of a frame to the IP header.
 
+use super::table::TAGS;
 use super::{Defect, LinkType, Skip, VlanStack};
 use crate::bytes::Cursor;
 
-/// Ethertypes that lead on; <https://www.iana.org/assignments/ieee-802-numbers>.
-mod ethertype {
-    pub(super) const IPV4: u16 = 0x0800;
-    pub(super) const IPV6: u16 = 0x86dd;
-    /// 802.1Q, 802.1ad, and the number that was used for stacked tags before 802.1ad.
-    pub(super) const VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// Ethertypes of the short path; the others are in [`table`](super::table).
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+
+/// What is behind the link layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// An IP header.
+    Ip,
+    /// What this ethertype says.
+    Other(u16),
 }
+
+/// A frame without its link layer: the tags, what is next, and the octets from there on.
+pub(super) type Stripped<'a> = (VlanStack, Behind, &'a [u8]);
 
 /// Address families of IPv4 and IPv6 in the loopback header: IPv6 has another number on each BSD.
 const FAMILY_IPV4: u32 = 2;
 const FAMILY_IPV6: [u32; 4] = [10, 24, 28, 30];
 
-/// Takes the link layer off: VLAN tags and the octets from the IP header on.
+/// Takes the link layer off.
 #[inline]
-pub(super) fn strip(link: LinkType, frame: &[u8]) -> Result<(VlanStack, &[u8]), Skip> {
+pub(super) fn strip(link: LinkType, frame: &[u8]) -> Result<Stripped<'_>, Skip> {
     let mut cursor = Cursor::new(frame);
     let ethertype = match link {
         LinkType::Ethernet => {
@@ -33,7 +42,7 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Result<(VlanStack, &[u8]), 
             cursor.take(18).map_err(|_| Skip::Short(Defect::LinkShort))?;
             protocol
         }
-        LinkType::Raw => return Ok((VlanStack::default(), frame)),
+        LinkType::Raw => return Ok((VlanStack::default(), Behind::Ip, frame)),
         LinkType::Null | LinkType::Loop => {
             let family: [u8; 4] = cursor.array().map_err(|_| Skip::Short(Defect::LinkShort))?;
             return loopback(family, cursor.rest());
@@ -43,25 +52,26 @@ pub(super) fn strip(link: LinkType, frame: &[u8]) -> Result<(VlanStack, &[u8]), 
 }
 
 #[inline]
-fn tagged(mut ethertype: u16, mut cursor: Cursor<'_>) -> Result<(VlanStack, &[u8]), Skip> {
+fn tagged(mut ethertype: u16, mut cursor: Cursor<'_>) -> Result<Stripped<'_>, Skip> {
     let mut vlan = VlanStack::default();
-    while ethertype::VLAN.contains(&ethertype) {
+    while TAGS.contains(&ethertype) {
         let tag = cursor.u16_be().map_err(|_| Skip::Short(Defect::VlanShort))?;
         vlan.push(tag & 0x0fff)?;
         ethertype = cursor.u16_be().map_err(|_| Skip::Short(Defect::VlanShort))?;
     }
-    match ethertype {
-        ethertype::IPV4 | ethertype::IPV6 => Ok((vlan, cursor.rest())),
-        _ => Err(Skip::NotIp),
-    }
+    let behind = match ethertype {
+        IPV4 | IPV6 => Behind::Ip,
+        other => Behind::Other(other),
+    };
+    Ok((vlan, behind, cursor.rest()))
 }
 
 /// The family stands in the byte order of the host that captured, which nobody recorded: no family
 /// is over 255, so the order shows.
-fn loopback(family: [u8; 4], rest: &[u8]) -> Result<(VlanStack, &[u8]), Skip> {
+fn loopback(family: [u8; 4], rest: &[u8]) -> Result<Stripped<'_>, Skip> {
     let family = u32::from_le_bytes(family).min(u32::from_be_bytes(family));
     if family == FAMILY_IPV4 || FAMILY_IPV6.contains(&family) {
-        return Ok((VlanStack::default(), rest));
+        return Ok((VlanStack::default(), Behind::Ip, rest));
     }
     Err(Skip::NotIp)
 }
@@ -91,8 +101,8 @@ mod tests {
             (LinkType::Loop, &[0, 0, 0, 2]),
         ] {
             let bytes = frame(head);
-            let (vlan, rest) = strip(link, &bytes).unwrap();
-            assert_eq!((vlan.ids(), rest), (&[][..], IP), "{link:?}");
+            let (vlan, behind, rest) = strip(link, &bytes).unwrap();
+            assert_eq!((vlan.ids(), behind, rest), (&[][..], Behind::Ip, IP), "{link:?}");
             for short in 0..head.len() {
                 assert!(strip(link, &bytes[..short]).is_err(), "{link:?} cut at {short}");
             }
@@ -117,6 +127,9 @@ mod tests {
     #[test]
     fn what_is_no_ip_is_no_defect() {
         let arp = [&[0; 12][..], &[8, 6], &[0; 28]].concat();
-        assert_eq!(strip(LinkType::Ethernet, &arp), Err(Skip::NotIp));
+        let (_, behind, _) = strip(LinkType::Ethernet, &arp).unwrap();
+        assert_eq!(behind, Behind::Other(0x0806));
+        let decoded = crate::packet::decode(LinkType::Ethernet, &arp);
+        assert_eq!(decoded.unwrap_err(), Skip::NotIp);
     }
 }

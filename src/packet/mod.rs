@@ -3,18 +3,30 @@
 //! ```text
 //!  frame ── link.rs ──▶ IP header ── ip.rs ──▶ transport header ── transport.rs ──▶ payload
 //!           VLAN tags               short path for plain IPv4 and IPv6,
-//!                                   etherparse for everything else
+//!              │                    etherparse for everything else
+//!              │                              │
+//!              └────── tunnel/ ◀──────────────┘ MPLS, GRE, VXLAN …: the same again, with what is in it
 //! ```
+//!
+//! A plain TCP packet is opened before anybody looks for a tunnel. What was around a packet is kept in
+//! [`Outer`].
 
 mod checksum;
 mod hide;
 mod ip;
 mod link;
+mod outer;
+mod table;
 mod transport;
+mod tunnel;
 
 use std::net::IpAddr;
 
+use ip::Ip;
+use link::Behind;
+
 pub use hide::Segment;
+pub use outer::{Layer, Outer, tunnel_depth};
 pub use transport::{Checksum, Tcp, TcpFlags, Transport};
 
 /// What the first header of a frame is. The values of pcap's `network` field that mean it are in
@@ -130,6 +142,8 @@ pub struct Packet<'a> {
 pub enum Skip {
     /// It carries another protocol than IP.
     NotIp,
+    /// It carries something of this name, which is not read.
+    Unread(&'static str),
     /// It is a fragment of an IP packet.
     Fragment,
     /// Its octets end within a header: it is damaged so, unless the capture cut it there.
@@ -165,6 +179,26 @@ pub enum Defect {
     IcmpHeader,
     /// The packet ends within the SCTP header.
     SctpHeader,
+    /// More tunnels in one another than are followed.
+    TunnelDepth,
+    /// The frame ends within a stack of MPLS labels.
+    MplsLabel,
+    /// A PPPoE session's header has another version or code than there is, or its length is wrong.
+    PppoeHeader,
+    /// A tunnel ends within the PPP header.
+    PppHeader,
+    /// The packet ends within the GRE header, or its version is none.
+    GreHeader,
+    /// A GRE packet brings its own route.
+    GreRouting,
+    /// The checksum of a GRE packet is wrong.
+    GreChecksum,
+    /// A mirrored frame ends within the ERSPAN header, or its version is none.
+    ErspanHeader,
+    /// The datagram ends within the options of Geneve.
+    GeneveHeader,
+    /// The datagram ends within the GTP-U header, or an extension header has no length.
+    GtpHeader,
 }
 
 impl Defect {
@@ -182,6 +216,16 @@ impl Defect {
         Self::UdpHeader,
         Self::IcmpHeader,
         Self::SctpHeader,
+        Self::TunnelDepth,
+        Self::MplsLabel,
+        Self::PppoeHeader,
+        Self::PppHeader,
+        Self::GreHeader,
+        Self::GreRouting,
+        Self::GreChecksum,
+        Self::ErspanHeader,
+        Self::GeneveHeader,
+        Self::GtpHeader,
     ];
 
     /// The anomaly's name, and the label `reason` of the decode error counter.
@@ -199,6 +243,16 @@ impl Defect {
             Self::UdpHeader => "udp_header",
             Self::IcmpHeader => "icmp_header",
             Self::SctpHeader => "sctp_header",
+            Self::TunnelDepth => "tunnel_depth",
+            Self::MplsLabel => "mpls_label",
+            Self::PppoeHeader => "pppoe_header",
+            Self::PppHeader => "ppp_header",
+            Self::GreHeader => "gre_header",
+            Self::GreRouting => "gre_routing",
+            Self::GreChecksum => "gre_checksum",
+            Self::ErspanHeader => "erspan_header",
+            Self::GeneveHeader => "geneve_header",
+            Self::GtpHeader => "gtp_header",
         }
     }
 }
@@ -209,19 +263,40 @@ impl From<Defect> for Skip {
     }
 }
 
-/// Takes a frame's headers off.
+impl<'a> Packet<'a> {
+    #[inline(always)]
+    fn of(vlan: VlanStack, ip: &Ip<'a>, transport: Transport<'a>) -> Self {
+        let Ip { source, destination, protocol, .. } = *ip;
+        Self { vlan, source, destination, protocol, transport }
+    }
+}
+
+/// Names of what is [counted and not read](Skip::Unread): reasons that are no damage.
+pub const UNREAD: &[&str] = table::NAMES;
+
+/// Takes a frame's headers off: the innermost packet, and what is around it.
+#[inline(always)]
+pub fn decode_within<'a>(
+    link: LinkType,
+    frame: &'a [u8],
+    outer: &mut Outer,
+) -> Result<Packet<'a>, Skip> {
+    let (vlan, behind, rest) = link::strip(link, frame)?;
+    if let Behind::Other(ethertype) = behind {
+        return tunnel::behind_ethertype(ethertype, rest, vlan, outer);
+    }
+    let ip = ip::decode(rest)?;
+    if ip.protocol != ip::TCP {
+        return tunnel::above_ip(ip, vlan, outer);
+    }
+    let transport = transport::decode(&ip)?;
+    Ok(Packet::of(vlan, &ip, transport))
+}
+
+/// The innermost packet of a frame, of as many tunnels as can be configured.
 #[inline(always)]
 pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
-    let (vlan, rest) = link::strip(link, frame)?;
-    let ip = ip::decode(rest)?;
-    let transport = transport::decode(&ip)?;
-    Ok(Packet {
-        vlan,
-        source: ip.source,
-        destination: ip.destination,
-        protocol: ip.protocol,
-        transport,
-    })
+    decode_within(link, frame, &mut Outer::new(Outer::MOST))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod page;
 pub mod scenarios;
 pub mod websocket;
 pub mod wire;
+pub mod wrap;
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

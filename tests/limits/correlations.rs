@@ -35,7 +35,7 @@ fn hit(
     let service = matcher.service(&ANOMALY).unwrap();
     for number in from..from + groups {
         let timestamp = Timestamp::from_nanos(u64::from(number) * 1_000_000);
-        let context = Context { timestamp, number: 0, interface: None, vlan: &[], flow: None };
+        let context = Context::at(timestamp);
         let record = Anomaly { value: Value::Integer(number.into()), ..Anomaly::in_stream("gap") };
         let event = Event { context: &context, record: &record };
         observations.take(&event, matcher.matches(service, &event));

@@ -160,6 +160,7 @@ pub(super) fn context() -> Context<'static> {
         number: 1,
         interface: None,
         vlan: &[3, 4],
+        tunnel: &[],
         flow: Some(FlowContext {
             key: Box::leak(Box::new(FlowKey::new(ends, [3, 4], 6))),
             id: 7,
