@@ -38,7 +38,7 @@ impl Sink for Both<'_> {
 /// The captures of the repository, and those beside it.
 fn captures() -> Vec<PathBuf> {
     let mut captures =
-        ["demo", "clean", "injection", "all-types", "tls", "mqtt-peers", "websocket"]
+        ["demo", "clean", "injection", "all-types", "tls", "mqtt-peers", "websocket", "tunnels"]
             .map(|name| file(&format!("pcaps/{name}.pcap")))
             .to_vec();
     let folders = shared("pcaps").map(|folder| files(&folder)).unwrap_or_default();

@@ -199,6 +199,7 @@ const SITE: &[(&str, &[&str])] = &[
     ("websocket_brokers", &["10.20.0.20"]),
     ("tls_brokers", &["10.20.0.20", "10.30.3.10"]),
     ("tls_servers", &["10.30.99.0/24"]),
+    ("tunnel_ends", &["192.0.2.0/24"]),
 ];
 
 /// Captures of peers without bad intentions, and what they do all the same: a wrong password, and an alias above the

@@ -30,7 +30,7 @@ impl Sink for Alerts {
     fn event(&mut self, event: &Event<'_>, fired: Hits<'_>) {
         let record = to_json(event);
         let of = |name: &str| record[name].to_string();
-        for rule in fired.into_iter().filter(|rule| !rule.title.contains("tunnel")) {
+        for rule in fired.into_iter().filter(|rule| !rule.title.contains("Tunnel")) {
             let ends = ["timestamp", "src_ip", "src_port", "dest_ip", "dest_port", "proto"].map(of);
             self.0.push(format!("{}: {}", rule.title, ends.join(" ")));
         }

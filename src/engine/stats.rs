@@ -20,7 +20,8 @@ pub struct Stats {
     /// Octets of these frames on the wire.
     pub bytes: u64,
     /// Frames that gave no packet for a flow, by reason: [`NOT_IP`], [`FRAGMENT`], [`CUT`], and
-    /// damage by the name of its anomaly.
+    /// damage by the name of its anomaly; and frames with something in them that is only
+    /// [named](crate::packet::UNREAD), which may be of a flow all the same.
     pub decode_errors: BTreeMap<&'static str, u64>,
     /// State: flows in the table.
     pub flows_active: u64,

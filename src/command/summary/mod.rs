@@ -18,7 +18,7 @@ use crate::engine::{self, Stats};
 use crate::event::{Event, FlowReason};
 use crate::inventory::Inventory;
 use crate::output::Correlated;
-use crate::packet::Frame;
+use crate::packet::{self, Frame};
 use crate::protocol::{Fact, Protocol};
 use crate::rule::{Rule, RuleSet};
 use crate::time::Timestamp;
@@ -223,16 +223,19 @@ fn show_unread(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
     ];
     let of = |reason| stats.decode_errors.get(reason).copied().unwrap_or_default();
     let others = stats.decode_errors.iter().filter(|(_, count)| **count > 0);
-    let damages: Vec<_> =
-        others.filter(|(reason, _)| REASONS.iter().all(|(known, _)| known != *reason)).collect();
+    let (unread, damages): (Vec<_>, Vec<_>) = others
+        .filter(|(reason, _)| REASONS.iter().all(|(known, _)| known != *reason))
+        .partition(|(reason, _)| packet::UNREAD.contains(reason));
     let damaged = damages.iter().map(|(_, count)| **count).sum();
     let damaged = (["damaged frame", "damaged frames"], damaged);
     let reasons = REASONS.map(|(reason, what)| (what, of(reason)));
     let told = reasons.into_iter().chain([damaged]).filter(|(_, count)| *count > 0);
+    let unread = unread.iter().map(|(reason, count)| format!("{} {reason}", words::count(**count)));
     let told: Vec<_> = told
         .map(|([one, several], count)| {
             format!("{} {}", words::count(count), if count == 1 { one } else { several })
         })
+        .chain(unread)
         .collect();
     if told.is_empty() {
         return Ok(());
