@@ -24,7 +24,7 @@ use gridtap::event::{Event, Schema};
 use gridtap::flow::Side;
 use gridtap::output::evidence::{Keeper, Options};
 use gridtap::output::{Eve, Types};
-use gridtap::packet::{self, Frame, LinkType};
+use gridtap::packet::{self, Frame, LinkType, Outer};
 use gridtap::protocol::{self, Fact, Protocol};
 use gridtap::rule::{self, Hits, Placeholders, RuleSet};
 use multiplier::{Flows, Plan};
@@ -32,7 +32,7 @@ use multiplier::{Flows, Plan};
 /// Nanoseconds between packets: a million take 100 s, in which closed flows expire.
 const SPACING: u64 = 100_000;
 
-criterion_group!(benches, iec104, mqtt);
+criterion_group!(benches, iec104, mqtt, headers);
 criterion_main!(benches);
 
 fn iec104(criterion: &mut Criterion) {
@@ -41,6 +41,55 @@ fn iec104(criterion: &mut Criterion) {
 
 fn mqtt(criterion: &mut Criterion) {
     measure(criterion, "mqtt", 1883);
+}
+
+/// The headers of one frame: plain, and in as many tunnels as are read, of the kind with the most
+/// headers and of the kind with the fewest.
+fn headers(criterion: &mut Criterion) {
+    let segment = plain_segment();
+    let plain = ethernet(&segment);
+    let in_vxlan = (0..Outer::USUAL).fold(plain.clone(), |frame, _| {
+        let head = [8, 0, 0, 0, 0, 0, 7, 0];
+        ethernet(&over(17, &datagram(4789, &[&head, &frame[..]].concat())))
+    });
+    let in_ip = ethernet(&(0..Outer::USUAL).fold(segment, |packet, _| over(4, &packet)));
+    let mut group = criterion.benchmark_group("headers");
+    group.throughput(Throughput::Elements(1));
+    for (name, frame) in [("plain", plain), ("8 VXLAN", in_vxlan), ("8 IP in IP", in_ip)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let mut outer = Outer::default();
+                let found =
+                    packet::decode_within(LinkType::Ethernet, black_box(&frame), &mut outer);
+                assert!(black_box(found).is_ok());
+                outer.layers().len()
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A segment with 64 octets of data, as an IP packet; its checksums are left to the card.
+fn plain_segment() -> Vec<u8> {
+    let ports_and_numbers = [0x9c, 0x40, 0x09, 0x64, 0, 0, 0, 1, 0, 0, 0, 1];
+    let rest = [0x50, 0x10, 0x20, 0, 0, 0, 0, 0];
+    over(6, &[&ports_and_numbers[..], &rest, &[0x5a; 64]].concat())
+}
+
+fn ethernet(packet: &[u8]) -> Vec<u8> {
+    [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], packet].concat()
+}
+
+fn over(protocol: u8, octets: &[u8]) -> Vec<u8> {
+    let length = (20 + octets.len() as u16).to_be_bytes();
+    let head = [0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, protocol, 0, 0];
+    [&head[..], &[192, 0, 2, 1, 192, 0, 2, 2], octets].concat()
+}
+
+fn datagram(port: u16, octets: &[u8]) -> Vec<u8> {
+    let length = 8 + octets.len() as u16;
+    let head = [40_000, port, length, 0].map(u16::to_be_bytes).concat();
+    [&head, octets].concat()
 }
 
 fn measure(criterion: &mut Criterion, protocol: &str, port: u16) {

@@ -57,7 +57,7 @@ impl Page {
         self.counter("gridtap_bytes_total", "Octets of these packets on the wire.", stats.bytes)?;
         self.counters(
             "gridtap_decode_errors_total",
-            "Packets that no flow got: other protocols than IP, fragments, cut off in capture, damage.",
+            "Packets that are not read: other protocols than IP, fragments, cut off in capture, damage, tunnels that are only named.",
             &["reason"],
             by_name(&stats.decode_errors),
         )

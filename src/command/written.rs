@@ -232,3 +232,42 @@ impl<'j> Surroundings<'j> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::CONTEXT;
+
+    /// The fields and lists of tunnels that a line has, read and asked for again.
+    #[test]
+    fn tunnels_are_read_as_they_were_written() {
+        let line = json!({"timestamp": "2026-11-23T05:56:29.257033+0000", "tunnel": {
+            "src_ip": "192.0.2.1", "src_port": 40000, "dest_ip": "192.0.2.2", "dest_port": 2152,
+            "proto": "UDP", "depth": 4,
+            "layers": ["ipv4", "gtp_u", "ipv4", "ah", "ipv6", "gre", "mpls", "mpls", "ethernet", "vlan"],
+            "addresses": ["192.0.2.1", "192.0.2.2", "10.0.0.1", "10.0.0.2", "::1", "::2"],
+            "vlan": [7], "labels": [16, 32], "teid": [5], "gre_key": [9], "spi": [1],
+        }});
+        let surroundings = Surroundings::new(&line);
+        let context = surroundings.context();
+        for (index, field) in CONTEXT.fields.iter().enumerate() {
+            let Some(name) = field.name.strip_prefix("tunnel.") else { continue };
+            let expected =
+                at(&line["tunnel"], name).map_or(Value::Absent, |of| value(field.kind, of));
+            assert_eq!(context.value(index), expected, "{name}");
+        }
+        for (index, list) in CONTEXT.lists.iter().enumerate() {
+            let Some(name) = list.name.strip_prefix("tunnel.") else { continue };
+            let mut count = 0;
+            context.each(index, &mut |member| {
+                let kind = list.element.fields[0].kind;
+                let expected = value(kind, &line["tunnel"][name][count]);
+                assert_eq!(member.value(0), expected, "{name}");
+                count += 1;
+            });
+            assert_eq!(count, line["tunnel"][name].as_array().map_or(0, Vec::len), "{name}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod iec104;
 mod mqtt;
 mod pdml;
 mod tls;
+mod tunnels;
 mod websocket;
 
 use std::fs;

@@ -86,6 +86,17 @@ pub(crate) fn dissect_with(
     Some(layers(&output(&mut command)?))
 }
 
+/// What tshark says of these fields in each frame of a capture, in the innermost of the layers that
+/// have them; empty where none has.
+pub(crate) fn innermost(capture: &Path, fields: &[&str]) -> Option<Vec<Vec<String>>> {
+    let mut command = Command::new("tshark");
+    command.arg("-r").arg(capture).args(["-T", "fields", "-E", "occurrence=l"]);
+    fields.iter().for_each(|field| drop(command.args(["-e", field])));
+    let text = output(&mut command)?;
+    let rows = text.lines().map(|line| line.split('\t').map(str::to_owned).collect());
+    Some(rows.collect())
+}
+
 /// The names of all fields of these dissectors.
 pub(crate) fn fields_of(protocols: &[&str]) -> Option<Vec<String>> {
     let text = output(Command::new("tshark").args(["-G", "fields"]))?;

@@ -187,6 +187,37 @@ mod tests {
         assert_eq!(shown(&hidden, 98, b"yzabcd"), "**abc*");
     }
 
+    /// Checksums around it stay right, too: what the mended one of TCP makes up for, they do not see.
+    #[test]
+    fn secrets_are_not_shown_in_tunnels_either() {
+        let mut inner = Vec::new();
+        let builder = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6])
+            .ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64)
+            .tcp(1000, 1883, 100, 1024);
+        builder.write(&mut inner, b"abcdefg").unwrap();
+        let mut frame = Vec::new();
+        let builder = etherparse::PacketBuilder::ethernet2([6; 6], [8; 6])
+            .ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
+            .udp(40_000, 4789);
+        let vxlan = [&[8, 0, 0, 0, 0, 0, 7, 0], &inner[..]].concat();
+        builder.write(&mut frame, &vxlan).unwrap();
+        let mut hidden = read(&[(100, 107)]);
+        hidden.add(Side::Lower, 103..106, SECRETS);
+        hidden.blank(LinkType::Ethernet, &mut frame);
+        assert_eq!(frame[frame.len() - 7..], *b"abc***g");
+        let found = packet::decode(LinkType::Ethernet, &frame).unwrap();
+        let Transport::Tcp(tcp) = found.transport else { panic!("{found:?}") };
+        assert_eq!(tcp.checksum, packet::Checksum::Good);
+        let outer = etherparse::SlicedPacket::from_ethernet(&frame).unwrap();
+        let (Some(etherparse::NetSlice::Ipv4(ip)), Some(etherparse::TransportSlice::Udp(udp))) =
+            (outer.net, outer.transport)
+        else {
+            panic!("it was UDP");
+        };
+        let expected = udp.to_header().calc_checksum_ipv4(&ip.header().to_header(), udp.payload());
+        assert_eq!(expected.unwrap(), udp.checksum());
+    }
+
     #[test]
     fn what_was_not_read_in_between_is_not_shown() {
         let mut hidden = read(&[(100, 102)]);
