@@ -298,6 +298,13 @@ fn one_tunnel_more_than_is_configured_is_an_anomaly() {
         let record = found.records.last().unwrap();
         assert_eq!(record["tunnel"]["depth"], depth.min(8), "{record}");
     }
+    let mut sink = Collected::default();
+    let limits = Limits { tunnel_depth: 3, ..Limits::default() };
+    let mut engine = Engine::new(Arc::default(), limits, &sink);
+    feed(&mut engine, &frames, &mut sink);
+    engine.finish(&mut sink);
+    assert_eq!(sink.anomalies(), ["tunnel_depth"]);
+    assert_eq!(sink.records[0]["tunnel"]["depth"], 3);
     let label = [0, 0x3e, 0x80, 64];
     let labels = wrap::link(0, 0, 0x8847, &label.repeat(60));
     let frames = [OwnedFrame { data: labels, ..connection()[0].clone() }];

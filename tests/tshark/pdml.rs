@@ -91,7 +91,7 @@ pub(crate) fn dissect_with(
 pub(crate) fn innermost(capture: &Path, fields: &[&str]) -> Option<Vec<Vec<String>>> {
     let mut command = Command::new("tshark");
     command.arg("-r").arg(capture).args(["-T", "fields", "-E", "occurrence=l"]);
-    fields.iter().for_each(|field| drop(command.args(["-e", field])));
+    command.args(fields.iter().flat_map(|field| ["-e", field]));
     let text = output(&mut command)?;
     let rows = text.lines().map(|line| line.split('\t').map(str::to_owned).collect());
     Some(rows.collect())
