@@ -120,7 +120,7 @@ fn texts(record: &Json) -> Vec<&str> {
 fn keywords(random: &mut Random, texts: &[&str]) -> Option<String> {
     let texts: Vec<_> = texts.iter().filter(|text| is_plain(text)).collect();
     let mut words = Vec::new();
-    for _ in 0..1 + random.below(3) {
+    for _ in 0..=random.below(3) {
         let text = random.one_of(&texts);
         let length = text.len() as u64;
         let start = random.below(length) as usize;
@@ -133,7 +133,7 @@ fn keywords(random: &mut Random, texts: &[&str]) -> Option<String> {
     }
     let list = |behind: &str, words: Vec<String>| match (words.is_empty(), behind) {
         (true, _) => None,
-        (false, "") => Some(words.iter().map(|word| format!("    - {word}\n")).collect()),
+        (false, "") => Some(format!("    - {}\n", words.join("\n    - "))),
         (false, behind) => Some(format!("    '{behind}': [{}]\n", words.join(", "))),
     };
     let patterns = |words: Vec<&str>| words.into_iter().map(pattern).collect::<Vec<_>>();

@@ -25,9 +25,9 @@ impl Compiler<'_, '_> {
             }
         }
         let expression = if modifiers.all {
-            Expression::all(keywords.into_iter().map(|tests| self.anywhere(tests)).collect())
+            Expression::all(keywords.iter().map(|tests| self.anywhere(tests)).collect())
         } else {
-            self.anywhere(keywords.concat())
+            self.anywhere(&keywords.concat())
         };
         Some(if modifiers.negated { expression.negated() } else { expression })
     }
@@ -58,7 +58,7 @@ impl Compiler<'_, '_> {
 
     /// Any text of the record is one of these: a field of text or of names, an address, a moment, or
     /// the type of the record.
-    pub(super) fn anywhere(&mut self, tests: Vec<TextTest>) -> Expression {
+    pub(super) fn anywhere(&mut self, tests: &[TextTest]) -> Expression {
         // What is too large for an expression is in no name either.
         let expressions: Vec<_> =
             tests.iter().filter_map(|test| regex::Regex::new(&test.regex()).ok()).collect();
@@ -68,12 +68,12 @@ impl Compiler<'_, '_> {
         let mut parts = Vec::new();
         for (of_context, path, kind) in own.chain(of_context) {
             let test = match kind {
-                Kind::Text | Kind::TopicName | Kind::TopicFilter => Test::Texts(tests.clone()),
+                Kind::Text | Kind::TopicName | Kind::TopicFilter => Test::Texts(tests.to_owned()),
                 Kind::Name(table) => match codes(table, is_met) {
                     Some(codes) => Test::Points(codes),
                     None => continue,
                 },
-                Kind::Address | Kind::Time => match shown(kind, &tests) {
+                Kind::Address | Kind::Time => match shown(kind, tests) {
                     Some(tests) => Test::Shown(tests),
                     None => continue,
                 },

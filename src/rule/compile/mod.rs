@@ -147,7 +147,7 @@ impl Compiler<'_, '_> {
             Selection::Any(members) => self.any_selection(members),
             Selection::Keyword(keyword) => {
                 let tests = self.keyword(keyword, Modifiers::NONE)?;
-                Some(self.anywhere(tests))
+                Some(self.anywhere(&tests))
             }
         }
     }
@@ -166,7 +166,7 @@ impl Compiler<'_, '_> {
         let mut parts: Vec<Expression> = parts.into_iter().collect::<Option<_>>()?;
         let keywords: Vec<Vec<TextTest>> = keywords.into_iter().collect::<Option<_>>()?;
         if !keywords.is_empty() {
-            parts.push(self.anywhere(keywords.concat()));
+            parts.push(self.anywhere(&keywords.concat()));
         }
         Some(Expression::any(parts))
     }
