@@ -57,8 +57,11 @@ pub(super) struct Arguments {
 }
 
 fn about_types() -> String {
-    let words = Types::WORDS.join(", ");
-    format!("Which records, with commas between them: {words} [default: all but iec104_object]")
+    let names = Types::names().collect::<Vec<_>>().join(", ");
+    format!(
+        "Which records, with commas between them: {names}; or all, which is the default and is each of \
+         them but iec104_object"
+    )
 }
 
 fn redacted(name: &str) -> Result<Redacted, String> {
