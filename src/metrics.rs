@@ -13,15 +13,6 @@ use crate::engine::Stats;
 use crate::protocol::REGISTRY;
 use crate::rule::{Rule, Suppressed};
 
-/// What a replay has to tell besides.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Replay {
-    /// How long all packets took, reading and writing included.
-    pub elapsed: Duration,
-    /// What was counted behind the engine.
-    pub behind: Behind,
-}
-
 /// What is counted behind the engine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Behind {
@@ -31,7 +22,9 @@ pub struct Behind {
     pub evicted_groups: u64,
 }
 
-/// The counters of `stats`, in Prometheus' text format.
+/// The counters of `stats` and `behind`, in Prometheus' text format.
+///
+/// `elapsed` is how long a replay took for all packets, reading and writing included.
 ///
 /// # Errors
 ///
@@ -39,15 +32,16 @@ pub struct Behind {
 pub fn render(
     stats: &Stats,
     rules: &[Rule],
-    replay: Option<&Replay>,
+    behind: &Behind,
+    elapsed: Option<Duration>,
 ) -> prometheus::Result<String> {
     let page = Page(Registry::new());
     page.build()?;
     page.packets(stats)?;
-    if let Some(replay) = replay {
-        page.replay(stats, replay.elapsed)?;
-        page.behind(&replay.behind)?;
+    if let Some(elapsed) = elapsed {
+        page.replay(stats, elapsed)?;
     }
+    page.behind(behind)?;
     page.flows(stats)?;
     page.protocols(stats)?;
     page.rules(stats, rules)?;
@@ -94,7 +88,6 @@ impl Page {
         )
     }
 
-    /// As the daemon tells it.
     fn behind(&self, behind: &Behind) -> prometheus::Result<()> {
         let Suppressed { repeated, over_limit } = behind.suppressed;
         self.counters(
@@ -250,8 +243,7 @@ mod tests {
         stats.anomalies.insert("sequence_frozen", 3);
         stats.messages = services.iter().map(|s| (*s, vec![7; s.message_types.len()])).collect();
         stats.alerts = (0..set.rules.len() as u64).collect();
-        let replay = Replay { elapsed: Duration::from_micros(2), ..Replay::default() };
-        render(&stats, &set.rules, Some(&replay)).unwrap()
+        render(&stats, &set.rules, &Behind::default(), Some(Duration::from_micros(2))).unwrap()
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::config::{Config, Redacted};
 use crate::engine::{Engine, Place, Sink, Stats};
 use crate::event::{Event, Redaction, Schema};
 use crate::flow::Side;
-use crate::metrics::{self, Behind, Replay};
+use crate::metrics::{self, Behind};
 use crate::output::evidence::{ArchiveCounters, Keeper, Options, Writer};
 use crate::output::{Correlating, Eve, Types};
 use crate::packet::Frame;
@@ -143,8 +143,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     finish(sink.eve, arguments.eve.as_deref(), &reading, stats)?;
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
-        let replay = Replay { elapsed: reading.elapsed, behind };
-        let text = metrics::render(stats, &rules.rules, Some(&replay)).map_err(io::Error::other);
+        let text = metrics::render(stats, &rules.rules, &behind, Some(reading.elapsed))
+            .map_err(io::Error::other);
         text.and_then(|text| page.write_all(text.as_bytes()))
             .map_err(|error| cannot_write(path, error))?;
     }
