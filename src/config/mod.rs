@@ -30,8 +30,9 @@ use std::path::PathBuf;
 
 use given::{Given, GivenFile};
 pub use keys::{
-    Config, Evidence, Filter, FlowTimeouts, Http, Interface, Limits, Link, LogLevel, Output,
-    Redacted, Ring, RotatedNames, Rotation, Target, Transport,
+    Checksums, Config, Evidence, Filter, FlowTimeouts, Hosts, Http, Interface, Limits, Link,
+    LogLevel, Output, Overlaps, Redacted, Ring, RotatedNames, Rotation, Streams, Target, Transport,
+    Urgent,
 };
 use reader::{DEFAULTS, Origin, Places, Reader, built_in};
 use unit::Unit;

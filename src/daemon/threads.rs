@@ -66,6 +66,7 @@ pub(super) fn start(
     let correlated = Arc::new(Counters::default());
     let suppression = config.alerts.suppression();
     let held_back = HeldBack::new(suppression, &rules, Arc::clone(&correlated));
+    let policies = Arc::new(config.streams.policies());
     for (thread, rings) in rings.into_iter().enumerate() {
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
@@ -80,6 +81,7 @@ pub(super) fn start(
             live: Live::new(rings),
             engine: Engine::new(Arc::clone(&rules), limits, &sink)
                 .with_settings(&config.protocols)
+                .with_policies(Arc::clone(&policies))
                 .with_redaction(redaction),
             sink,
             duplicates: config.duplicates.map(Duplicates::within),

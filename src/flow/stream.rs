@@ -14,8 +14,8 @@
 
 use std::time::Duration;
 
-use super::Progress;
-use super::pending::Pending;
+use super::pending::{Pending, Segment};
+use super::policy::{HostPolicy, Overlaps, Urgent};
 use super::reader::{Incident, Reader, Why};
 use crate::packet::Tcp;
 use crate::time::Timestamp;
@@ -24,11 +24,12 @@ use crate::time::Timestamp;
 const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
 /// … or so long after it showed, where nobody sees what the receiver acknowledges.
 const AFTER_SEEN: Duration = Duration::from_secs(2);
-/// Room for a tail that a stream may hold on to: what one segment leaves of a message, twice over.
-const SPARE: usize = 4096;
 /// A number so far from the expected one is of the same stream: sixteen times the largest buffer that
 /// systems give a connection, and a 128th of all numbers.
 pub(super) const NEAR: u32 = 1 << 25;
+/// So many octets that are urgent are taken out of what is yet to come. A sender has one at a time
+/// (RFC 6093, 3.1): more are those of segments behind a hole.
+const URGENT: usize = 4;
 /// So many different segments under the first sequence number are no accident.
 const FROZEN: u8 = 3;
 
@@ -60,6 +61,8 @@ pub struct Stream {
     last_fingerprint: u32,
     /// Sequence number of FIN, once it came.
     end: u32,
+    /// The timestamp of the last segment that was in its turn, if it had one; 0 if none is known.
+    recent: u32,
     /// The tail of a message that is not whole yet, and its room for the next one.
     kept: Option<Kept>,
     /// What few streams have.
@@ -73,8 +76,11 @@ pub struct Stream {
     /// expected then.
     joined: bool,
     ended: bool,
-    /// Whether there is a hole, with something behind it.
+    /// Whether there is a hole, with something behind it, or anything else because of which the next
+    /// segment cannot simply be delivered.
     holed: bool,
+    /// How the receiver reads it.
+    policy: HostPolicy,
 }
 
 /// Few streams keep anything: behind a pointer it takes a third of the space.
@@ -89,8 +95,12 @@ struct Rare {
     /// What came behind a copy of the first segment that differs from it, while nobody knows
     /// whether it goes on there.
     doubtful: Box<[u8]>,
+    /// Whether that is doubtful because of its timestamp, so that only the receiver can tell.
+    outdated: bool,
     /// What came ahead of its turn.
     pending: Pending,
+    /// Octets that are urgent, by their place in the stream, until the stream has come there.
+    urgent: [Option<u64>; URGENT],
     counters: StreamCounters,
 }
 
@@ -100,11 +110,21 @@ impl Rare {
     }
 
     fn is_holed(&self) -> bool {
-        !self.pending.is_empty() || !self.doubtful.is_empty()
+        !self.pending.is_empty() || !self.doubtful.is_empty() || self.urgent != [None; URGENT]
     }
 }
 
 impl Stream {
+    /// This is how its receiver reads it.
+    pub fn set_policy(&mut self, policy: HostPolicy) {
+        self.policy = policy;
+    }
+
+    /// How its receiver reads it.
+    pub(super) const fn policy(&self) -> HostPolicy {
+        self.policy
+    }
+
     /// The first octet will have this sequence number: SYN said so.
     pub fn start(&mut self, sequence: u32) {
         self.next = sequence;
@@ -144,7 +164,7 @@ impl Stream {
         self.last_length = taken.len() as u32;
         self.last_fingerprint = Tcp::fingerprint_of(taken);
         self.segments = 1;
-        self.deliver(taken, reader);
+        self.hand_on(taken, reader);
     }
 
     /// The first octet that we see has this sequence number, or the next one if this is a
@@ -227,21 +247,36 @@ impl Stream {
         if tcp.sequence != self.next || self.holed || self.frozen != 0 {
             return self.out_of_order(now, tcp, reader);
         }
-        self.advance(tcp);
+        self.advance(tcp.payload.len(), tcp.fingerprint);
         self.deliver(tcp.payload, reader);
     }
 
     /// The sender has no more than the octets before `sequence`. Those that were not seen are a hole.
-    pub fn finish(&mut self, now: Timestamp, sequence: u32) {
+    /// False if that cannot be: they are more than any window holds, or others came behind them.
+    pub fn finish(&mut self, now: Timestamp, sequence: u32) -> bool {
         if self.ended {
-            return;
+            return true;
+        }
+        let is_here = sequence == self.next || !self.started;
+        if !is_here && !is_little_ahead(sequence, self.next) {
+            // A capture written by hand has one number for all segments.
+            return self.frozen != 0;
         }
         (self.ended, self.end) = (true, sequence);
-        if self.started && is_little_ahead(sequence, self.next) {
+        if !is_here {
             let end = self.offset + u64::from(sequence.wrapping_sub(self.next));
             self.rare().pending.end(now, end);
             self.holed = true;
         }
+        true
+    }
+
+    /// Whether data came from behind where it ended. It goes on then.
+    #[cold]
+    pub(super) fn goes_on(&mut self) -> bool {
+        let goes_on = self.ended && distance(self.next, self.end) > 0;
+        self.ended &= !goes_on;
+        goes_on
     }
 
     /// The sender goes on all the same.
@@ -253,7 +288,7 @@ impl Stream {
     /// said it expects, if it said anything.
     pub fn expire(&mut self, now: Timestamp, acknowledged: Option<u32>, reader: &mut impl Reader) {
         if let Some(number) = acknowledged {
-            self.trust(number, reader);
+            self.trust(number, true, reader);
         }
         while let Some(rare) = self.rare.as_mut().filter(|rare| !rare.pending.is_empty()) {
             let beyond = acknowledged.map(|number| distance(number, self.next) > 0);
@@ -267,12 +302,16 @@ impl Stream {
     /// Gives up every hole. `acknowledged` as in [`Self::expire`].
     pub fn flush(&mut self, acknowledged: Option<u32>, reader: &mut impl Reader) {
         if let Some(number) = acknowledged {
-            self.trust(number, reader);
+            self.trust(number, true, reader);
         }
         self.thaw(reader);
-        while self.holed {
+        while self.rare.as_ref().is_some_and(|rare| !rare.pending.is_empty()) {
             self.give_up_hole(reader);
         }
+        if let Some(rare) = &mut self.rare {
+            rare.urgent = Default::default();
+        }
+        self.holed = false;
         if let Some(number) = acknowledged.filter(|_| self.started && !self.ended) {
             self.miss_tail(number, reader);
         }
@@ -314,7 +353,7 @@ impl Stream {
 
     #[cold]
     fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
-        self.trust(tcp.sequence, reader);
+        self.trust(tcp.sequence, false, reader);
         let ahead = self.ahead(tcp.sequence);
         if ahead > 0 {
             return self.keep_pending(now, ahead as u64, tcp.payload, reader);
@@ -326,15 +365,35 @@ impl Stream {
         }
         let old = ahead.unsigned_abs() as usize;
         match tcp.payload.get(old..) {
-            Some(new) if !new.is_empty() => {
-                self.advance(tcp);
-                self.deliver(new, reader);
-                self.deliver_pending(reader);
-            }
-            // A keep-alive probe repeats one octet that was acknowledged.
-            _ if old == 1 && tcp.payload.len() == 1 => {}
+            Some(new) if !new.is_empty() => self.take_in_turn(now, new, old as u64, reader),
+            _ if is_keep_alive(old, tcp.payload) => {}
             _ => self.count_retransmission(),
         }
+    }
+
+    /// Takes octets that begin at `next`, of a segment with `old` ones before them. Where others wait
+    /// in the same place, the receiver's policy says whose are read.
+    fn take_in_turn(
+        &mut self,
+        now: Timestamp,
+        new: &[u8],
+        old: u64,
+        reader: &mut impl Reader,
+    ) {
+        let (at, policy) = (self.offset, self.policy.overlaps);
+        let end = at + new.len() as u64;
+        let contested = |rare: &Rare| rare.pending.overlaps(at..end);
+        if self.rare.as_deref().is_some_and(contested) {
+            let segment = Segment { at, bytes: new, sent: at.saturating_sub(old)..end };
+            self.segments = 2;
+            if self.rare().pending.insert(now, &segment, policy) {
+                reader.incident(Incident::OverlapDiffers { offset: at });
+            }
+        } else {
+            self.advance(new.len(), Tcp::fingerprint_of(new));
+            self.hand_on(new, reader);
+        }
+        self.deliver_pending(reader);
     }
 
     /// How far ahead of its turn a segment is, or how far behind.
@@ -357,58 +416,145 @@ impl Stream {
         }
         if let Some(rare) = &mut self.rare {
             rare.doubtful = Box::default();
+            rare.outdated = false;
             self.holed = rare.is_holed();
         }
     }
 
     /// The receiver expects the octet with this number, or the sender goes on with it: what came
-    /// before, behind a copy of the first segment, is a part of the stream.
-    fn trust(&mut self, number: u32, reader: &mut impl Reader) {
+    /// before, behind a copy of the first segment, is a part of the stream. What is doubtful for its
+    /// timestamp is one if the receiver says so.
+    fn trust(&mut self, number: u32, by_receiver: bool, reader: &mut impl Reader) {
         let taken = usize::try_from(distance(number, self.next)).unwrap_or(0);
+        let can_tell = |rare: &&mut Box<Rare>| by_receiver || !rare.outdated;
         let Some(rare) = self.rare.as_mut().filter(|rare| taken > 0 && !rare.doubtful.is_empty())
         else {
             return;
         };
+        let Some(rare) = Some(rare).filter(can_tell) else { return };
+        if rare.outdated {
+            self.recent = 0;
+        }
         let doubtful = std::mem::take(&mut rare.doubtful);
         self.thaw(reader);
         (self.segments, self.last_length) = (2, 0);
-        self.deliver(doubtful.get(..taken).unwrap_or(&doubtful), reader);
+        self.hand_on(doubtful.get(..taken).unwrap_or(&doubtful), reader);
         self.deliver_pending(reader);
     }
 
-    /// Compares a second copy of the last segment with the first, and says whether none of it is
-    /// to be taken.
+    /// Compares a copy of what was delivered with it, as far as it is still known, and says whether
+    /// none of the segment is to be taken.
     fn is_unbelievable_copy(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
         let behind = self.next.wrapping_sub(tcp.sequence);
-        let length = self.last_length as usize;
-        let keep_alive = tcp.payload.len() == 1 && behind == 1;
-        if behind != self.last_length || keep_alive {
-            return false;
-        }
-        let differs = match tcp.payload.get(..length) {
-            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last_fingerprint,
-            Some(copy) => Tcp::fingerprint_of(copy) != self.last_fingerprint,
-            None => false,
-        };
-        if !differs {
+        if is_keep_alive(behind as usize, tcp.payload) {
             return false;
         }
         let offset = self.offset.saturating_sub(behind.into());
-        if self.segments > 1 {
-            reader.incident(Incident::OverlapDiffers { offset });
-            return false;
+        let is_other = self.differs_from_last(behind, tcp);
+        if is_other && self.segments < 2 {
+            return self.hold_doubtful(tcp, reader);
         }
+        if is_other || self.differs_from_kept(behind as usize, tcp.payload) {
+            reader.incident(Incident::OverlapDiffers { offset });
+        }
+        false
+    }
+
+    /// Whether a segment that begins where the last one did has another beginning.
+    fn differs_from_last(&self, behind: u32, tcp: &Tcp<'_>) -> bool {
+        let length = self.last_length as usize;
+        match tcp.payload.get(..length) {
+            _ if behind != self.last_length => false,
+            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last_fingerprint,
+            Some(copy) => Tcp::fingerprint_of(copy) != self.last_fingerprint,
+            None => false,
+        }
+    }
+
+    /// Whether octets that begin so far behind differ from those that are kept.
+    fn differs_from_kept(&self, behind: usize, payload: &[u8]) -> bool {
+        let kept = self.kept();
+        let (of_kept, of_payload) = (kept.len().saturating_sub(behind), behind.saturating_sub(kept.len()));
+        let kept = kept.get(of_kept..).unwrap_or_default();
+        let copy = payload.get(of_payload..).unwrap_or_default();
+        kept.iter().zip(copy).any(|(one, other)| one != other)
+    }
+
+    /// A copy of the first segment has other content: a capture written by hand, or a forged one.
+    fn hold_doubtful(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
         self.frozen = self.frozen.saturating_add(1);
         if self.frozen == FROZEN {
             reader.incident(Incident::SequenceFrozen);
         }
         self.count_retransmission();
-        let rest = tcp.payload.get(length..).unwrap_or_default();
-        if !rest.is_empty() && self.rare().doubtful.is_empty() {
-            self.rare().doubtful = rest.into();
+        let rest = tcp.payload.get(self.last_length as usize..).unwrap_or_default();
+        self.doubt(rest);
+        true
+    }
+
+    /// Holds octets that begin at `next`, of which nobody knows yet whether the receiver takes them.
+    fn doubt(&mut self, octets: &[u8]) {
+        if !octets.is_empty() && self.rare().doubtful.is_empty() {
+            self.rare().doubtful = octets.into();
             self.holed = true;
         }
-        true
+    }
+
+    /// Whether a segment has new data and its timestamp is older than that of data before it, so that
+    /// its receiver drops it (RFC 7323, 5.2). Notes the timestamp of one that is in its turn.
+    #[inline]
+    pub(super) fn is_outdated(&mut self, tcp: &Tcp<'_>) -> bool {
+        let Some(stamp) = tcp.timestamp() else { return false };
+        if self.recent != 0 && distance(stamp, self.recent) < 0 {
+            return self.is_dropped(stamp, tcp);
+        }
+        if tcp.sequence == self.next {
+            self.recent = stamp;
+        }
+        false
+    }
+
+    /// Linux takes a clock that went back by one for one that is read twice.
+    #[cold]
+    fn is_dropped(&self, stamp: u32, tcp: &Tcp<'_>) -> bool {
+        let tolerated = if self.policy.overlaps == Overlaps::Linux { 1 } else { 0 };
+        let end = tcp.sequence.wrapping_add(tcp.length());
+        distance(self.recent, stamp) > tolerated && tcp.length() > 0 && distance(end, self.next) > 0
+    }
+
+    /// Leaves a segment that its receiver drops for its timestamp. If it is in its turn it is held
+    /// until that is certain: what we take for recent may have been forged itself.
+    #[cold]
+    pub(super) fn refuse(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        reader.incident(Incident::OldTimestamp);
+        let old = self.next.wrapping_sub(tcp.sequence) as usize;
+        if let Some(new) = tcp.payload.get(old..)
+            && !new.is_empty()
+            && self.frozen == 0
+            && self.rare().doubtful.is_empty()
+        {
+            self.rare().outdated = true;
+            self.doubt(new);
+        }
+    }
+
+    /// The octet before `sequence` is urgent. Where the stream stands then, if it has not passed it.
+    pub(super) fn mark_urgent(&mut self, sequence: u32) -> Option<u64> {
+        let behind = distance(sequence, self.next);
+        if !self.started || behind < 1 {
+            return None;
+        }
+        let place = self.offset + behind as u64 - 1;
+        let is_out = self.policy.urgent == Urgent::OutOfBand;
+        let urgent = &mut self.rare().urgent;
+        if is_out
+            && !urgent.contains(&Some(place))
+            && let Some(free) = urgent.iter_mut().find(|place| place.is_none())
+        {
+            *free = Some(place);
+            self.holed = true;
+        }
+        Some(place)
     }
 
     fn count_retransmission(&mut self) {
@@ -421,85 +567,10 @@ impl Stream {
     }
 
     #[inline]
-    fn advance(&mut self, tcp: &Tcp<'_>) {
-        self.last_length = tcp.payload.len() as u32;
-        self.last_fingerprint = tcp.fingerprint;
+    fn advance(&mut self, length: usize, fingerprint: u32) {
+        self.last_length = length as u32;
+        self.last_fingerprint = fingerprint;
         self.segments = (self.segments + 1).min(2);
-    }
-
-    /// Hands octets that begin at `next` to the reader.
-    #[inline]
-    fn deliver(&mut self, bytes: &[u8], reader: &mut impl Reader) {
-        self.next = self.next.wrapping_add(bytes.len() as u32);
-        self.offset += bytes.len() as u64;
-        if self.wanted == 0 && self.skip == 0 {
-            return self.read(bytes, reader);
-        }
-        self.deliver_behind(bytes, reader);
-    }
-
-    /// As `deliver`, where octets are kept or to be skipped: takes as few as complete the message,
-    /// so that the rest can go on without a copy.
-    fn deliver_behind(&mut self, mut bytes: &[u8], reader: &mut impl Reader) {
-        loop {
-            let skipped = bytes.len().min(self.skip as usize);
-            self.skip -= skipped as u32;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            if self.wanted == 0 {
-                break;
-            }
-            let mut kept = self.kept.take().unwrap_or_default();
-            let missing = (self.wanted as usize).saturating_sub(kept.len());
-            let (taken, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
-            kept.extend_from_slice(taken);
-            bytes = rest;
-            if taken.len() < missing {
-                self.kept = Some(kept);
-                return;
-            }
-            reader.reach(self.next.wrapping_sub(bytes.len() as u32));
-            let progress = reader.data(&kept);
-            self.skip = progress.consumed.saturating_sub(kept.len()) as u32;
-            kept.drain(..progress.consumed.min(kept.len()));
-            self.keep(kept, progress, reader);
-        }
-        if !bytes.is_empty() {
-            self.read(bytes, reader);
-        }
-    }
-
-    /// Lets the reader read `bytes` in place and keeps what it leaves.
-    #[inline]
-    fn read(&mut self, bytes: &[u8], reader: &mut impl Reader) {
-        reader.reach(self.next);
-        let progress = reader.data(bytes);
-        match bytes.get(progress.consumed..) {
-            Some([]) => {}
-            Some(rest) => {
-                let mut kept = self.kept.take().unwrap_or_default();
-                kept.extend_from_slice(rest);
-                self.keep(kept, progress, reader);
-            }
-            None => self.skip = (progress.consumed - bytes.len()) as u32,
-        }
-    }
-
-    /// Keeps octets until there are as many as the reader waits for. A reader that wants no more
-    /// than it has would be asked forever, and one that wants more than it may would never be
-    /// served: both lose what is kept.
-    fn keep(&mut self, mut kept: Kept, progress: Progress, reader: &mut impl Reader) {
-        let length = kept.len();
-        self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
-
-        if length > 0 && (progress.wanted <= length || progress.wanted > reader.max_kept()) {
-            reader.gap(length as u64, Why::Lost);
-            kept.clear();
-            self.wanted = 0;
-        } else if length > 0 {
-            kept.reserve_exact(progress.wanted.min(SPARE).saturating_sub(length));
-        }
-        // The room that one large message needed is given back.
-        self.kept = Some(kept).filter(|kept| !kept.is_empty() || kept.capacity() <= SPARE);
     }
 
     fn keep_pending(
@@ -509,12 +580,13 @@ impl Stream {
         payload: &[u8],
         reader: &mut impl Reader,
     ) {
-        let at = self.offset + ahead;
+        let (at, policy) = (self.offset + ahead, self.policy.overlaps);
         self.holed = true;
-        if self.rare().pending.insert(now, at, payload) {
+        let segment = Segment { at, bytes: payload, sent: at..at + payload.len() as u64 };
+        if self.rare().pending.insert(now, &segment, policy) {
             reader.incident(Incident::OverlapDiffers { offset: at });
         }
-        while self.holed && self.rare().pending.is_full() {
+        while self.rare().pending.is_full() {
             if self.rare().pending.is_awaited() {
                 self.rare().pending.drop_last();
                 self.holed = self.rare().is_holed();
@@ -545,15 +617,15 @@ impl Stream {
             let offset = self.offset;
             let pending = &mut self.rare().pending;
             pending.progress();
-            let Some(run) = pending.take(offset) else {
+            let Some((at, piece)) = pending.take(offset) else {
                 self.holed = self.rare().is_holed();
                 return;
             };
-            let old = (offset - run.at) as usize;
-            if let Some(new) = run.bytes.get(old..) {
+            let old = (offset - at) as usize;
+            if let Some(new) = piece.bytes.get(old..) {
                 self.last_length = 0;
                 reader.late(true);
-                self.deliver(new, reader);
+                self.hand_on(new, reader);
                 reader.late(false);
             }
         }
@@ -588,6 +660,12 @@ impl Stream {
     }
 }
 
+/// A keep-alive probe repeats one octet that was acknowledged, or has a zero in its place (RFC 9293,
+/// 3.8.4).
+fn is_keep_alive(behind: usize, payload: &[u8]) -> bool {
+    behind == 1 && *payload == [0]
+}
+
 /// Whether `a` is ahead of `b`, and not too far to be of the same stream.
 fn is_little_ahead(a: u32, b: u32) -> bool {
     (1..NEAR as i32).contains(&distance(a, b))
@@ -601,5 +679,6 @@ pub(super) const fn distance(a: u32, b: u32) -> i32 {
 
 const _: () = assert!(size_of::<Stream>() <= 64, "a stream has outgrown its cache line");
 
+mod delivery;
 #[cfg(test)]
 mod tests;

@@ -68,6 +68,10 @@ pub struct Tcp<'a> {
     pub checksum: Checksum,
     /// Octets of the header, which is in front of `payload`.
     pub header_length: u8,
+    /// The options, with what fills them up to a multiple of four octets.
+    pub options: &'a [u8],
+    /// How far behind `sequence` the urgent data ends, if [`TcpFlags::URG`] is set.
+    pub urgent: u16,
     /// The data, as far as it was captured.
     pub payload: &'a [u8],
     /// Octets of data behind `payload` that were not captured.
@@ -90,6 +94,8 @@ impl TcpFlags {
     pub const RST: u8 = 0x04;
     /// The acknowledgment number counts.
     pub const ACK: u8 = 0x10;
+    /// The urgent pointer counts.
+    pub const URG: u8 = 0x20;
 
     /// Whether any of `bits` is set.
     #[inline]
@@ -97,6 +103,11 @@ impl TcpFlags {
         self.0 & bits != 0
     }
 }
+
+/// Kinds of options (RFC 9293, 3.2; RFC 7323, 3.2).
+const END_OF_OPTIONS: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const TIMESTAMPS: u8 = 8;
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -132,8 +143,8 @@ const fn short(ip: &Ip<'_>, needed: usize, defect: Defect) -> Skip {
 /// RFC 9293, 3.1:
 ///
 /// ```text
-///  0             2                   4          8                12        13      14       16
-/// | source port | destination port | sequence | acknowledgment | offset | flags | window | checksum |
+///  0             2                   4          8                12       13      14       16         18
+/// | source port | destination port | sequence | acknowledgment | offset | flags | window | checksum | urgent |
 /// ```
 #[inline(always)]
 fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
@@ -156,6 +167,8 @@ fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
         flags: TcpFlags(fixed[13]),
         checksum: verify(ip, [fixed[16], fixed[17]], add(sum(header), payload_sum)),
         header_length: header_length as u8,
+        options: header.get(20..).unwrap_or_default(),
+        urgent: u16::from_be_bytes([fixed[18], fixed[19]]),
         payload,
         missing: ip.missing as u32,
         fingerprint: fingerprint(payload_sum),
@@ -185,6 +198,35 @@ impl Tcp<'_> {
     #[inline]
     pub const fn length(&self) -> u32 {
         (self.payload.len() as u32).wrapping_add(self.missing)
+    }
+
+    /// TSval of the timestamps option (RFC 7323, 3.2). All systems send it alone, behind two octets
+    /// that say nothing, as its appendix A advises: that is looked at first.
+    #[inline]
+    pub fn timestamp(&self) -> Option<u32> {
+        const LAID_OUT: [u8; 4] = [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10];
+        let (start, rest) = self.options.split_first_chunk::<4>()?;
+        if *start != LAID_OUT {
+            return self.timestamp_among_others();
+        }
+        rest.first_chunk().map(|stamp| u32::from_be_bytes(*stamp))
+    }
+
+    #[cold]
+    fn timestamp_among_others(&self) -> Option<u32> {
+        let mut rest = self.options;
+        loop {
+            rest = match *rest {
+                [NO_OPERATION, ref behind @ ..] => behind,
+                [TIMESTAMPS, 10, a, b, c, d, _, _, _, _, ..] => {
+                    return Some(u32::from_be_bytes([a, b, c, d]));
+                }
+                [kind, length, ..] if kind != END_OF_OPTIONS && length >= 2 => {
+                    rest.get(usize::from(length)..)?
+                }
+                _ => return None,
+            }
+        }
     }
 
     /// The [`fingerprint`](Self::fingerprint) of some octets.
