@@ -107,7 +107,7 @@ impl Connection {
     /// third of all segments: there is nothing to read then.
     #[inline]
     pub fn acknowledgment(&mut self, from: Side, tcp: &Tcp<'_>) -> bool {
-        const OTHERS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+        const OTHERS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG;
         let nothing_else = tcp.payload.is_empty()
             && tcp.flags.any(TcpFlags::ACK)
             && !tcp.flags.any(OTHERS)
@@ -118,6 +118,7 @@ impl Connection {
         if nothing_else {
             self.checksums[from.index()] = true;
             self.acknowledge(from, tcp.acknowledgment);
+            self.streams[from.index()].note_timestamp(tcp);
         }
         nothing_else
     }
@@ -376,6 +377,7 @@ impl Connection {
             other.start(tcp.acknowledgment);
         }
         if answer {
+            self.acknowledge(from, tcp.acknowledgment);
             self.take_early(from.opposite(), tcp.acknowledgment, reader);
         }
         self.hold_early(from, tcp);

@@ -91,6 +91,11 @@ impl Pending {
         self.end = Some((at, now));
     }
 
+    /// The stream ends where it stands.
+    pub(super) fn forget_end(&mut self) {
+        self.end = None;
+    }
+
     /// Whether the receiver was known to wait for what is in the first hole.
     pub(super) fn is_awaited(&self) -> bool {
         self.awaited
@@ -105,7 +110,8 @@ impl Pending {
 
     /// Where the first hole ends.
     pub(super) fn first(&self) -> Option<u64> {
-        self.pieces.keys().next().copied().or(self.end.map(|(at, _)| at))
+        let first = self.pieces.keys().next().copied();
+        first.into_iter().chain(self.end.map(|(at, _)| at)).min()
     }
 
     /// The first hole is another one now.

@@ -254,9 +254,11 @@ impl Stream {
     /// The sender has no more than the octets before `sequence`. Those that were not seen are a hole.
     /// False if that cannot be: they are more than any window holds, or others came behind them.
     pub fn finish(&mut self, now: Timestamp, sequence: u32) -> bool {
-        if self.ended {
-            return true;
+        // Of two the first one counts: nothing can come behind it.
+        if self.ended && distance(sequence, self.end) >= 0 {
+            return sequence == self.end;
         }
+        let is_second = self.ended;
         let is_here = sequence == self.next || !self.started;
         if !is_here && !is_little_ahead(sequence, self.next) {
             // A capture written by hand has one number for all segments.
@@ -267,8 +269,11 @@ impl Stream {
             let end = self.offset + u64::from(sequence.wrapping_sub(self.next));
             self.rare().pending.end(now, end);
             self.holed = true;
+        } else if is_second {
+            self.rare().pending.forget_end();
+            self.holed = self.rare().is_holed();
         }
-        true
+        !is_second
     }
 
     /// Whether data came from behind where it ended. It goes on then.
@@ -514,6 +519,12 @@ impl Stream {
         false
     }
 
+    /// Notes the timestamp of a segment without data.
+    #[inline]
+    pub(super) fn note_timestamp(&mut self, tcp: &Tcp<'_>) {
+        self.is_outdated(tcp);
+    }
+
     /// Linux takes a clock that went back by one for one that is read twice.
     #[cold]
     fn is_dropped(&self, stamp: u32, tcp: &Tcp<'_>) -> bool {
@@ -632,6 +643,12 @@ impl Stream {
     }
 
     fn give_up_hole(&mut self, reader: &mut impl Reader) {
+        if self.is_finished() {
+            // Nobody reads what is said to stand behind the end.
+            self.rare().pending = Pending::default();
+            self.holed = self.rare().is_holed();
+            return reader.incident(Incident::FinOutOfWindow);
+        }
         if let Some(first) = self.rare().pending.first() {
             self.miss(first - self.offset, Why::Lost, reader);
         }

@@ -5,6 +5,8 @@
 //! which says what Novak and Sturges found ("Target-Based TCP Stream Reassembly", 2007); it shares
 //! nothing with the one that it is held against.
 
+#![allow(unreachable_pub, reason = "as in the other modules of this folder")]
+
 use gridtap::flow::{Acknowledged, HostPolicy, Incident, Overlaps, Progress, Reader, Side, Stream, Why};
 use gridtap::packet::{Checksum, Tcp, TcpFlags};
 use gridtap::time::Timestamp;
