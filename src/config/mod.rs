@@ -20,6 +20,7 @@ pub mod pages;
 mod protocols;
 mod reader;
 mod setting;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -30,11 +31,11 @@ use std::path::PathBuf;
 
 use given::{Given, GivenFile};
 pub use keys::{
-    Checksums, Config, Evidence, Filter, FlowTimeouts, Hosts, Http, Interface, Limits, Link,
-    LogLevel, Output, Overlaps, Redacted, Ring, RotatedNames, Rotation, Streams, Target, Transport,
-    Urgent,
+    Config, Evidence, Filter, FlowTimeouts, Http, Interface, Limits, Link, LogLevel, Output,
+    Redacted, Ring, RotatedNames, Rotation, Target, Transport,
 };
 use reader::{DEFAULTS, Origin, Places, Reader, built_in};
+pub use streams::{Checksums, Hosts, Overlaps, Streams, Urgent};
 use unit::Unit;
 pub use value::{Listen, Octets, RuleSource};
 

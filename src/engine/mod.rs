@@ -302,15 +302,9 @@ impl Engine {
             _ => (Lifetime::Datagram, likely_client(&key, from), Beginning::Seen),
         };
         self.outlet.stats.flows_created += 1;
-        let policies =
-            [Side::Lower, Side::Upper].map(|side| self.policies.of(key.address(side)));
-        let index = self.flows.insert(
-            key,
-            client,
-            self.clock.now(),
-            lifetime,
-            AppState::new(beginning),
-        );
+        let policies = [Side::Lower, Side::Upper].map(|side| self.policies.of(key.address(side)));
+        let index =
+            self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(beginning));
         if let Some(flow) = self.flows.get_mut(index) {
             flow.connection.set_policies(policies);
         }

@@ -158,11 +158,8 @@ impl Connection {
         if self.has_hole() {
             self.expire(now, reader);
         }
-        if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST | TcpFlags::URG) {
-            if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
-                return self.control(now, from, tcp, reader);
-            }
-            self.mark_urgent(from, tcp, reader);
+        if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
+            return self.control(now, from, tcp, reader);
         }
         if self.streams[from.index()].is_outdated(tcp) && self.refuses(from, tcp, reader) {
             return Outcome::Refused;
@@ -180,6 +177,9 @@ impl Connection {
             reader.incident(Incident::AckMissing);
             return Outcome::Refused;
         }
+        if tcp.flags.any(TcpFlags::URG) {
+            self.mark_urgent(from, tcp, reader);
+        }
         let latest = self.acknowledged_by(from);
         let by_this = tcp.flags.any(TcpFlags::ACK).then_some(tcp.acknowledgment);
         if !self.streams[from.opposite().index()].is_started() {
@@ -192,13 +192,14 @@ impl Connection {
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
         if tcp.flags.any(TcpFlags::FIN) {
-            if !stream.finish(now, tcp.sequence.wrapping_add(tcp.length())) {
+            let ends = stream.finish(now, tcp.sequence.wrapping_add(tcp.length()));
+            if !ends && self.phase != Phase::Closed {
                 reader.incident(Incident::FinOutOfWindow);
             }
             self.watched = true;
         }
         if self.watched {
-            if stream.goes_on() {
+            if stream.goes_on() && self.phase != Phase::Closed {
                 reader.incident(Incident::FinOutOfWindow);
             }
             if self.is_finished() {
@@ -209,7 +210,7 @@ impl Connection {
     }
 
     /// Whether the receiver drops a segment with this checksum.
-    #[cold]
+    #[inline]
     fn is_wrong(&self, from: Side, checksum: Checksum) -> bool {
         let policy = self.streams[from.index()].policy().checksums;
         let wrong = match checksum {

@@ -1,6 +1,7 @@
 //! Octets of a stream that came ahead of their turn.
 
 use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Included};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -194,8 +195,7 @@ impl Pending {
     /// Where the first piece begins that has octets in this range.
     fn first_within(&self, range: Range<u64>) -> Option<u64> {
         let before = self.pieces.range(..=range.start).next_back();
-        let reaches_in =
-            before.filter(|(at, piece)| *at + piece.bytes.len() as u64 > range.start);
+        let reaches_in = before.filter(|(at, piece)| *at + piece.bytes.len() as u64 > range.start);
         let first = reaches_in.or_else(|| self.pieces.range(range.clone()).next());
         first.map(|(at, _)| *at).filter(|_| !range.is_empty())
     }
@@ -232,7 +232,7 @@ impl Pending {
         let Some(mut at) = first.map(|(at, _)| *at).or_else(|| self.first_within(from..to)) else {
             return;
         };
-        while let Some((next, piece)) = self.pieces.range(at + 1..to + 1).next() {
+        while let Some((next, piece)) = self.pieces.range((Excluded(at), Included(to))).next() {
             let (next, length) = (*next, piece.bytes.len());
             let touches = |piece: &Piece| at + piece.bytes.len() as u64 == next;
             let joins = |piece: &Piece| touches(piece) && length <= piece.bytes.len();

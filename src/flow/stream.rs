@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use super::pending::{Pending, Segment};
-use super::policy::{HostPolicy, Overlaps, Urgent};
+use super::policy::HostPolicy;
 use super::reader::{Incident, Reader, Why};
 use crate::packet::Tcp;
 use crate::time::Timestamp;
@@ -94,7 +94,7 @@ struct Rare {
     early: Box<[u8]>,
     /// What came behind a copy of the first segment that differs from it, while nobody knows
     /// whether it goes on there.
-    doubtful: Box<[u8]>,
+    doubtful: Vec<u8>,
     /// Whether that is doubtful because of its timestamp, so that only the receiver can tell.
     outdated: bool,
     /// What came ahead of its turn.
@@ -106,7 +106,7 @@ struct Rare {
 
 impl Rare {
     fn memory(&self) -> usize {
-        self.early.len() + self.doubtful.len() + self.pending.memory()
+        self.early.len() + self.doubtful.capacity() + self.pending.memory()
     }
 
     fn is_holed(&self) -> bool {
@@ -254,6 +254,11 @@ impl Stream {
     /// The sender has no more than the octets before `sequence`. Those that were not seen are a hole.
     /// False if that cannot be: they are more than any window holds, or others came behind them.
     pub fn finish(&mut self, now: Timestamp, sequence: u32) -> bool {
+        if self.joined && self.offset == 0 && distance(self.next, sequence) == 1 {
+            // The stream was joined at the packet behind its FIN, as that came first.
+            (self.ended, self.end) = (true, self.next);
+            return true;
+        }
         // Of two the first one counts: nothing can come behind it.
         if self.ended && distance(sequence, self.end) >= 0 {
             return sequence == self.end;
@@ -378,13 +383,7 @@ impl Stream {
 
     /// Takes octets that begin at `next`, of a segment with `old` ones before them. Where others wait
     /// in the same place, the receiver's policy says whose are read.
-    fn take_in_turn(
-        &mut self,
-        now: Timestamp,
-        new: &[u8],
-        old: u64,
-        reader: &mut impl Reader,
-    ) {
+    fn take_in_turn(&mut self, now: Timestamp, new: &[u8], old: u64, reader: &mut impl Reader) {
         let (at, policy) = (self.offset, self.policy.overlaps);
         let end = at + new.len() as u64;
         let contested = |rare: &Rare| rare.pending.overlaps(at..end);
@@ -410,162 +409,6 @@ impl Stream {
             return 0;
         }
         ahead
-    }
-
-    /// The stream goes on behind its first segment after all, or ends: what copies there were of its
-    /// first octets was forged or mangled.
-    fn thaw(&mut self, reader: &mut impl Reader) {
-        if (1..FROZEN).contains(&self.frozen) {
-            self.frozen = 0;
-            reader.incident(Incident::OverlapDiffers { offset: 0 });
-        }
-        if let Some(rare) = &mut self.rare {
-            rare.doubtful = Box::default();
-            rare.outdated = false;
-            self.holed = rare.is_holed();
-        }
-    }
-
-    /// The receiver expects the octet with this number, or the sender goes on with it: what came
-    /// before, behind a copy of the first segment, is a part of the stream. What is doubtful for its
-    /// timestamp is one if the receiver says so.
-    fn trust(&mut self, number: u32, by_receiver: bool, reader: &mut impl Reader) {
-        let taken = usize::try_from(distance(number, self.next)).unwrap_or(0);
-        let can_tell = |rare: &&mut Box<Rare>| by_receiver || !rare.outdated;
-        let Some(rare) = self.rare.as_mut().filter(|rare| taken > 0 && !rare.doubtful.is_empty())
-        else {
-            return;
-        };
-        let Some(rare) = Some(rare).filter(can_tell) else { return };
-        if rare.outdated {
-            self.recent = 0;
-        }
-        let doubtful = std::mem::take(&mut rare.doubtful);
-        self.thaw(reader);
-        (self.segments, self.last_length) = (2, 0);
-        self.hand_on(doubtful.get(..taken).unwrap_or(&doubtful), reader);
-        self.deliver_pending(reader);
-    }
-
-    /// Compares a copy of what was delivered with it, as far as it is still known, and says whether
-    /// none of the segment is to be taken.
-    fn is_unbelievable_copy(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
-        let behind = self.next.wrapping_sub(tcp.sequence);
-        if is_keep_alive(behind as usize, tcp.payload) {
-            return false;
-        }
-        let offset = self.offset.saturating_sub(behind.into());
-        let is_other = self.differs_from_last(behind, tcp);
-        if is_other && self.segments < 2 {
-            return self.hold_doubtful(tcp, reader);
-        }
-        if is_other || self.differs_from_kept(behind as usize, tcp.payload) {
-            reader.incident(Incident::OverlapDiffers { offset });
-        }
-        false
-    }
-
-    /// Whether a segment that begins where the last one did has another beginning.
-    fn differs_from_last(&self, behind: u32, tcp: &Tcp<'_>) -> bool {
-        let length = self.last_length as usize;
-        match tcp.payload.get(..length) {
-            _ if behind != self.last_length => false,
-            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last_fingerprint,
-            Some(copy) => Tcp::fingerprint_of(copy) != self.last_fingerprint,
-            None => false,
-        }
-    }
-
-    /// Whether octets that begin so far behind differ from those that are kept.
-    fn differs_from_kept(&self, behind: usize, payload: &[u8]) -> bool {
-        let kept = self.kept();
-        let (of_kept, of_payload) = (kept.len().saturating_sub(behind), behind.saturating_sub(kept.len()));
-        let kept = kept.get(of_kept..).unwrap_or_default();
-        let copy = payload.get(of_payload..).unwrap_or_default();
-        kept.iter().zip(copy).any(|(one, other)| one != other)
-    }
-
-    /// A copy of the first segment has other content: a capture written by hand, or a forged one.
-    fn hold_doubtful(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
-        self.frozen = self.frozen.saturating_add(1);
-        if self.frozen == FROZEN {
-            reader.incident(Incident::SequenceFrozen);
-        }
-        self.count_retransmission();
-        let rest = tcp.payload.get(self.last_length as usize..).unwrap_or_default();
-        self.doubt(rest);
-        true
-    }
-
-    /// Holds octets that begin at `next`, of which nobody knows yet whether the receiver takes them.
-    fn doubt(&mut self, octets: &[u8]) {
-        if !octets.is_empty() && self.rare().doubtful.is_empty() {
-            self.rare().doubtful = octets.into();
-            self.holed = true;
-        }
-    }
-
-    /// Whether a segment has new data and its timestamp is older than that of data before it, so that
-    /// its receiver drops it (RFC 7323, 5.2). Notes the timestamp of one that is in its turn.
-    #[inline]
-    pub(super) fn is_outdated(&mut self, tcp: &Tcp<'_>) -> bool {
-        let Some(stamp) = tcp.timestamp() else { return false };
-        if self.recent != 0 && distance(stamp, self.recent) < 0 {
-            return self.is_dropped(stamp, tcp);
-        }
-        if tcp.sequence == self.next {
-            self.recent = stamp;
-        }
-        false
-    }
-
-    /// Notes the timestamp of a segment without data.
-    #[inline]
-    pub(super) fn note_timestamp(&mut self, tcp: &Tcp<'_>) {
-        self.is_outdated(tcp);
-    }
-
-    /// Linux takes a clock that went back by one for one that is read twice.
-    #[cold]
-    fn is_dropped(&self, stamp: u32, tcp: &Tcp<'_>) -> bool {
-        let tolerated = if self.policy.overlaps == Overlaps::Linux { 1 } else { 0 };
-        let end = tcp.sequence.wrapping_add(tcp.length());
-        distance(self.recent, stamp) > tolerated && tcp.length() > 0 && distance(end, self.next) > 0
-    }
-
-    /// Leaves a segment that its receiver drops for its timestamp. If it is in its turn it is held
-    /// until that is certain: what we take for recent may have been forged itself.
-    #[cold]
-    pub(super) fn refuse(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) {
-        reader.incident(Incident::OldTimestamp);
-        let old = self.next.wrapping_sub(tcp.sequence) as usize;
-        if let Some(new) = tcp.payload.get(old..)
-            && !new.is_empty()
-            && self.frozen == 0
-            && self.rare().doubtful.is_empty()
-        {
-            self.rare().outdated = true;
-            self.doubt(new);
-        }
-    }
-
-    /// The octet before `sequence` is urgent. Where the stream stands then, if it has not passed it.
-    pub(super) fn mark_urgent(&mut self, sequence: u32) -> Option<u64> {
-        let behind = distance(sequence, self.next);
-        if !self.started || behind < 1 {
-            return None;
-        }
-        let place = self.offset + behind as u64 - 1;
-        let is_out = self.policy.urgent == Urgent::OutOfBand;
-        let urgent = &mut self.rare().urgent;
-        if is_out
-            && !urgent.contains(&Some(place))
-            && let Some(free) = urgent.iter_mut().find(|place| place.is_none())
-        {
-            *free = Some(place);
-            self.holed = true;
-        }
-        Some(place)
     }
 
     fn count_retransmission(&mut self) {
@@ -657,6 +500,7 @@ impl Stream {
 
     /// Goes on behind `missing` octets that never came.
     fn miss(&mut self, missing: u64, why: Why, reader: &mut impl Reader) {
+        self.forget_doubtful();
         self.next = self.next.wrapping_add(missing as u32);
         self.offset += missing;
         self.segments = 2;
@@ -697,5 +541,6 @@ pub(super) const fn distance(a: u32, b: u32) -> i32 {
 const _: () = assert!(size_of::<Stream>() <= 64, "a stream has outgrown its cache line");
 
 mod delivery;
+mod doubt;
 #[cfg(test)]
 mod tests;

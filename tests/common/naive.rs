@@ -7,7 +7,9 @@
 
 #![allow(unreachable_pub, reason = "as in the other modules of this folder")]
 
-use gridtap::flow::{Acknowledged, HostPolicy, Incident, Overlaps, Progress, Reader, Side, Stream, Why};
+use gridtap::flow::{
+    Acknowledged, HostPolicy, Incident, Overlaps, Progress, Reader, Side, Stream, Why,
+};
 use gridtap::packet::{Checksum, Tcp, TcpFlags};
 use gridtap::time::Timestamp;
 

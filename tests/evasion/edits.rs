@@ -204,8 +204,7 @@ fn early(connection: &mut Connection, parameters: &Value) {
     let attack = connection.attack().clone();
     let first = connection.packets[0].sequence.wrapping_add(1);
     assert_eq!(attack.sequence, first, "the attack is the first that the client says");
-    connection.packets[0].payload =
-        content(word(parameters, "content", "same"), &attack.payload);
+    connection.packets[0].payload = content(word(parameters, "content", "same"), &attack.payload);
     if parameters["taken"].as_bool() == Some(true) {
         let taken = attack.payload.len() as u32;
         let answer = &mut connection.packets[1];

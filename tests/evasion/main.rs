@@ -125,9 +125,8 @@ fn try_case(case: &Value, plain: &Connection, rules: &Arc<RuleSet>) -> Option<St
 
 #[test]
 fn every_case_gives_the_alerts_of_the_plain_capture_or_a_named_anomaly() {
-    const KEYS: &[&str] = &[
-        "what", "session", "edits", "policy", "urgent", "checksums", "alerts", "named", "times",
-    ];
+    const KEYS: &[&str] =
+        &["what", "session", "edits", "policy", "urgent", "checksums", "alerts", "named", "times"];
     let rules = rules();
     let sessions: Vec<(&str, Connection)> = SESSIONS
         .iter()

@@ -1,7 +1,7 @@
 //! What is in order goes to the reader; what it leaves is kept for it.
 
-use super::{Kept, Stream};
-use crate::flow::{Progress, Reader, Why};
+use super::{Kept, NEAR, Stream, distance};
+use crate::flow::{Progress, Reader, Urgent, Why};
 
 /// Room for a tail that a stream may hold on to: what one segment leaves of a message, twice over.
 const SPARE: usize = 4096;
@@ -108,5 +108,24 @@ impl Stream {
         }
         // The room that one large message needed is given back.
         self.kept = Some(kept).filter(|kept| !kept.is_empty() || kept.capacity() <= SPARE);
+    }
+
+    /// The octet before `sequence` is urgent. Where the stream stands then, if it has not passed it.
+    pub(in crate::flow) fn mark_urgent(&mut self, sequence: u32) -> Option<u64> {
+        let behind = distance(sequence, self.next);
+        if !self.started || !(1..NEAR as i32).contains(&behind) {
+            return None;
+        }
+        let place = self.offset + behind as u64 - 1;
+        let is_out = self.policy.urgent == Urgent::OutOfBand;
+        let urgent = &mut self.rare().urgent;
+        if is_out
+            && !urgent.contains(&Some(place))
+            && let Some(free) = urgent.iter_mut().find(|place| place.is_none())
+        {
+            *free = Some(place);
+            self.holed = true;
+        }
+        Some(place)
     }
 }

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::{Progress, Side};
 use super::super::reader::Acknowledged;
+use super::super::{Progress, Side};
 use super::*;
 use crate::packet::{Checksum, TcpFlags};
 
