@@ -111,7 +111,7 @@ impl Reader for Nonsense {
 
     fn data(&mut self, octets: &[u8]) -> Progress {
         self.calls += 1;
-        if self.calls % 3 == 0 && octets.len() < self.max_kept() {
+        if self.calls.is_multiple_of(3) && octets.len() < self.max_kept() {
             return Progress::need(octets.len() / 2, octets.len() - octets.len() / 2 + 1);
         }
         Progress::all(octets.len() + self.calls % 2)

@@ -75,9 +75,7 @@ impl Connection {
     #[inline]
     pub fn may_die(&mut self, from: Side, ttl: u8) -> bool {
         let most = &mut self.ttl[from.index()];
-        if ttl >= *most {
-            *most = ttl;
-        }
+        *most = ttl.max(*most);
         ttl < ANYWHERE && *most - ttl > DETOUR
     }
 

@@ -204,12 +204,12 @@ impl Tcp<'_> {
     /// that say nothing, as its appendix A advises: that is looked at first.
     #[inline]
     pub fn timestamp(&self) -> Option<u32> {
-        const LAID_OUT: [u8; 4] = [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10];
-        let (start, rest) = self.options.split_first_chunk::<4>()?;
-        if *start != LAID_OUT {
+        const LAID_OUT: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
+        let [a, b, c, d, stamp @ ..] = *self.options.first_chunk::<8>()?;
+        if u32::from_be_bytes([a, b, c, d]) != LAID_OUT {
             return self.timestamp_among_others();
         }
-        rest.first_chunk().map(|stamp| u32::from_be_bytes(*stamp))
+        Some(u32::from_be_bytes(stamp))
     }
 
     #[cold]

@@ -41,9 +41,7 @@ fn newer_wins(policy: Overlaps, older: Cell, newer: Cell) -> bool {
     let ends = newer.last.cmp(&older.last);
     match (policy, begins, ends) {
         (Overlaps::First, _, _) => false,
-        (Overlaps::Last, _, _) => true,
-        (_, Less, _) => true,
-        (Overlaps::Linux, Equal, Greater) => true,
+        (Overlaps::Last, _, _) | (_, Less, _) | (Overlaps::Linux, Equal, Greater) => true,
         (_, Equal | Greater, _) => false,
     }
 }

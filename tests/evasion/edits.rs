@@ -163,15 +163,12 @@ fn move_behind(connection: &mut Connection, octets: u32) {
 fn cut(connection: &mut Connection, parameters: &Value) {
     let attack = connection.attack().clone();
     let length = attack.payload.len();
-    let mut pieces: Vec<(usize, usize)> = match &parameters["pieces"] {
-        Value::Array(pieces) => {
-            let number = |value: &Value| value.as_u64().unwrap() as usize;
-            pieces.iter().map(|piece| (number(&piece[0]), number(&piece[1]))).collect()
-        }
-        _ => {
-            let size = integer(parameters, "size", 1) as usize;
-            (0..length).step_by(size).map(|at| (at, size)).collect()
-        }
+    let number = |value: &Value| value.as_u64().unwrap() as usize;
+    let mut pieces: Vec<(usize, usize)> = if let Some(pieces) = parameters["pieces"].as_array() {
+        pieces.iter().map(|piece| (number(&piece[0]), number(&piece[1]))).collect()
+    } else {
+        let size = integer(parameters, "size", 1) as usize;
+        (0..length).step_by(size).map(|at| (at, size)).collect()
     };
     match word(parameters, "order", "forwards") {
         "forwards" => {}

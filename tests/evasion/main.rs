@@ -115,10 +115,9 @@ fn try_case(case: &Value, plain: &Connection, rules: &Arc<RuleSet>) -> Option<St
         needed.iter().find(|(alert, count)| there.get(*alert).unwrap_or(&0) < &(*count * times));
     match (case["alerts"].as_str(), missing) {
         (Some("plain"), Some((alert, _))) => Some(format!("`{alert}` is missing: {there:?}")),
-        (Some("plain"), None) => None,
         (Some("any"), _) if named.is_empty() => Some("nothing is named".to_owned()),
         (Some("any"), None) => Some("the alerts are plain: say so".to_owned()),
-        (Some("any"), Some(_)) => None,
+        (Some("plain"), None) | (Some("any"), Some(_)) => None,
         (other, _) => panic!("alerts are `plain` or `any`, not {other:?}"),
     }
 }

@@ -114,7 +114,8 @@ impl Connection {
 
     /// Puts packets behind the attack.
     pub(crate) fn behind(&mut self, packets: Vec<Packet>) {
-        self.packets.splice(self.attack + 1..self.attack + 1, packets);
+        let behind = self.attack + 1;
+        self.packets.splice(behind..behind, packets);
     }
 
     /// The packets as frames, in their order, at times that do not go back.

@@ -23,7 +23,9 @@ fn cost(packets: u32, send: &dyn Fn(&mut Wire, u32)) -> (Duration, usize) {
         feed.octets(Client, CONNECT);
         let peak = allocator::peak(|| {
             for some in (0..packets).collect::<Vec<_>>().chunks(1000) {
-                some.iter().for_each(|number| send(&mut feed.wire, *number));
+                for number in some {
+                    send(&mut feed.wire, *number);
+                }
                 feed.hand_in();
             }
         });
