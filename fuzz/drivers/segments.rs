@@ -4,6 +4,7 @@
 #[path = "../../tests/common/naive.rs"]
 mod naive;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use gridtap::flow::{
@@ -73,8 +74,7 @@ fn wild(policy: HostPolicy, first: u32, script: &[u8]) {
             | flag(8, TcpFlags::RST)
             | flag(0x10, TcpFlags::URG)
             | (TcpFlags::ACK ^ flag(0x20, TcpFlags::ACK));
-        let stamp = u32::from(place ^ 0x80).to_be_bytes();
-        let options = [&[1, 1, 8, 10], &stamp[..], &[0; 4]].concat();
+        let stamp = NonZeroU32::new(u32::from(place ^ 0x80));
         let tcp = Tcp {
             source_port: 1,
             destination_port: 2,
@@ -83,7 +83,7 @@ fn wild(policy: HostPolicy, first: u32, script: &[u8]) {
             flags: TcpFlags(flags),
             checksum: if how & 0x40 == 0 { Checksum::Good } else { Checksum::Bad },
             header_length: 32,
-            options: if how & 0x80 == 0 { &[] } else { &options },
+            timestamp: stamp.filter(|_| how & 0x80 != 0),
             urgent: (place % 8).into(),
             payload: octets,
             missing: 0,

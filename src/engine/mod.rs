@@ -259,19 +259,19 @@ impl Engine {
             }
             Found::Unknown => self.begin(key, from, packet, sink),
         };
-        let Transport::Tcp(tcp) = packet.transport else {
+        let Transport::Tcp(tcp) = &packet.transport else {
             self.count(index, from, frame);
             self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
             return self.show(index, from, None, frame, sink);
         };
-        let before = self.mark(index, from, &tcp);
-        if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
+        let before = self.mark(index, from, tcp);
+        if self.segment(index, from, frame, packet, tcp, sink) != Outcome::Reopens {
             return self.show(index, from, before, frame, sink);
         }
         self.end(index, FlowReason::Reused, sink);
         let index = self.begin(key, from, packet, sink);
-        let before = self.mark(index, from, &tcp);
-        self.segment(index, from, frame, packet, &tcp, sink);
+        let before = self.mark(index, from, tcp);
+        self.segment(index, from, frame, packet, tcp, sink);
         self.show(index, from, before, frame, sink);
     }
 

@@ -39,7 +39,7 @@ fn a_plain_segment_is_opened_whole() {
 
 #[test]
 fn a_timestamp_is_found_wherever_it_stands() {
-    let stamp = |options: &[u8]| Tcp { options, ..tcp_of(&tcp_frame(b"")) }.timestamp();
+    let stamp = |options: &[u8]| transport::timestamp(options).map(u32::from);
     assert_eq!(stamp(&[1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0]), Some(0x0102_0304));
     // Behind a maximum segment size and SACK-permitted, as in SYN; and in front of what is unknown.
     let of_syn = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
@@ -54,6 +54,7 @@ fn a_timestamp_is_found_wherever_it_stands() {
         &[0, 1, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0],
         &[2, 40, 0, 0],
         &[8],
+        &[1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0],
     ] {
         assert_eq!(stamp(none), None, "{none:?}");
     }

@@ -1,5 +1,7 @@
 //! The header above IP.
 
+use std::num::NonZeroU32;
+
 use super::checksum::{add, fold, pseudo_header, sum};
 use super::ip::Ip;
 use super::{Defect, Skip};
@@ -68,8 +70,9 @@ pub struct Tcp<'a> {
     pub checksum: Checksum,
     /// Octets of the header, which is in front of `payload`.
     pub header_length: u8,
-    /// The options, with what fills them up to a multiple of four octets.
-    pub options: &'a [u8],
+    /// TSval of the timestamps option (RFC 7323, 3.2). None for zero, too, which says as little to
+    /// Linux.
+    pub timestamp: Option<NonZeroU32>,
     /// How far behind `sequence` the urgent data ends, if [`TcpFlags::URG`] is set.
     pub urgent: u16,
     /// The data, as far as it was captured.
@@ -167,12 +170,40 @@ fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
         flags: TcpFlags(fixed[13]),
         checksum: verify(ip, [fixed[16], fixed[17]], add(sum(header), payload_sum)),
         header_length: header_length as u8,
-        options: header.get(20..).unwrap_or_default(),
+        timestamp: timestamp(header.get(20..).unwrap_or_default()),
         urgent: u16::from_be_bytes([fixed[18], fixed[19]]),
         payload,
         missing: ip.missing as u32,
         fingerprint: fingerprint(payload_sum),
     }))
+}
+
+/// All systems send the timestamps option alone, behind two octets that say nothing, as RFC 7323 advises
+/// in its appendix A: that is looked at first.
+#[inline(always)]
+pub(super) fn timestamp(options: &[u8]) -> Option<NonZeroU32> {
+    const LAID_OUT: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
+    let [a, b, c, d, stamp @ ..] = *options.first_chunk::<8>()?;
+    if u32::from_be_bytes([a, b, c, d]) != LAID_OUT {
+        return timestamp_among_others(options);
+    }
+    NonZeroU32::new(u32::from_be_bytes(stamp))
+}
+
+#[cold]
+fn timestamp_among_others(mut options: &[u8]) -> Option<NonZeroU32> {
+    loop {
+        options = match *options {
+            [NO_OPERATION, ref behind @ ..] => behind,
+            [TIMESTAMPS, 10, a, b, c, d, _, _, _, _, ..] => {
+                return NonZeroU32::new(u32::from_be_bytes([a, b, c, d]));
+            }
+            [kind, length, ..] if kind != END_OF_OPTIONS && length >= 2 => {
+                options.get(usize::from(length)..)?
+            }
+            _ => return None,
+        }
+    }
 }
 
 #[inline]
@@ -198,35 +229,6 @@ impl Tcp<'_> {
     #[inline]
     pub const fn length(&self) -> u32 {
         (self.payload.len() as u32).wrapping_add(self.missing)
-    }
-
-    /// TSval of the timestamps option (RFC 7323, 3.2). All systems send it alone, behind two octets
-    /// that say nothing, as its appendix A advises: that is looked at first.
-    #[inline]
-    pub fn timestamp(&self) -> Option<u32> {
-        const LAID_OUT: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
-        let [a, b, c, d, stamp @ ..] = *self.options.first_chunk::<8>()?;
-        if u32::from_be_bytes([a, b, c, d]) != LAID_OUT {
-            return self.timestamp_among_others();
-        }
-        Some(u32::from_be_bytes(stamp))
-    }
-
-    #[cold]
-    fn timestamp_among_others(&self) -> Option<u32> {
-        let mut rest = self.options;
-        loop {
-            rest = match *rest {
-                [NO_OPERATION, ref behind @ ..] => behind,
-                [TIMESTAMPS, 10, a, b, c, d, _, _, _, _, ..] => {
-                    return Some(u32::from_be_bytes([a, b, c, d]));
-                }
-                [kind, length, ..] if kind != END_OF_OPTIONS && length >= 2 => {
-                    rest.get(usize::from(length)..)?
-                }
-                _ => return None,
-            }
-        }
     }
 
     /// The [`fingerprint`](Self::fingerprint) of some octets.

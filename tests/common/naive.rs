@@ -146,7 +146,7 @@ fn tcp(sequence: u32, payload: &[u8]) -> Tcp<'_> {
         flags: TcpFlags(TcpFlags::ACK),
         checksum: Checksum::Good,
         header_length: 20,
-        options: &[],
+        timestamp: None,
         urgent: 0,
         payload,
         missing: 0,

@@ -89,7 +89,7 @@ impl Connection {
                 window: 512,
                 urgent: tcp.urgent,
                 ttl: packet.ttl,
-                clock: tcp.timestamp(),
+                clock: tcp.timestamp.map(u32::from),
                 payload: tcp.payload.to_vec(),
                 sum: Sum::Right,
             });

@@ -1,5 +1,7 @@
 //! What a receiver may read otherwise: copies that differ, and segments with old timestamps.
 
+use std::num::NonZeroU32;
+
 use super::{FROZEN, Rare, Stream, distance, is_keep_alive};
 use crate::flow::{Incident, Overlaps, Reader};
 use crate::packet::Tcp;
@@ -122,7 +124,7 @@ impl Stream {
     /// its receiver drops it (RFC 7323, 5.2). Notes the timestamp of one that is in its turn.
     #[inline]
     pub(in crate::flow) fn is_outdated(&mut self, tcp: &Tcp<'_>) -> bool {
-        let Some(stamp) = tcp.timestamp() else { return false };
+        let Some(stamp) = tcp.timestamp.map(NonZeroU32::get) else { return false };
         if self.recent != 0 && distance(stamp, self.recent) < 0 {
             return self.is_dropped(stamp, tcp);
         }
