@@ -126,6 +126,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut sink = ReplaySink { eve, evidence, correlations, summary: Summary::new(&rules) };
     let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink)
         .with_settings(&config.protocols)
+        .with_policies(Arc::new(config.streams.policies()))
         .with_redaction(redaction);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);

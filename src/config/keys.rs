@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::check;
 use super::reader::Reader;
 use super::setting::{Kind, Setting, section, words};
+use super::streams::Streams;
 use super::value::{FieldName, InterfaceName, Label, Listen, Octets, RuleSource};
 use crate::document::yaml::Node;
 use crate::engine;
@@ -58,6 +59,9 @@ section! {
 
         /// What gridtap cannot see of servers, and is told here, by protocol.
         protocols: Configured = "{}";
+
+        /// How hosts read TCP segments that can be read in two ways.
+        streams: Streams = "{}";
 
         /// How much may be kept, all threads together.
         limits: Limits = "{}";

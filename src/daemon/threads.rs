@@ -64,6 +64,7 @@ pub(super) fn start(
     let (mut threads, mut capture) = (Vec::new(), Vec::new());
     let correlated = Arc::new(Counters::default());
     let held_back = HeldBack::new(config.alerts.suppression(), &rules);
+    let policies = Arc::new(config.streams.policies());
     for (thread, rings) in rings.into_iter().enumerate() {
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
@@ -78,6 +79,7 @@ pub(super) fn start(
             live: Live::new(rings),
             engine: Engine::new(Arc::clone(&rules), limits, &sink)
                 .with_settings(&config.protocols)
+                .with_policies(Arc::clone(&policies))
                 .with_redaction(redaction),
             sink,
             duplicates: config.duplicates.map(Duplicates::within),

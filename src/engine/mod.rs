@@ -26,7 +26,8 @@ use crate::event::{
     Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Redaction, Schema,
 };
 use crate::flow::{
-    Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Timeouts,
+    Connection, Flow, FlowKey, FlowTable, Found, HostPolicies, Lifetime, Outcome, Phase, Side,
+    Timeouts,
 };
 use crate::packet::{self, Frame, Packet, Skip, Tcp, TcpFlags, Transport};
 use crate::protocol::{Configured, Fact, Protocol, REGISTRY};
@@ -97,6 +98,7 @@ pub struct Engine {
     shared: SharedStates,
     flows: FlowTable<AppState>,
     limits: Limits,
+    policies: Arc<HostPolicies>,
     /// Flows that may have a hole or hold much: the tick looks after them.
     holed: Vec<u32>,
     /// Octets kept by all streams.
@@ -117,6 +119,7 @@ impl Engine {
             shared: SharedStates::default(),
             flows: FlowTable::new(limits.flows, limits.timeouts),
             limits,
+            policies: Arc::default(),
             holed: Vec::new(),
             memory: 0,
             clock: Clock::default(),
@@ -128,6 +131,13 @@ impl Engine {
     #[must_use]
     pub fn with_settings(mut self, configured: &Configured) -> Self {
         self.configure(configured);
+        self
+    }
+
+    /// The same, with how hosts read segments that can be read in two ways.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Arc<HostPolicies>) -> Self {
+        self.policies = policies;
         self
     }
 
@@ -249,19 +259,19 @@ impl Engine {
             }
             Found::Unknown => self.begin(key, from, packet, sink),
         };
-        let Transport::Tcp(tcp) = packet.transport else {
+        let Transport::Tcp(tcp) = &packet.transport else {
             self.count(index, from, frame);
             self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
             return self.show(index, from, None, frame, sink);
         };
-        let before = self.mark(index, from, &tcp);
-        if self.segment(index, from, frame, packet, &tcp, sink) != Outcome::Reopens {
+        let before = self.mark(index, from, tcp);
+        if self.segment(index, from, frame, packet, tcp, sink) != Outcome::Reopens {
             return self.show(index, from, before, frame, sink);
         }
         self.end(index, FlowReason::Reused, sink);
         let index = self.begin(key, from, packet, sink);
-        let before = self.mark(index, from, &tcp);
-        self.segment(index, from, frame, packet, &tcp, sink);
+        let before = self.mark(index, from, tcp);
+        self.segment(index, from, frame, packet, tcp, sink);
         self.show(index, from, before, frame, sink);
     }
 
@@ -292,7 +302,13 @@ impl Engine {
             _ => (Lifetime::Datagram, likely_client(&key, from), Beginning::Seen),
         };
         self.outlet.stats.flows_created += 1;
-        self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(beginning))
+        let policies = [Side::Lower, Side::Upper].map(|side| self.policies.of(key.address(side)));
+        let index =
+            self.flows.insert(key, client, self.clock.now(), lifetime, AppState::new(beginning));
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.connection.set_policies(policies);
+        }
+        index
     }
 
     #[inline]
@@ -318,9 +334,12 @@ impl Engine {
         let context = frame_context(frame, packet.vlan.ids());
         let (connection, mut channel) =
             Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
+        if connection.may_die(from, packet.ttl) {
+            channel.ttl_short(packet.ttl);
+        }
         let outcome = connection.segment(self.clock.now(), from, tcp, &mut channel);
         match outcome {
-            Outcome::Taken => {}
+            Outcome::Taken | Outcome::Refused => {}
             Outcome::Reopens => return outcome,
             Outcome::BadChecksum => channel.bad_checksum(),
             Outcome::Closed => channel.close(connection, frame.timestamp),

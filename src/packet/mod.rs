@@ -121,6 +121,8 @@ pub struct Packet<'a> {
     pub destination: IpAddr,
     /// The protocol above IP and its extension headers (IANA's number).
     pub protocol: u8,
+    /// How many routers it may still pass: time to live, or hop limit.
+    pub ttl: u8,
     /// What is above IP.
     pub transport: Transport<'a>,
 }
@@ -220,6 +222,7 @@ pub fn decode(link: LinkType, frame: &[u8]) -> Result<Packet<'_>, Skip> {
         source: ip.source,
         destination: ip.destination,
         protocol: ip.protocol,
+        ttl: ip.ttl,
         transport,
     })
 }
