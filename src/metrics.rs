@@ -11,9 +11,18 @@ use prometheus::{
 
 use crate::engine::Stats;
 use crate::protocol::REGISTRY;
-use crate::rule::Rule;
+use crate::rule::{Rule, Suppressed};
 
-/// The counters of `stats`, in Prometheus' text format.
+/// What is counted behind the engine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Behind {
+    /// Alerts that were not told.
+    pub suppressed: Suppressed,
+    /// Groups that correlations let go before their time.
+    pub evicted_groups: u64,
+}
+
+/// The counters of `stats` and `behind`, in Prometheus' text format.
 ///
 /// `elapsed` is how long a replay took for all packets, reading and writing included.
 ///
@@ -23,6 +32,7 @@ use crate::rule::Rule;
 pub fn render(
     stats: &Stats,
     rules: &[Rule],
+    behind: &Behind,
     elapsed: Option<Duration>,
 ) -> prometheus::Result<String> {
     let page = Page(Registry::new());
@@ -31,6 +41,7 @@ pub fn render(
     if let Some(elapsed) = elapsed {
         page.replay(stats, elapsed)?;
     }
+    page.behind(behind)?;
     page.flows(stats)?;
     page.protocols(stats)?;
     page.rules(stats, rules)?;
@@ -74,6 +85,21 @@ impl Page {
             "gridtap_replay_duration_seconds",
             "How long the replay took.",
             elapsed.as_secs_f64(),
+        )
+    }
+
+    fn behind(&self, behind: &Behind) -> prometheus::Result<()> {
+        let Suppressed { repeated, over_limit } = behind.suppressed;
+        self.counters(
+            "gridtap_alerts_suppressed_total",
+            "Alerts that were not told: they repeated another, or there were more than the limits allow.",
+            &["reason"],
+            [(vec!["repeated"], repeated), (vec!["limit"], over_limit)],
+        )?;
+        self.counter(
+            "gridtap_correlation_evicted_groups_total",
+            "Groups that correlation rules let go before their time, as a limit was reached.",
+            behind.evicted_groups,
         )
     }
 
@@ -217,7 +243,7 @@ mod tests {
         stats.anomalies.insert("sequence_frozen", 3);
         stats.messages = services.iter().map(|s| (*s, vec![7; s.message_types.len()])).collect();
         stats.alerts = (0..set.rules.len() as u64).collect();
-        render(&stats, &set.rules, Some(Duration::from_micros(2))).unwrap()
+        render(&stats, &set.rules, &Behind::default(), Some(Duration::from_micros(2))).unwrap()
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Below the daemon nobody asks a clock: time arrives with each frame and is handed down.
 
+use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
@@ -46,6 +47,16 @@ impl Timestamp {
     }
 }
 
+/// As records write it, in UTC: `2026-11-23T04:55:59.123456+0000`. What is finer is left out.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = (self.0 / 1000).cast_signed();
+        let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
+        let civil = jiff::tz::Offset::UTC.to_datetime(moment);
+        write!(f, "{}", civil.strftime("%Y-%m-%dT%H:%M:%S.%6f+0000"))
+    }
+}
+
 impl Add<Duration> for Timestamp {
     type Output = Self;
 
@@ -69,6 +80,14 @@ impl Sub<Duration> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_are_shown_as_records_write_them() {
+        let shown = |nanos| Timestamp::from_nanos(nanos).to_string();
+        assert_eq!(shown(0), "1970-01-01T00:00:00.000000+0000");
+        assert_eq!(shown(1_795_409_759_012_345_678), "2026-11-23T04:55:59.012345+0000");
+        assert_eq!(shown(u64::MAX), "2554-07-21T23:34:33.709551+0000");
+    }
 
     #[test]
     fn arithmetic_saturates_at_both_ends() {

@@ -109,6 +109,22 @@ fn what_the_host_lacks_is_said_before_the_daemon_starts() {
 }
 
 #[test]
+fn a_rule_file_that_is_missing_hides_no_mistake_of_another() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("gridtap.yaml");
+    let rule = "title: T\nid: 11111111-0000-4000-8000-000000000001\n\
+                logsource: {product: gridtap, service: iec104}\n\
+                detection: {s: {iec104.caa: 1}, condition: s}\n";
+    fs::write(folder.path().join("wrong.yml"), rule).unwrap();
+    fs::write(&path, "rules: [missing.yml, wrong.yml]\nhostt: x\n").unwrap();
+    let (exit, said) = check(&path);
+    assert_eq!(exit, Some(78), "{said}");
+    for part in ["no key `hostt`", "missing.yml: cannot be read", "no field `iec104.caa`"] {
+        assert!(said.contains(part), "{part} is not in\n{said}");
+    }
+}
+
+#[test]
 fn what_the_daemon_could_not_start_with_is_a_mistake() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("gridtap.yaml");

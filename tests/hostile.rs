@@ -122,7 +122,9 @@ fn only_the_exact_reset_closes() {
         let seen = seen(&wire.frames);
         assert_eq!(seen.of("iec104").len(), 4, "off by {off}");
         assert_eq!(seen.of("flow")[0]["flow"]["state"], "established");
-        assert_eq!(events(&seen), [""; 0]);
+        // What the capture missed may stand between: only a number of no window is one of nobody's.
+        let named = if off == 1 << 31 { &["reset_out_of_window"][..] } else { &[] };
+        assert_eq!(events(&seen), named, "off by {off}");
     }
     let seen = seen(&with_reset(0).frames);
     assert_eq!(seen.of("iec104").len(), 3);

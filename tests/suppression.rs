@@ -23,7 +23,8 @@ generate: true
 correlation: {type: event_count, rules: [command], group-by: [src_ip], timespan: 60s, condition: {gte: 20}}
 ";
 
-/// Alerts of the demo with this under `alerts` in the configuration, and what is told of mistakes.
+/// Alerts of the demo with this under `alerts` in the configuration, and what else is told: metrics,
+/// the summary, mistakes.
 fn alerts(configuration: &str) -> (Vec<Json>, String) {
     let folder = TempDir::new().unwrap();
     let [rules, config, eve] =
@@ -36,11 +37,13 @@ fn alerts(configuration: &str) -> (Vec<Json>, String) {
         .arg(&config)
         .arg("--eve")
         .arg(&eve)
+        .args(["--metrics", "-"])
         .output()
         .unwrap();
     let lines = fs::read_to_string(&eve).unwrap_or_default();
     let alerts = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    (alerts, String::from_utf8(output.stderr).unwrap())
+    let said = [output.stdout, output.stderr].concat();
+    (alerts, String::from_utf8(said).unwrap())
 }
 
 fn suppressed(alert: &Json) -> u64 {
@@ -108,6 +111,24 @@ fn the_first_member_that_names_a_rule_counts() {
 }
 
 #[test]
+fn what_is_over_a_limit_is_counted_in_an_alert_that_is_told() {
+    let (all, _) = alerts("{}");
+    let sums = |alerts: &[Json]| -> BTreeMap<String, u64> {
+        by(alerts, &[]).into_iter().map(|(rule, (all, _))| (rule, all)).collect()
+    };
+    for limits in ["{limit: 10}", "{limit: 1}", "{rule_limit: 3}", "{limit: 10, rule_limit: 7}"] {
+        let (few, said) = alerts(limits);
+        assert!(few.len() < all.len() / 2, "{limits}: {}", few.len());
+        assert_eq!(sums(&few), sums(&all), "{limits}");
+        let not_told = all.len() - few.len();
+        assert!(said.contains(&format!("{not_told} of them told as a count in others")), "{said}");
+        let metric = format!("gridtap_alerts_suppressed_total{{reason=\"limit\"}} {not_told}\n");
+        assert!(said.contains(&metric), "{limits}: {said}");
+        assert!(said.contains("gridtap_correlation_evicted_groups_total 0\n"), "{said}");
+    }
+}
+
+#[test]
 fn there_are_no_more_a_minute_than_are_allowed() {
     let (alerts, _) = alerts("{limit: 10, rule_limit: 7}");
     let mut minutes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
@@ -116,8 +137,9 @@ fn there_are_no_more_a_minute_than_are_allowed() {
         minutes.entry(minute).or_default().push(alert["alert"]["signature"].as_str().unwrap());
     }
     for told in minutes.values() {
-        assert!(told.len() <= 10, "{told:?}");
-        assert!(told.iter().filter(|title| **title == "A command").count() <= 7, "{told:?}");
+        // Besides the first of each rule; and one more of each, told when the minute was over.
+        assert!(told.len() <= 10 + 2 + 2, "{told:?}");
+        assert!(told.iter().filter(|title| **title == "A command").count() <= 7 + 1, "{told:?}");
     }
 }
 

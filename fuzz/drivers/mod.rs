@@ -3,6 +3,7 @@
 //! A driver does not only look for panics: it holds what it drives to the contract it has.
 
 mod json;
+mod segments;
 mod stream;
 mod topic;
 mod walk;
@@ -28,6 +29,7 @@ pub(crate) type Driver = fn(&[u8]);
 pub(crate) const DRIVERS: &[(&str, Driver)] = &[
     ("capture", capture),
     ("packet", packet),
+    ("stream", segments),
     ("iec104", iec104),
     ("mqtt", mqtt),
     ("tls", tls),
@@ -148,6 +150,11 @@ pub(crate) fn mqtt(octets: &[u8]) {
 /// A conversation in TLS: see [`stream::drive`].
 pub(crate) fn tls(octets: &[u8]) {
     stream::drive("tls", octets);
+}
+
+/// Segments of a stream: see [`segments::drive`].
+pub(crate) fn segments(octets: &[u8]) {
+    segments::drive(octets);
 }
 
 /// A rule file: every error points into it; rules without an error run over two conversations.

@@ -24,7 +24,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (mut mistakes, mut warnings) = (0, 0);
     if let Some(examined) = &mut examined {
         if examined.mistakes.is_empty() {
-            let mut read = arguments.rules.paths(examined.despite_mistakes())?;
+            // What cannot be read is told when the rules are loaded.
+            let mut read = arguments.rules.paths(examined.despite_mistakes()).unwrap_or_default();
             read.extend(arguments.configuration.file());
             host::look(examined, &read);
         }

@@ -16,7 +16,7 @@ pub enum Exit {
     Done = 0,
     /// The command line is wrong.
     Usage = 64,
-    /// A capture is damaged or none at all; a rule does not do what its examples say.
+    /// A capture or a record is damaged or none at all; a rule does not do what its examples say.
     BadData = 65,
     /// There is no such file or interface, or it cannot be read.
     NoInput = 66,
@@ -35,7 +35,7 @@ impl Exit {
     pub const ALL: [(Self, &'static str); 8] = [
         (Self::Done, "done"),
         (Self::Usage, "wrong usage"),
-        (Self::BadData, "damaged capture, or a rule that fails its examples"),
+        (Self::BadData, "damaged capture or record, or a rule that fails its examples"),
         (Self::NoInput, "no input"),
         (Self::CannotCreate, "output cannot be created"),
         (Self::OutputError, "output cannot be written"),
@@ -96,6 +96,14 @@ pub enum Failure {
         /// What the system says.
         error: io::Error,
     },
+    /// A file that should have a record in JSON has none.
+    #[error("{}: is no record in JSON: {error}", .path.display())]
+    NoRecord {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: String,
+    },
     /// An output file cannot be created.
     #[error("{}: cannot be created: {error}", .path.display())]
     Create {
@@ -129,6 +137,7 @@ impl Failure {
             Self::Usage(_) | Self::Overwrites { .. } => Exit::Usage,
             Self::Capture(error) => Exit::without(error),
             Self::Input { error, .. } => or_permission(error, Exit::NoInput),
+            Self::NoRecord { .. } => Exit::BadData,
             Self::Interface(error) => of_interface(error),
             Self::Daemon(error) => of_daemon(error),
             Self::Create { error, .. } => or_permission(error, Exit::CannotCreate),

@@ -40,26 +40,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Err(Failure::Usage("there is no such rule: `gridtap rules list` has them"));
     };
     let mut out = super::stdout();
-    if let Some(placeholder) = &rule.inactive {
-        writeln!(out, "{} is not in force: nothing is known for %{placeholder}%", rule.title)?;
-        return Ok(Exit::Done);
-    }
     let json = read(arguments)?;
-    let Some(schema) = schema(&json, rule) else {
+    let members = set.members(rule, &sources);
+    let Some(schema) = schema(&json, &members) else {
         return Err(Failure::Usage("the event is of no type that rules look at"));
     };
     let (surroundings, record) = (Surroundings::new(&json), Written::new(schema, &json));
     let event = Event { context: &surroundings.context(), record: &record };
     let services: Vec<_> = protocol::services().collect();
     let found = set.explain(rule, &event, &sources, &services, &config.placeholders);
-    if found.is_empty() {
+    if let Some(placeholder) = &rule.inactive {
         writeln!(
             out,
-            "{} is about {} records, and this is one of {}",
-            rule.title,
-            rule.about.name(),
-            schema.name
+            "{} is not in force: nothing is known for %{placeholder}%, and what depends on it is open",
+            rule.title
         )?;
+    }
+    if found.is_empty() {
+        writeln!(out, "{}", other_type(rule, &members, schema))?;
     }
     for explanation in &found {
         let filter = if explanation.is_filter { "filter: " } else { "" };
@@ -80,31 +78,60 @@ fn read(arguments: &Arguments) -> Result<Json, Failure> {
         text = fs::read_to_string(path).map_err(failed)?;
     }
     let mut values = serde_json::Deserializer::from_str(&text).into_iter::<Json>();
-    let nothing = || io::Error::from(io::ErrorKind::UnexpectedEof);
-    let value = values.next().ok_or_else(|| failed(nothing()))?;
-    value.map_err(|error| failed(error.into()))
+    let bad = |error: String| Failure::NoRecord { path: path.clone(), error };
+    let value = values.next().ok_or_else(|| bad("nothing is in it".to_owned()))?;
+    value.map_err(|error| bad(error.to_string()))
+}
+
+/// What to ask instead where a rule says nothing about records of this type.
+fn other_type(rule: &Rule, members: &[&Rule], schema: &Schema) -> String {
+    let mut types: Vec<_> = members.iter().map(|member| member.about.name()).collect();
+    types.sort_unstable();
+    types.dedup();
+    let (title, types, given) = (&rule.title, types.join(" and "), schema.name);
+    match rule.about {
+        About::Records(_) => {
+            format!("{title} is about {types} records, and this is one of {given}")
+        }
+        About::Correlation(_) => {
+            let titles: Vec<_> = members.iter().map(|member| member.title.as_str()).collect();
+            format!(
+                "{title} is a correlation of {types} records, and this is one of {given}: give one that is \
+                 met by {}",
+                titles.join(", or by ")
+            )
+        }
+    }
 }
 
 /// What the record is: an alert has that of its rule, and one of a correlation that of a rule which
 /// the correlation is of.
-fn schema(json: &Json, rule: &Rule) -> Option<&'static Schema> {
+fn schema(json: &Json, members: &[&Rule]) -> Option<&'static Schema> {
     let named = |name: &Json| protocol::services().find(|schema| name == schema.name);
     let kind = json.get("event_type")?;
     if kind != "alert" {
         return named(kind);
     }
-    let of_rule = match rule.about {
+    let is_shown = |schema: &&'static Schema| {
+        let object = schema.fields.first().and_then(|field| field.name.split('.').next());
+        object.is_some_and(|object| json.get(object).is_some())
+    };
+    let mut of_members = members.iter().filter_map(|member| match member.about {
         About::Records(schema) => Some(schema),
         About::Correlation(_) => None,
-    };
-    named(json.get("alert")?.get("category")?).or(of_rule)
+    });
+    named(json.get("alert")?.get("category")?).or_else(|| of_members.find(is_shown))
 }
 
 fn show(part: &Explained, depth: usize, json: &Json, out: &mut dyn Write) -> io::Result<()> {
     const HELD: Style = AnsiColor::Green.on_default();
     const NOT: Style = AnsiColor::Red.on_default();
     const QUIET: Style = Style::new().dimmed();
-    let (style, word) = if part.holds { (HELD, "holds") } else { (NOT, "fails") };
+    let (style, word) = match part.holds {
+        Some(true) => (HELD, "holds"),
+        Some(false) => (NOT, "fails"),
+        None => (QUIET, "open "),
+    };
     let says = words::printable(part.says.as_bytes());
     write!(out, "{style}{word}{style:#}{:indent$}{says}", "", indent = 2 * depth)?;
     if let Some(field) = &part.field {

@@ -142,7 +142,7 @@ fn layer(set: &RuleSet) -> (serde_json::Value, Vec<String>) {
         "name": "gridtap",
         "description": "How many rules detect each technique.",
         "domain": "ics-attack",
-        "versions": { "attack": "17", "navigator": "5.1.0", "layer": "4.5" },
+        "versions": { "attack": "18", "navigator": "5.1.0", "layer": "4.5" },
         "sorting": 3,
         "hideDisabled": false,
         "techniques": techniques,

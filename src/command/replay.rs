@@ -22,7 +22,7 @@ use crate::config::{Config, Redacted};
 use crate::engine::{Engine, Place, Sink, Stats};
 use crate::event::{Event, Redaction, Schema};
 use crate::flow::Side;
-use crate::metrics;
+use crate::metrics::{self, Behind};
 use crate::output::evidence::{ArchiveCounters, Keeper, Options, Writer};
 use crate::output::{Correlating, Eve, Types};
 use crate::packet::Frame;
@@ -57,8 +57,11 @@ pub(super) struct Arguments {
 }
 
 fn about_types() -> String {
-    let words = Types::WORDS.join(", ");
-    format!("Which records, with commas between them: {words} [default: all but iec104_object]")
+    let names = Types::names().collect::<Vec<_>>().join(", ");
+    format!(
+        "Which records, with commas between them: {names}; or all, which is the default and is each of \
+         them but iec104_object"
+    )
 }
 
 fn redacted(name: &str) -> Result<Redacted, String> {
@@ -114,7 +117,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let eve = eve.map(|output| {
         Eve::new(output, types, &rules.rules, config.host.as_deref())
             .with_redaction(redaction)
-            .with_suppression(&config.alerts.suppression(), &rules)
+            .with_suppression(config.alerts.suppression(), &rules)
     });
 
     let evidence = arguments.evidence.as_deref();
@@ -124,6 +127,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut engine = Engine::new(Arc::clone(&rules), config.limits.engine(1), &sink)
         .with_settings(&config.protocols)
         .with_tenants(config.flows.tenancy())
+        .with_policies(Arc::new(config.streams.policies()))
         .with_redaction(redaction);
     let progress = Progress::new(source.octets());
     let reading = read(source, &mut engine, &mut sink, &progress);
@@ -132,14 +136,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let kept = sink.evidence.map(Evidence::finish);
     let mut stats = engine.stats().clone();
-    if let Some(correlations) = &sink.correlations {
-        stats.add_alerts(correlations.correlating.alerts());
+    let mut behind = Behind::default();
+    if let Some(Correlations { correlating, .. }) = &sink.correlations {
+        stats.add_alerts(correlating.alerts());
+        behind.evicted_groups = correlating.correlator().evicted();
     }
     let stats = &stats;
+    if let Some(eve) = &mut sink.eve {
+        eve.tell_held();
+        behind.suppressed = eve.suppressed();
+    }
     finish(sink.eve, arguments.eve.as_deref(), &reading, stats)?;
     if let (Some(mut page), Some(path)) = (page, &arguments.metrics) {
-        let text =
-            metrics::render(stats, &rules.rules, Some(reading.elapsed)).map_err(io::Error::other);
+        let text = metrics::render(stats, &rules.rules, &behind, Some(reading.elapsed))
+            .map_err(io::Error::other);
         text.and_then(|text| page.write_all(text.as_bytes()))
             .map_err(|error| cannot_write(path, error))?;
     }
@@ -147,7 +157,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let is_taken = [&arguments.eve, &arguments.metrics].into_iter().any(takes_stdout);
     let mut out: Box<dyn Write> =
         if is_taken { Box::new(super::stderr()) } else { Box::new(super::stdout()) };
-    sink.summary.show(&arguments.files, &reading, stats, kept.as_ref(), &mut out)?;
+    sink.summary.show(&arguments.files, &reading, (stats, &behind), kept.as_ref(), &mut out)?;
     if let Some(Kept { directory, error: Some(error), .. }) = kept {
         return Err(cannot_write(&directory, error));
     }

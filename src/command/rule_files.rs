@@ -49,11 +49,11 @@ impl RuleFiles {
         config: &Config,
         origins: Option<&Origins>,
     ) -> Result<(RuleSet, Vec<Source>), Failure> {
-        let (sources, mut mistakes) = self.sources(&config.rules)?;
+        let Read { sources, mut mistakes, unreadable } = self.sources(&config.rules);
         let services: Vec<_> = protocol::services().collect();
         let load = |placeholders| RuleSet::load(&sources, &services, placeholders);
         let found = match load(&config.placeholders) {
-            Ok(set) if mistakes.is_empty() => return Ok((set, sources)),
+            Ok(set) if mistakes.is_empty() && unreadable.is_none() => return Ok((set, sources)),
             Ok(_) => Vec::new(),
             Err(found) => found,
         };
@@ -70,6 +70,12 @@ impl RuleFiles {
         }
         show(&of_values)?;
         show(&mistakes)?;
+        match unreadable {
+            Some(failure) if of_values.is_empty() && mistakes.is_empty() => return Err(failure),
+            // What is wrong in the others does not wait for it, nor it for them.
+            Some(failure) => writeln!(super::stderr(), "gridtap: {failure}\n")?,
+            None => {}
+        }
         Err(Failure::Mistakes { configuration: of_values.len(), rules: mistakes.len() })
     }
 
@@ -91,27 +97,43 @@ impl RuleFiles {
         self.paths.iter().cloned().map(RuleSource::Path).collect()
     }
 
-    /// The files, and what is wrong with those that are no text.
-    fn sources(
-        &self,
-        configured: &[RuleSource],
-    ) -> Result<(Vec<Source>, Vec<Diagnostic>), Failure> {
-        let (mut sources, mut mistakes) = (Vec::new(), Vec::new());
+    fn sources(&self, configured: &[RuleSource]) -> Read {
+        let mut read = Read::default();
         for place in self.places(configured) {
             let RuleSource::Path(path) = place else {
-                sources.extend(RuleSet::builtin_sources());
+                read.sources.extend(RuleSet::builtin_sources());
                 continue;
             };
-            for path in files(&path)? {
-                let name = path.display().to_string();
-                let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
-                match Source::from_octets(name, octets) {
-                    Ok(source) => sources.push(source),
-                    Err(mistake) => mistakes.push(*mistake),
-                }
+            if let Err(failure) = read.add(&path) {
+                read.unreadable.get_or_insert(failure);
             }
         }
-        Ok((sources, mistakes))
+        read
+    }
+}
+
+/// What was read of files.
+#[derive(Default)]
+struct Read {
+    sources: Vec<Source>,
+    /// What is wrong with those that are no text.
+    mistakes: Vec<Diagnostic>,
+    /// Why the first of those that cannot be read cannot.
+    unreadable: Option<Failure>,
+}
+
+impl Read {
+    /// A file, or those in a folder.
+    fn add(&mut self, path: &Path) -> Result<(), Failure> {
+        for path in files(path)? {
+            let name = path.display().to_string();
+            let octets = fs::read(&path).map_err(|error| Failure::Input { path, error })?;
+            match Source::from_octets(name, octets) {
+                Ok(source) => self.sources.push(source),
+                Err(mistake) => self.mistakes.push(*mistake),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::check;
 use super::reader::Reader;
 use super::setting::{Kind, Setting, section, words};
+use super::streams::Streams;
 use super::value::{FieldName, InterfaceName, Label, Listen, Octets, RuleSource};
 use crate::document::yaml::Node;
 use crate::engine;
@@ -62,6 +63,9 @@ section! {
 
         /// What makes two packets of one flow, beside their addresses, ports and protocol.
         flows: Flows = "{}";
+
+        /// How hosts read TCP segments that can be read in two ways.
+        streams: Streams = "{}";
 
         /// How much may be kept, all threads together.
         limits: Limits = "{}";
@@ -204,8 +208,8 @@ section! {
 }
 
 section! {
-    /// Without any of these every alert is told. What is not told is counted, in the next alert like
-    /// it (`alert.suppressed`) and in `gridtap_alerts_suppressed_total`.
+    /// Without any of these every alert is told. What is not told is counted, in an alert like it that
+    /// is told (`alert.suppressed`) and in `gridtap_alerts_suppressed_total`.
     pub struct Alerts {
         /// Alerts that repeat each other. The first member of the list that names a rule counts for
         /// it.
@@ -214,7 +218,8 @@ section! {
 #  - {rules: [Test command to a station], by: [dest_ip], interval: 1h}
 #  - {by: [src_ip, dest_ip], interval: 10m}
 ";
-        /// The most alerts a minute, of all rules.
+        /// The most alerts a minute, of all rules. The first of each rule is told besides. Of what is
+        /// over a limit, the last of each rule is told when the minute is over.
         limit: Option<u32> = "off", from "1" to "1000000";
         /// The most alerts a minute of one rule.
         rule_limit: Option<u32> = "off", from "1" to "1000000";

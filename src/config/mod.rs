@@ -20,6 +20,7 @@ pub mod pages;
 mod protocols;
 mod reader;
 mod setting;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -34,6 +35,7 @@ pub use keys::{
     Redacted, Ring, RotatedNames, Rotation, Target, Transport,
 };
 use reader::{DEFAULTS, Origin, Places, Reader, built_in};
+pub use streams::{Checksums, Hosts, Overlaps, Streams, Urgent};
 use unit::Unit;
 pub use value::{Listen, Octets, RuleSource};
 

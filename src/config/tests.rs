@@ -212,6 +212,32 @@ protocols:
 
 /// The reader gives a default the number that its protocol takes for it, and every range holds it.
 #[test]
+fn hosts_read_streams_as_is_configured() {
+    use crate::flow::{Checksums, HostPolicy, Overlaps, Urgent};
+    let policies = config(
+        "
+streams:
+  overlaps: bsd
+  checksums: ignore
+  hosts:
+    - {networks: [10.30.0.0/16], overlaps: windows}
+    - {networks: [10.0.0.0/8], urgent: inline, checksums: strict}
+",
+    )
+    .streams
+    .policies();
+    for (host, overlaps, urgent, checksums) in [
+        ("10.30.7.1", Overlaps::Windows, Urgent::OutOfBand, Checksums::Honour),
+        ("10.31.7.1", Overlaps::Linux, Urgent::Inline, Checksums::Strict),
+        ("192.0.2.1", Overlaps::Bsd, Urgent::OutOfBand, Checksums::Ignore),
+    ] {
+        let policy = HostPolicy { overlaps, urgent, checksums };
+        assert_eq!(policies.of(host.parse().unwrap()), policy, "{host}");
+    }
+    assert_eq!(config("{}").streams.policies(), crate::flow::HostPolicies::default());
+}
+
+#[test]
 fn defaults_of_protocols_are_what_they_say() {
     let member = config("protocols: {iec104: [{}]}");
     assert_eq!(servers(&member), ["[]:"]);

@@ -13,9 +13,8 @@ use prometheus::Histogram;
 
 use super::correlations::{Correlations, Pass};
 use super::lines::{Batch, Line};
-use super::suppression::HeldBack;
 use crate::output::delivery::{Chunk, Delivery};
-use crate::output::{Correlated, LineKind, Types};
+use crate::output::{Correlated, HeldBack, LineKind, Types};
 use crate::rule::{Observations, RuleSet};
 use crate::time::Timestamp;
 
@@ -174,7 +173,14 @@ impl Collector {
         }
         self.flush();
         self.passage().finish();
+        self.publish();
         self.offer();
+    }
+
+    /// Shows the counts: once for many lines, as others may look at them meanwhile.
+    fn publish(&mut self) {
+        let suppressed = self.held_back.as_ref().map(HeldBack::counts);
+        self.correlations.publish(suppressed.unwrap_or_default());
     }
 
     fn passage(&mut self) -> Passage<'_> {
@@ -212,6 +218,7 @@ impl Collector {
         if let Some(reached) = reached.filter(|reached| *reached < Timestamp::NEVER) {
             self.advance(reached);
         }
+        self.publish();
     }
 
     /// Lets all go on.
@@ -325,7 +332,8 @@ fn pass_to(routes: &mut [Route], kind: LineKind, octets: &[u8]) {
 
 impl Pass for Passage<'_> {
     fn alert(&mut self, rules: &Arc<RuleSet>, alert: &Correlated<'_>) {
-        let alike = self.held_back.as_mut().and_then(|held_back| held_back.of(rules, alert));
+        self.advance(alert.time);
+        let alike = self.held_back.as_mut().and_then(|held_back| held_back.of_group(rules, alert));
         let kind = LineKind::Alert(alert.rule.level);
         let end = alert.line.len();
         self.pass(Line { time: alert.time, kind, end, alike }, alert.line);
@@ -516,7 +524,7 @@ mod tests {
         };
         let suppression = Suppression { repetitions: vec![minute], ..Suppression::default() };
         let counters = Arc::new(Counters::default());
-        let held_back = HeldBack::new(suppression, &rules, Arc::clone(&counters)).unwrap();
+        let held_back = HeldBack::new(suppression, &rules).unwrap();
         let sink = || {
             LineSink::new("alert".parse().unwrap(), &rules, None, None)
                 .with_suppression(Some(held_back.likeness()))
@@ -532,7 +540,7 @@ mod tests {
             threads[thread].event(&event, matcher.matches(service, &event));
         }
         let recent = Arc::new(Recent::default());
-        let none = Correlations::new(&rules, &Config::default(), Arc::default());
+        let none = Correlations::new(&rules, &Config::default(), Arc::clone(&counters));
         let latency = super::super::page::latency();
         let mut collector = Collector::new(Vec::new(), 2, none, Arc::clone(&recent), latency)
             .with_suppression(Some(held_back));
@@ -548,7 +556,8 @@ mod tests {
         // The first at once; at 61 s the last of the first minute; at 70 s it is quiet again until 121 s.
         let expected = [("00:01".to_owned(), None), ("00:40".to_owned(), Some(2))];
         assert_eq!(alerts.collect::<Vec<_>>(), expected);
-        assert_eq!(counters.counts().suppressed.repeated, 3);
+        // That of 70 s is held yet.
+        assert_eq!(counters.counts().suppressed.repeated, 2);
     }
 
     #[test]

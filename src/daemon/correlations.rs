@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::event::Redaction;
 use crate::output::{Correlated, Correlating};
-use crate::rule::{CorrelatorLimits, Observations, RuleSet, Suppressed};
+use crate::rule::{Correlator, CorrelatorLimits, Observations, RuleSet, Suppressed};
 use crate::time::Timestamp;
 
 /// What is shown of alerts behind the capture threads: correlations, and what is held back.
@@ -49,6 +49,8 @@ pub(super) struct Correlations {
     limits: CorrelatorLimits,
     redaction: Redaction,
     correlating: Option<Correlating>,
+    /// Alerts that are not shown yet.
+    alerts: HashMap<Uuid, u64>,
     counters: Arc<Counters>,
 }
 
@@ -56,7 +58,8 @@ impl Correlations {
     pub(super) fn new(rules: &Arc<RuleSet>, config: &Config, counters: Arc<Counters>) -> Self {
         let (limits, redaction) = (config.limits.correlator(), config.redaction());
         let correlating = Correlating::new(rules, limits, redaction);
-        Self { rules: Arc::clone(rules), limits, redaction, correlating, counters }
+        let (rules, alerts) = (Arc::clone(rules), HashMap::new());
+        Self { rules, limits, redaction, correlating, alerts, counters }
     }
 
     /// Takes what a thread observed while these rules were in force.
@@ -72,23 +75,32 @@ impl Correlations {
             self.change(rules);
         }
         let Some(correlating) = &mut self.correlating else { return };
-        let counters = &self.counters;
+        let alerts = &mut self.alerts;
         let mut hold = |line: &mut Vec<u8>| line.extend_from_slice(held);
-        correlating
-            .take(time, observed, &mut hold, &mut |alert| tell(counters, rules, &alert, pass));
-        let correlator = correlating.correlator();
+        correlating.take(time, observed, &mut hold, &mut |alert| tell(alerts, rules, &alert, pass));
+    }
+
+    /// Shows what there is to count, with what was not told.
+    pub(super) fn publish(&mut self, suppressed: Suppressed) {
+        let Self { correlating, alerts, counters, .. } = self;
         counters.change(|counts| {
-            counts.groups = correlator.groups() as u64;
-            counts.octets = correlator.octets() as u64;
-            counts.evicted = correlator.evicted();
+            counts.suppressed = suppressed;
+            for (rule, count) in alerts.drain() {
+                *counts.alerts.entry(rule).or_default() += count;
+            }
+            let correlator = correlating.as_ref().map(Correlating::correlator);
+            (counts.groups, counts.octets) = correlator.map_or((0, 0), |correlator| {
+                (correlator.groups() as u64, correlator.octets() as u64)
+            });
+            counts.evicted = correlator.map_or(counts.evicted, Correlator::evicted);
         });
     }
 
     /// No line of before `time` will come.
     pub(super) fn advance(&mut self, time: Timestamp, pass: &mut dyn Pass) {
         let Some(correlating) = &mut self.correlating else { return };
-        let (counters, rules) = (&self.counters, &self.rules);
-        correlating.advance(time, &mut |alert| tell(counters, rules, &alert, pass));
+        let (alerts, rules) = (&mut self.alerts, &self.rules);
+        correlating.advance(time, &mut |alert| tell(alerts, rules, &alert, pass));
     }
 
     /// Threads take new rules one after the other, so these may be the earlier ones again.
@@ -102,7 +114,12 @@ impl Correlations {
     }
 }
 
-fn tell(counters: &Counters, rules: &Arc<RuleSet>, alert: &Correlated<'_>, pass: &mut dyn Pass) {
-    counters.change(|counts| *counts.alerts.entry(alert.rule.id).or_default() += 1);
+fn tell(
+    alerts: &mut HashMap<Uuid, u64>,
+    rules: &Arc<RuleSet>,
+    alert: &Correlated<'_>,
+    pass: &mut dyn Pass,
+) {
+    *alerts.entry(alert.rule.id).or_default() += 1;
     pass.alert(rules, alert);
 }

@@ -83,12 +83,8 @@ pub const METRICS: &[Metric] = metrics! {
         "Flows that there may be.";
     Gauge "gridtap_stream_memory_limit_bytes" []
         "Octets that may be kept for streams.";
-    Counter "gridtap_alerts_suppressed_total" ["reason"]
-        "Alerts that were not told: they repeated another, or there were more than the limits allow.";
     Gauge "gridtap_correlation_groups" []
         "Groups that correlation rules remember.";
-    Counter "gridtap_correlation_evicted_groups_total" []
-        "Groups that correlation rules let go before their time, as a limit was reached.";
     Gauge "gridtap_correlation_memory_bytes" []
         "Memory that correlation rules use, roughly.";
     Gauge "gridtap_correlation_memory_limit_bytes" []

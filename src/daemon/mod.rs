@@ -34,7 +34,6 @@ mod outputs;
 mod page;
 mod reload;
 pub mod sandbox;
-mod suppression;
 mod threads;
 mod watch;
 

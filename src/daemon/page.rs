@@ -14,7 +14,7 @@ use super::watch::{Link, Snapshot};
 use crate::capture::live::{LinkState, clock_is_synchronised};
 use crate::config::Config;
 use crate::engine::Stats;
-use crate::metrics;
+use crate::metrics::{self, Behind};
 use crate::output::delivery::DeliveryCounters;
 use crate::output::evidence::{ArchiveCounters, KeeperCounters};
 
@@ -70,7 +70,9 @@ type Rows = HashMap<&'static str, Vec<(Option<String>, f64)>>;
 /// The page.
 pub(super) fn render(facts: &Facts<'_>) -> prometheus::Result<String> {
     let (stats, rules) = sum(&facts.snapshots, &facts.correlated);
-    let mut page = metrics::render(&stats, &rules, None)?;
+    let Counts { suppressed, evicted, .. } = facts.correlated;
+    let behind = Behind { suppressed, evicted_groups: evicted };
+    let mut page = metrics::render(&stats, &rules, &behind, None)?;
     let registry = Registry::new();
     let rows = rows(facts);
     for metric in METRICS.iter().filter(|metric| metric.kind != Kind::Histogram) {
@@ -196,15 +198,10 @@ fn of_engines(facts: &Facts<'_>, rows: &mut Rows) {
         ("gridtap_flows_limit", f64::from(limits.flows)),
         ("gridtap_stream_memory_limit_bytes", limits.stream_memory.0 as f64),
         ("gridtap_correlation_groups", facts.correlated.groups as f64),
-        ("gridtap_correlation_evicted_groups_total", facts.correlated.evicted as f64),
         ("gridtap_correlation_memory_bytes", facts.correlated.octets as f64),
         ("gridtap_correlation_memory_limit_bytes", limits.correlation_memory.0 as f64),
     ] {
         add(rows, metric, None, value);
-    }
-    let suppressed = facts.correlated.suppressed;
-    for (reason, count) in [("repeated", suppressed.repeated), ("limit", suppressed.over_limit)] {
-        add(rows, "gridtap_alerts_suppressed_total", Some(reason), count as f64);
     }
 }
 

@@ -18,12 +18,11 @@ use super::outputs::Running;
 use super::page::{self, Reloads};
 use super::sandbox::{self, Role};
 use super::seconds_since_1970;
-use super::suppression::HeldBack;
 use super::watch::{Parts, Published, Report, Request, Watch};
 use crate::capture::live::{Duplicates, Live, Ring};
 use crate::config::Config;
 use crate::engine::Engine;
-use crate::output::Types;
+use crate::output::{HeldBack, Types};
 use crate::rule::RuleSet;
 
 /// Batches that may wait for the collector, for each thread.
@@ -64,8 +63,8 @@ pub(super) fn start(
     let (reports, heard) = unbounded_channel();
     let (mut threads, mut capture) = (Vec::new(), Vec::new());
     let correlated = Arc::new(Counters::default());
-    let suppression = config.alerts.suppression();
-    let held_back = HeldBack::new(suppression, &rules, Arc::clone(&correlated));
+    let held_back = HeldBack::new(config.alerts.suppression(), &rules);
+    let policies = Arc::new(config.streams.policies());
     for (thread, rings) in rings.into_iter().enumerate() {
         let (asking, requests) = channel();
         let published = Arc::new(Published::default());
@@ -81,6 +80,7 @@ pub(super) fn start(
             engine: Engine::new(Arc::clone(&rules), limits, &sink)
                 .with_settings(&config.protocols)
                 .with_tenants(config.flows.tenancy())
+                .with_policies(Arc::clone(&policies))
                 .with_redaction(redaction),
             sink,
             duplicates: config.duplicates.map(Duplicates::within),

@@ -1,5 +1,7 @@
 //! A tree as YAML, in block style: what was a comment, an anchor or a line break is gone.
 
+use std::fmt::Write as _;
+
 use super::yaml::{Content, Entry, Meaning, Node, Scalar};
 
 impl Node {
@@ -66,7 +68,7 @@ fn write_scalar(scalar: &Scalar, indent: usize) -> String {
     match scalar.meaning {
         Meaning::Null if text.is_empty() => "null".to_owned(),
         // What cannot stand without quotes was in no place to.
-        _ if scalar.meaning != Meaning::Quoted && !text.contains('\n') => text.to_owned(),
+        _ if scalar.meaning != Meaning::Quoted && !text.contains(needs_escape) => text.to_owned(),
         _ if can_be_block(text) => block(text, indent),
         _ => in_quotes(text),
     }
@@ -78,15 +80,30 @@ impl Scalar {
     }
 }
 
+/// Whether YAML of some version takes the character for the end of a line, for nothing, or refuses it.
+fn needs_escape(c: char) -> bool {
+    c.is_control()
+        || c.is_whitespace() && c != ' '
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
+        || matches!(c, '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+}
+
 fn in_quotes(text: &str) -> String {
-    if text
-        .chars()
-        .any(|c| c.is_control() || c == '\u{FEFF}' || matches!(c, '\u{2028}' | '\u{2029}'))
-    {
-        // Strings of JSON are strings of YAML in double quotes.
-        return serde_json::Value::from(text).to_string();
+    if !text.chars().any(needs_escape) {
+        return format!("'{}'", text.replace('\'', "''"));
     }
-    format!("'{}'", text.replace('\'', "''"))
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '\n' => quoted += "\\n",
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if needs_escape(c) => {
+                let _ = write!(quoted, "\\u{:04X}", u32::from(c)); // into memory: it cannot fail
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
 }
 
 /// Whether the text may stand in lines of its own.
@@ -95,7 +112,7 @@ fn can_be_block(text: &str) -> bool {
     body.contains('\n')
         && !body.starts_with([' ', '\n'])
         && !body.ends_with('\n')
-        && !body.chars().any(|c| c.is_control() && c != '\n' || c == '\u{FEFF}')
+        && !body.contains(|c| needs_escape(c) && c != '\n')
 }
 
 fn block(text: &str, indent: usize) -> String {
@@ -143,6 +160,7 @@ mod tests {
             "'a b': \"\\u0007\"\n'#': '# no comment'\n'null': x\n",
             "text: |\n  one\n\n   two\nmore: >-\n  folded\n  lines\nlast: |-\n  a\n  b\n",
             "- a:\n    - b: |\n        x\n        y\n      c: d\n",
+            "a: \"\\x85 \\u00A0\\u2028\\u200b\"\nb: 'one\u{A0}two'\nc: |\n  x\u{85}y\n  z\n",
             "'2': ' leading'\nyes: 'a: b'\n'key|re': '^\\$SYS/[^/]*$'\n",
         ] {
             let node = read(text);

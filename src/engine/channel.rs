@@ -50,17 +50,38 @@ pub(super) enum Beginning {
     Missed,
 }
 
-/// What is said once a flow.
+/// What is said once a flow: a bit each.
 #[derive(Debug, Clone, Copy, Default)]
-struct Told {
+struct Told(u16);
+
+impl Told {
     /// Its sequence numbers do not advance.
-    frozen: bool,
+    const FROZEN: u16 = 1;
     /// The capture cut its packets.
-    cut: bool,
+    const CUT: u16 = 1 << 1;
     /// It goes on behind a reset.
-    reset_ignored: bool,
+    const RESET_IGNORED: u16 = 1 << 2;
     /// Only one end is heard.
-    one_sided: bool,
+    const ONE_SIDED: u16 = 1 << 3;
+    /// Somebody reset it with a number of no window.
+    const RESET_OUT_OF_WINDOW: u16 = 1 << 4;
+    /// It ends where it does not.
+    const FIN_OUT_OF_WINDOW: u16 = 1 << 5;
+    /// It has urgent data.
+    const URGENT: u16 = 1 << 6;
+    /// It has data with an old timestamp.
+    const OLD_TIMESTAMP: u16 = 1 << 7;
+    /// It has data that acknowledges nothing.
+    const ACK_MISSING: u16 = 1 << 8;
+    /// A packet of it may die on the way.
+    const TTL_SHORT: u16 = 1 << 9;
+
+    /// Whether it was not told yet. It is from now on.
+    fn is_new(&mut self, what: u16) -> bool {
+        let is_new = self.0 & what == 0;
+        self.0 |= what;
+        is_new
+    }
 }
 
 /// The application layer's part of a flow.
@@ -209,9 +230,21 @@ impl<'e> Channel<'e> {
     /// The other end is not heard.
     #[cold]
     pub(super) fn one_sided(&mut self) {
-        if !self.told.one_sided {
-            self.told.one_sided = true;
-            self.emitter.emit(&Anomaly::in_stream("one_sided"));
+        self.tell_once(Told::ONE_SIDED, "one_sided", None);
+    }
+
+    /// A packet of the flow may die before it is there.
+    #[cold]
+    pub(super) fn ttl_short(&mut self, ttl: u8) {
+        if self.told.is_new(Told::TTL_SHORT) {
+            let anomaly = Anomaly::in_packet("ttl_short");
+            self.emitter.emit(&Anomaly { value: Value::Integer(ttl.into()), ..anomaly });
+        }
+    }
+
+    fn tell_once(&mut self, what: u16, event: &'static str, offset: Option<u64>) {
+        if self.told.is_new(what) {
+            self.emitter.emit(&Anomaly { offset, ..Anomaly::in_stream(event) });
         }
     }
 
@@ -289,10 +322,7 @@ impl<'e> Channel<'e> {
     /// Both ends go on behind a reset. What they said before it is told; the rest begins somewhere.
     #[cold]
     fn go_on(&mut self) {
-        if !self.told.reset_ignored {
-            self.told.reset_ignored = true;
-            self.emitter.emit(&Anomaly::in_stream("data_after_close"));
-        }
+        self.tell_once(Told::RESET_IGNORED, "data_after_close", None);
         if let App::Over { protocol, .. } = *self.app {
             let (key, client) = (self.key, *self.client);
             let parser =
@@ -395,11 +425,10 @@ impl Reader for Channel<'_> {
         match why {
             Why::Lost => self.emitter.emit(&gap),
             // A capture cuts all long packets or none: an anomaly each would only repeat it.
-            Why::Cut if self.told.cut => {}
-            Why::Cut => {
-                self.told.cut = true;
+            Why::Cut if self.told.is_new(Told::CUT) => {
                 self.emitter.emit(&Anomaly { detail: "cut off by the capture", ..gap });
             }
+            Why::Cut => {}
         }
         let direction = self.direction();
         match &mut *self.app {
@@ -418,11 +447,18 @@ impl Reader for Channel<'_> {
                 let anomaly = Anomaly::in_stream("overlap_differs");
                 self.emitter.emit(&Anomaly { offset: Some(offset), ..anomaly });
             }
-            Incident::SequenceFrozen if self.told.frozen => {}
-            Incident::SequenceFrozen => {
-                self.told.frozen = true;
-                self.emitter.emit(&Anomaly::in_stream("sequence_frozen"));
+            Incident::SequenceFrozen => self.tell_once(Told::FROZEN, "sequence_frozen", None),
+            Incident::ResetOutOfWindow => {
+                self.tell_once(Told::RESET_OUT_OF_WINDOW, "reset_out_of_window", None);
             }
+            Incident::FinOutOfWindow => {
+                self.tell_once(Told::FIN_OUT_OF_WINDOW, "fin_out_of_window", None);
+            }
+            Incident::UrgentData { offset } => {
+                self.tell_once(Told::URGENT, "urgent_data", Some(offset));
+            }
+            Incident::OldTimestamp => self.tell_once(Told::OLD_TIMESTAMP, "old_timestamp", None),
+            Incident::AckMissing => self.tell_once(Told::ACK_MISSING, "ack_missing", None),
             Incident::ResetIgnored => self.go_on(),
         }
     }

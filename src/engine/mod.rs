@@ -26,8 +26,8 @@ use crate::event::{
     Anomaly, Context, Event, FlowContext, FlowReason, FlowRecord, FlowState, Redaction, Schema,
 };
 use crate::flow::{
-    Connection, Flow, FlowKey, FlowTable, Found, Lifetime, Outcome, Phase, Side, Tenancy, Tenants,
-    Timeouts,
+    Connection, Flow, FlowKey, FlowTable, Found, HostPolicies, Lifetime, Outcome, Phase, Side,
+    Tenancy, Tenants, Timeouts,
 };
 use crate::packet::{self, Frame, Layer, Outer, Packet, Skip, Tcp, TcpFlags, Transport};
 use crate::protocol::{Configured, Fact, Protocol, REGISTRY};
@@ -106,6 +106,7 @@ pub struct Engine {
     tenants: Tenants,
     flows: FlowTable<AppState>,
     limits: Limits,
+    policies: Arc<HostPolicies>,
     /// Flows that may have a hole or hold much: the tick looks after them.
     holed: Vec<u32>,
     /// Octets kept by all streams.
@@ -135,6 +136,7 @@ impl Engine {
             tenants: Tenants::default(),
             flows: FlowTable::new(limits.flows, limits.timeouts),
             limits,
+            policies: Arc::default(),
             holed: Vec::new(),
             memory: 0,
             clock: Clock::default(),
@@ -153,6 +155,13 @@ impl Engine {
     #[must_use]
     pub fn with_tenants(mut self, tenancy: Tenancy) -> Self {
         self.tenants = Tenants::new(tenancy);
+        self
+    }
+
+    /// The same, with how hosts read segments that can be read in two ways.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Arc<HostPolicies>) -> Self {
+        self.policies = policies;
         self
     }
 
@@ -277,20 +286,20 @@ impl Engine {
             }
             Found::Unknown => self.begin(key, from, taken, sink),
         };
-        let Transport::Tcp(tcp) = packet.transport else {
+        let Transport::Tcp(tcp) = &packet.transport else {
             self.note_unread(outer);
             self.count(index, from, frame);
             self.flows.touch(index, self.clock.now(), Lifetime::Datagram);
             return self.show(index, from, None, frame, sink);
         };
-        let before = self.mark(index, from, &tcp);
-        if self.segment(index, from, taken, &tcp, sink) != Outcome::Reopens {
+        let before = self.mark(index, from, tcp);
+        if self.segment(index, from, taken, tcp, sink) != Outcome::Reopens {
             return self.show(index, from, before, frame, sink);
         }
         self.end(index, FlowReason::Reused, sink);
         let index = self.begin(key, from, taken, sink);
-        let before = self.mark(index, from, &tcp);
-        self.segment(index, from, taken, &tcp, sink);
+        let before = self.mark(index, from, tcp);
+        self.segment(index, from, taken, tcp, sink);
         self.show(index, from, before, frame, sink);
     }
 
@@ -331,7 +340,12 @@ impl Engine {
         self.outlet.stats.flows_created += 1;
         let app = AppState::new(beginning, outer.layers());
         let tenant = self.tenants.number(packet, outer);
-        self.flows.insert(key, tenant, client, self.clock.now(), lifetime, app)
+        let policies = [Side::Lower, Side::Upper].map(|side| self.policies.of(key.address(side)));
+        let index = self.flows.insert(key, tenant, client, self.clock.now(), lifetime, app);
+        if let Some(flow) = self.flows.get_mut(index) {
+            flow.connection.set_policies(policies);
+        }
+        index
     }
 
     #[inline]
@@ -357,9 +371,12 @@ impl Engine {
         let context = frame_context(frame, packet.vlan.ids(), outer.layers());
         let (connection, mut channel) =
             Channel::open(flow, context, from, &mut self.shared, &mut self.outlet, sink);
+        if connection.may_die(from, packet.ttl) {
+            channel.ttl_short(packet.ttl);
+        }
         let outcome = connection.segment(self.clock.now(), from, tcp, &mut channel);
         match outcome {
-            Outcome::Taken => {}
+            Outcome::Taken | Outcome::Refused => {}
             Outcome::Reopens => return outcome,
             Outcome::BadChecksum => channel.bad_checksum(),
             Outcome::Closed => channel.close(connection, frame.timestamp),

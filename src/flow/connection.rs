@@ -2,7 +2,7 @@
 
 use super::reader::{Acknowledged, Incident};
 use super::stream::{NEAR, distance};
-use super::{Reader, Side, Stream};
+use super::{Checksums, HostPolicy, Reader, Side, Stream};
 use crate::packet::{Checksum, Tcp, TcpFlags};
 use crate::time::Timestamp;
 
@@ -18,6 +18,12 @@ pub enum Phase {
     Closed,
 }
 
+/// A packet that may pass so many routers more reaches any host: paths are rarely longer, and systems
+/// give their packets 64 or more.
+const ANYWHERE: u8 = 32;
+/// Paths between two hosts change, but not by so many routers.
+const DETOUR: u8 = 8;
+
 /// What became of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -25,6 +31,8 @@ pub enum Outcome {
     Taken,
     /// It was taken, and the connection is closed with it.
     Closed,
+    /// Its receiver drops it, or takes no notice of it.
+    Refused,
     /// It belongs to a new connection between the same ports: nothing was taken.
     Reopens,
     /// Its checksum is wrong, and this sender's are right otherwise: its receiver drops it too.
@@ -46,6 +54,8 @@ pub struct Connection {
     /// Whether a right checksum was seen, by sender. One whose checksums are all wrong was captured
     /// before its network card filled them in.
     checksums: [bool; 2],
+    /// The most routers that a packet of each sender could still pass.
+    ttl: [u8; 2],
     /// SYN of somebody who wants to open the connection anew, and its sequence number. It counts
     /// once the other end agrees: anybody can send a SYN.
     reopening: Option<(Side, u32)>,
@@ -54,6 +64,21 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// How each end reads what it receives: by the [`Side`] of the end.
+    pub fn set_policies(&mut self, policies: [HostPolicy; 2]) {
+        let [of_lower, of_upper] = policies;
+        self.streams[Side::Lower.index()].set_policy(of_upper);
+        self.streams[Side::Upper.index()].set_policy(of_lower);
+    }
+
+    /// Whether a packet that `from` sent may die before it is there, while its others do not.
+    #[inline]
+    pub fn may_die(&mut self, from: Side, ttl: u8) -> bool {
+        let most = &mut self.ttl[from.index()];
+        *most = ttl.max(*most);
+        ttl < ANYWHERE && *most - ttl > DETOUR
+    }
+
     /// Where in its life it is.
     pub const fn phase(&self) -> Phase {
         self.phase
@@ -80,7 +105,7 @@ impl Connection {
     /// third of all segments: there is nothing to read then.
     #[inline]
     pub fn acknowledgment(&mut self, from: Side, tcp: &Tcp<'_>) -> bool {
-        const OTHERS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST;
+        const OTHERS: u8 = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::URG;
         let nothing_else = tcp.payload.is_empty()
             && tcp.flags.any(TcpFlags::ACK)
             && !tcp.flags.any(OTHERS)
@@ -91,6 +116,7 @@ impl Connection {
         if nothing_else {
             self.checksums[from.index()] = true;
             self.acknowledge(from, tcp.acknowledgment);
+            self.streams[from.index()].note_timestamp(tcp);
         }
         nothing_else
     }
@@ -122,16 +148,19 @@ impl Connection {
         tcp: &Tcp<'_>,
         reader: &mut impl Reader,
     ) -> Outcome {
-        match tcp.checksum {
-            Checksum::Good => self.checksums[from.index()] = true,
-            Checksum::Bad if self.checksums[from.index()] => return Outcome::BadChecksum,
-            _ => {}
+        if tcp.checksum == Checksum::Good {
+            self.checksums[from.index()] = true;
+        } else if self.is_wrong(from, tcp.checksum) {
+            return Outcome::BadChecksum;
         }
         if self.has_hole() {
             self.expire(now, reader);
         }
         if tcp.flags.any(TcpFlags::SYN | TcpFlags::RST) {
             return self.control(now, from, tcp, reader);
+        }
+        if self.streams[from.index()].is_outdated(tcp) && self.refuses(from, tcp, reader) {
+            return Outcome::Refused;
         }
         match self.phase {
             Phase::Established => {}
@@ -140,6 +169,14 @@ impl Connection {
         }
         if tcp.flags.any(TcpFlags::ACK) {
             self.acknowledge(from, tcp.acknowledgment);
+        } else if self.acknowledged[from.index()].is_some() && tcp.length() > 0 {
+            // RFC 9293, 3.10.7.4, fifth: without it, nothing of the segment counts.
+            self.turn(from, reader);
+            reader.incident(Incident::AckMissing);
+            return Outcome::Refused;
+        }
+        if tcp.flags.any(TcpFlags::URG) {
+            self.mark_urgent(from, tcp, reader);
         }
         let latest = self.acknowledged_by(from);
         let by_this = tcp.flags.any(TcpFlags::ACK).then_some(tcp.acknowledgment);
@@ -153,13 +190,62 @@ impl Connection {
         self.memory[from.index()] = stream.memory();
         self.watched |= stream.has_hole();
         if tcp.flags.any(TcpFlags::FIN) {
-            stream.finish(now, tcp.sequence.wrapping_add(tcp.length()));
+            let ends = stream.finish(now, tcp.sequence.wrapping_add(tcp.length()));
+            if !ends && self.phase != Phase::Closed {
+                reader.incident(Incident::FinOutOfWindow);
+            }
             self.watched = true;
         }
-        if self.watched && self.is_finished() {
-            return self.close();
+        if self.watched {
+            if stream.goes_on() && self.phase != Phase::Closed {
+                reader.incident(Incident::FinOutOfWindow);
+            }
+            if self.is_finished() {
+                return self.close();
+            }
         }
         Outcome::Taken
+    }
+
+    /// Whether the receiver drops a segment with this checksum.
+    #[inline]
+    fn is_wrong(&self, from: Side, checksum: Checksum) -> bool {
+        let policy = self.streams[from.index()].policy().checksums;
+        let wrong = match checksum {
+            Checksum::Bad => policy != Checksums::Ignore,
+            Checksum::Offloaded => policy == Checksums::Strict,
+            Checksum::Good | Checksum::Unknown => false,
+        };
+        wrong && self.checksums[from.index()]
+    }
+
+    /// RFC 6093, 3.1: the octet before the one that the pointer shows is urgent. Linux takes a
+    /// pointer that shows the first one as if it showed the next.
+    #[cold]
+    fn mark_urgent(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) {
+        let behind = tcp.sequence.wrapping_add(u32::from(tcp.urgent.max(1)));
+        let mut place = None;
+        self.with_stream(from, |stream| place = stream.mark_urgent(behind));
+        self.watched |= self.streams[from.index()].has_hole();
+        if let Some(offset) = place {
+            self.turn(from, reader);
+            reader.incident(Incident::UrgentData { offset });
+        }
+    }
+
+    /// Whether a segment with an old timestamp is left, as its receiver does. Where the receiver is
+    /// not heard nobody could tell if what we believe is wrong: it is taken then.
+    #[cold]
+    fn refuses(&mut self, from: Side, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
+        self.turn(from, reader);
+        let is_heard = self.acknowledged[from.opposite().index()].is_some();
+        if is_heard {
+            self.with_stream(from, |stream| stream.refuse(tcp, reader));
+            self.watched |= self.streams[from.index()].has_hole();
+        } else {
+            reader.incident(Incident::OldTimestamp);
+        }
+        is_heard
     }
 
     /// Whether everything that both sent up to their FIN was delivered, or given up.
@@ -290,6 +376,7 @@ impl Connection {
             other.start(tcp.acknowledgment);
         }
         if answer {
+            self.acknowledge(from, tcp.acknowledgment);
             self.take_early(from.opposite(), tcp.acknowledgment, reader);
         }
         self.hold_early(from, tcp);
@@ -334,9 +421,15 @@ impl Connection {
         tcp: &Tcp<'_>,
         reader: &mut impl Reader,
     ) -> Outcome {
-        let expected = self.acknowledged[from.opposite().index()] == Some(tcp.sequence);
-        if !expected && !self.streams[from.index()].is_next(tcp.sequence) {
-            return Outcome::Taken;
+        let acknowledged = self.acknowledged[from.opposite().index()];
+        let stream = &self.streams[from.index()];
+        if acknowledged != Some(tcp.sequence) && !stream.is_next(tcp.sequence) {
+            let is_far = |number| distance(tcp.sequence, number).unsigned_abs() >= NEAR;
+            if is_far(stream.next()) && acknowledged.is_none_or(is_far) {
+                self.turn(from, reader);
+                reader.incident(Incident::ResetOutOfWindow);
+            }
+            return Outcome::Refused;
         }
         self.streams[from.index()].finish(now, tcp.sequence);
         let closed = self.close();

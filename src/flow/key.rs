@@ -275,6 +275,7 @@ mod tests {
             source: source.0.into(),
             destination: destination.0.into(),
             protocol: 17,
+            ttl: 64,
             transport: Transport::Udp {
                 source_port: source.1,
                 destination_port: destination.1,

@@ -58,7 +58,7 @@ pub enum Why {
 /// What no sane sender does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Incident {
-    /// The same octets of the stream came twice, with different content. The first were taken.
+    /// The same octets of the stream came twice, with different content.
     OverlapDiffers {
         /// Where the second copy began: octets from the start of the stream.
         offset: u64,
@@ -68,4 +68,17 @@ pub enum Incident {
     SequenceFrozen,
     /// One end acknowledges data that the other sent after a reset: both took no notice of it.
     ResetIgnored,
+    /// A reset whose number is of no window.
+    ResetOutOfWindow,
+    /// A FIN whose number is of no window, or stands before data that came.
+    FinOutOfWindow,
+    /// An octet is urgent: whether it is one of the stream is for the application to say.
+    UrgentData {
+        /// Where it stands: octets from the start of the stream.
+        offset: u64,
+    },
+    /// New data with a timestamp older than that of data before it.
+    OldTimestamp,
+    /// Data that acknowledges nothing, in a connection that is open.
+    AckMissing,
 }

@@ -14,8 +14,8 @@
 
 use std::time::Duration;
 
-use super::Progress;
-use super::pending::Pending;
+use super::pending::{Pending, Segment};
+use super::policy::HostPolicy;
 use super::reader::{Incident, Reader, Why};
 use crate::packet::Tcp;
 use crate::time::Timestamp;
@@ -24,11 +24,12 @@ use crate::time::Timestamp;
 const AFTER_ACKNOWLEDGED: Duration = Duration::from_millis(100);
 /// … or so long after it showed, where nobody sees what the receiver acknowledges.
 const AFTER_SEEN: Duration = Duration::from_secs(2);
-/// Room for a tail that a stream may hold on to: what one segment leaves of a message, twice over.
-const SPARE: usize = 4096;
 /// A number so far from the expected one is of the same stream: sixteen times the largest buffer that
 /// systems give a connection, and a 128th of all numbers.
 pub(super) const NEAR: u32 = 1 << 25;
+/// So many octets that are urgent are taken out of what is yet to come. A sender has one at a time
+/// (RFC 6093, 3.1): more are those of segments behind a hole.
+const URGENT: usize = 4;
 /// So many different segments under the first sequence number are no accident.
 const FROZEN: u8 = 3;
 
@@ -60,6 +61,8 @@ pub struct Stream {
     last_fingerprint: u32,
     /// Sequence number of FIN, once it came.
     end: u32,
+    /// The timestamp of the last segment that was in its turn, if it had one; 0 if none is known.
+    recent: u32,
     /// The tail of a message that is not whole yet, and its room for the next one.
     kept: Option<Kept>,
     /// What few streams have.
@@ -73,8 +76,11 @@ pub struct Stream {
     /// expected then.
     joined: bool,
     ended: bool,
-    /// Whether there is a hole, with something behind it.
+    /// Whether there is a hole, with something behind it, or anything else because of which the next
+    /// segment cannot simply be delivered.
     holed: bool,
+    /// How the receiver reads it.
+    policy: HostPolicy,
 }
 
 /// Few streams keep anything: behind a pointer it takes a third of the space.
@@ -88,23 +94,37 @@ struct Rare {
     early: Box<[u8]>,
     /// What came behind a copy of the first segment that differs from it, while nobody knows
     /// whether it goes on there.
-    doubtful: Box<[u8]>,
+    doubtful: Vec<u8>,
+    /// Whether that is doubtful because of its timestamp, so that only the receiver can tell.
+    outdated: bool,
     /// What came ahead of its turn.
     pending: Pending,
+    /// Octets that are urgent, by their place in the stream, until the stream has come there.
+    urgent: [Option<u64>; URGENT],
     counters: StreamCounters,
 }
 
 impl Rare {
     fn memory(&self) -> usize {
-        self.early.len() + self.doubtful.len() + self.pending.memory()
+        self.early.len() + self.doubtful.capacity() + self.pending.memory()
     }
 
     fn is_holed(&self) -> bool {
-        !self.pending.is_empty() || !self.doubtful.is_empty()
+        !self.pending.is_empty() || !self.doubtful.is_empty() || self.urgent != [None; URGENT]
     }
 }
 
 impl Stream {
+    /// This is how its receiver reads it.
+    pub fn set_policy(&mut self, policy: HostPolicy) {
+        self.policy = policy;
+    }
+
+    /// How its receiver reads it.
+    pub(super) const fn policy(&self) -> HostPolicy {
+        self.policy
+    }
+
     /// The first octet will have this sequence number: SYN said so.
     pub fn start(&mut self, sequence: u32) {
         self.next = sequence;
@@ -144,7 +164,7 @@ impl Stream {
         self.last_length = taken.len() as u32;
         self.last_fingerprint = Tcp::fingerprint_of(taken);
         self.segments = 1;
-        self.deliver(taken, reader);
+        self.hand_on(taken, reader);
     }
 
     /// The first octet that we see has this sequence number, or the next one if this is a
@@ -227,21 +247,46 @@ impl Stream {
         if tcp.sequence != self.next || self.holed || self.frozen != 0 {
             return self.out_of_order(now, tcp, reader);
         }
-        self.advance(tcp);
+        self.advance(tcp.payload.len(), tcp.fingerprint);
         self.deliver(tcp.payload, reader);
     }
 
     /// The sender has no more than the octets before `sequence`. Those that were not seen are a hole.
-    pub fn finish(&mut self, now: Timestamp, sequence: u32) {
-        if self.ended {
-            return;
+    /// False if that cannot be: they are more than any window holds, or others came behind them.
+    pub fn finish(&mut self, now: Timestamp, sequence: u32) -> bool {
+        if self.joined && self.offset == 0 && distance(self.next, sequence) == 1 {
+            // The stream was joined at the packet behind its FIN, as that came first.
+            (self.ended, self.end) = (true, self.next);
+            return true;
+        }
+        // Of two the first one counts: nothing can come behind it.
+        if self.ended && distance(sequence, self.end) >= 0 {
+            return sequence == self.end;
+        }
+        let is_second = self.ended;
+        let is_here = sequence == self.next || !self.started;
+        if !is_here && !is_little_ahead(sequence, self.next) {
+            // A capture written by hand has one number for all segments.
+            return self.frozen != 0;
         }
         (self.ended, self.end) = (true, sequence);
-        if self.started && is_little_ahead(sequence, self.next) {
+        if !is_here {
             let end = self.offset + u64::from(sequence.wrapping_sub(self.next));
             self.rare().pending.end(now, end);
             self.holed = true;
+        } else if is_second {
+            self.rare().pending.forget_end();
+            self.holed = self.rare().is_holed();
         }
+        !is_second
+    }
+
+    /// Whether data came from behind where it ended. It goes on then.
+    #[cold]
+    pub(super) fn goes_on(&mut self) -> bool {
+        let goes_on = self.ended && distance(self.next, self.end) > 0;
+        self.ended &= !goes_on;
+        goes_on
     }
 
     /// The sender goes on all the same.
@@ -253,7 +298,7 @@ impl Stream {
     /// said it expects, if it said anything.
     pub fn expire(&mut self, now: Timestamp, acknowledged: Option<u32>, reader: &mut impl Reader) {
         if let Some(number) = acknowledged {
-            self.trust(number, reader);
+            self.trust(number, true, reader);
         }
         while let Some(rare) = self.rare.as_mut().filter(|rare| !rare.pending.is_empty()) {
             let beyond = acknowledged.map(|number| distance(number, self.next) > 0);
@@ -267,12 +312,16 @@ impl Stream {
     /// Gives up every hole. `acknowledged` as in [`Self::expire`].
     pub fn flush(&mut self, acknowledged: Option<u32>, reader: &mut impl Reader) {
         if let Some(number) = acknowledged {
-            self.trust(number, reader);
+            self.trust(number, true, reader);
         }
         self.thaw(reader);
-        while self.holed {
+        while self.rare.as_ref().is_some_and(|rare| !rare.pending.is_empty()) {
             self.give_up_hole(reader);
         }
+        if let Some(rare) = &mut self.rare {
+            rare.urgent = Default::default();
+        }
+        self.holed = false;
         if let Some(number) = acknowledged.filter(|_| self.started && !self.ended) {
             self.miss_tail(number, reader);
         }
@@ -314,7 +363,7 @@ impl Stream {
 
     #[cold]
     fn out_of_order(&mut self, now: Timestamp, tcp: &Tcp<'_>, reader: &mut impl Reader) {
-        self.trust(tcp.sequence, reader);
+        self.trust(tcp.sequence, false, reader);
         let ahead = self.ahead(tcp.sequence);
         if ahead > 0 {
             return self.keep_pending(now, ahead as u64, tcp.payload, reader);
@@ -326,15 +375,29 @@ impl Stream {
         }
         let old = ahead.unsigned_abs() as usize;
         match tcp.payload.get(old..) {
-            Some(new) if !new.is_empty() => {
-                self.advance(tcp);
-                self.deliver(new, reader);
-                self.deliver_pending(reader);
-            }
-            // A keep-alive probe repeats one octet that was acknowledged.
-            _ if old == 1 && tcp.payload.len() == 1 => {}
+            Some(new) if !new.is_empty() => self.take_in_turn(now, new, old as u64, reader),
+            _ if is_keep_alive(old, tcp.payload) => {}
             _ => self.count_retransmission(),
         }
+    }
+
+    /// Takes octets that begin at `next`, of a segment with `old` ones before them. Where others wait
+    /// in the same place, the receiver's policy says whose are read.
+    fn take_in_turn(&mut self, now: Timestamp, new: &[u8], old: u64, reader: &mut impl Reader) {
+        let (at, policy) = (self.offset, self.policy.overlaps);
+        let end = at + new.len() as u64;
+        let contested = |rare: &Rare| rare.pending.overlaps(at..end);
+        if self.rare.as_deref().is_some_and(contested) {
+            let segment = Segment { at, bytes: new, sent: at.saturating_sub(old)..end };
+            self.segments = 2;
+            if self.rare().pending.insert(now, &segment, policy) {
+                reader.incident(Incident::OverlapDiffers { offset: at });
+            }
+        } else {
+            self.advance(new.len(), Tcp::fingerprint_of(new));
+            self.hand_on(new, reader);
+        }
+        self.deliver_pending(reader);
     }
 
     /// How far ahead of its turn a segment is, or how far behind.
@@ -348,69 +411,6 @@ impl Stream {
         ahead
     }
 
-    /// The stream goes on behind its first segment after all, or ends: what copies there were of its
-    /// first octets was forged or mangled.
-    fn thaw(&mut self, reader: &mut impl Reader) {
-        if (1..FROZEN).contains(&self.frozen) {
-            self.frozen = 0;
-            reader.incident(Incident::OverlapDiffers { offset: 0 });
-        }
-        if let Some(rare) = &mut self.rare {
-            rare.doubtful = Box::default();
-            self.holed = rare.is_holed();
-        }
-    }
-
-    /// The receiver expects the octet with this number, or the sender goes on with it: what came
-    /// before, behind a copy of the first segment, is a part of the stream.
-    fn trust(&mut self, number: u32, reader: &mut impl Reader) {
-        let taken = usize::try_from(distance(number, self.next)).unwrap_or(0);
-        let Some(rare) = self.rare.as_mut().filter(|rare| taken > 0 && !rare.doubtful.is_empty())
-        else {
-            return;
-        };
-        let doubtful = std::mem::take(&mut rare.doubtful);
-        self.thaw(reader);
-        (self.segments, self.last_length) = (2, 0);
-        self.deliver(doubtful.get(..taken).unwrap_or(&doubtful), reader);
-        self.deliver_pending(reader);
-    }
-
-    /// Compares a second copy of the last segment with the first, and says whether none of it is
-    /// to be taken.
-    fn is_unbelievable_copy(&mut self, tcp: &Tcp<'_>, reader: &mut impl Reader) -> bool {
-        let behind = self.next.wrapping_sub(tcp.sequence);
-        let length = self.last_length as usize;
-        let keep_alive = tcp.payload.len() == 1 && behind == 1;
-        if behind != self.last_length || keep_alive {
-            return false;
-        }
-        let differs = match tcp.payload.get(..length) {
-            Some(_) if tcp.payload.len() == length => tcp.fingerprint != self.last_fingerprint,
-            Some(copy) => Tcp::fingerprint_of(copy) != self.last_fingerprint,
-            None => false,
-        };
-        if !differs {
-            return false;
-        }
-        let offset = self.offset.saturating_sub(behind.into());
-        if self.segments > 1 {
-            reader.incident(Incident::OverlapDiffers { offset });
-            return false;
-        }
-        self.frozen = self.frozen.saturating_add(1);
-        if self.frozen == FROZEN {
-            reader.incident(Incident::SequenceFrozen);
-        }
-        self.count_retransmission();
-        let rest = tcp.payload.get(length..).unwrap_or_default();
-        if !rest.is_empty() && self.rare().doubtful.is_empty() {
-            self.rare().doubtful = rest.into();
-            self.holed = true;
-        }
-        true
-    }
-
     fn count_retransmission(&mut self) {
         let counters = &mut self.rare().counters;
         counters.retransmissions = counters.retransmissions.saturating_add(1);
@@ -421,85 +421,10 @@ impl Stream {
     }
 
     #[inline]
-    fn advance(&mut self, tcp: &Tcp<'_>) {
-        self.last_length = tcp.payload.len() as u32;
-        self.last_fingerprint = tcp.fingerprint;
+    fn advance(&mut self, length: usize, fingerprint: u32) {
+        self.last_length = length as u32;
+        self.last_fingerprint = fingerprint;
         self.segments = (self.segments + 1).min(2);
-    }
-
-    /// Hands octets that begin at `next` to the reader.
-    #[inline]
-    fn deliver(&mut self, bytes: &[u8], reader: &mut impl Reader) {
-        self.next = self.next.wrapping_add(bytes.len() as u32);
-        self.offset += bytes.len() as u64;
-        if self.wanted == 0 && self.skip == 0 {
-            return self.read(bytes, reader);
-        }
-        self.deliver_behind(bytes, reader);
-    }
-
-    /// As `deliver`, where octets are kept or to be skipped: takes as few as complete the message,
-    /// so that the rest can go on without a copy.
-    fn deliver_behind(&mut self, mut bytes: &[u8], reader: &mut impl Reader) {
-        loop {
-            let skipped = bytes.len().min(self.skip as usize);
-            self.skip -= skipped as u32;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            if self.wanted == 0 {
-                break;
-            }
-            let mut kept = self.kept.take().unwrap_or_default();
-            let missing = (self.wanted as usize).saturating_sub(kept.len());
-            let (taken, rest) = bytes.split_at_checked(missing).unwrap_or((bytes, &[]));
-            kept.extend_from_slice(taken);
-            bytes = rest;
-            if taken.len() < missing {
-                self.kept = Some(kept);
-                return;
-            }
-            reader.reach(self.next.wrapping_sub(bytes.len() as u32));
-            let progress = reader.data(&kept);
-            self.skip = progress.consumed.saturating_sub(kept.len()) as u32;
-            kept.drain(..progress.consumed.min(kept.len()));
-            self.keep(kept, progress, reader);
-        }
-        if !bytes.is_empty() {
-            self.read(bytes, reader);
-        }
-    }
-
-    /// Lets the reader read `bytes` in place and keeps what it leaves.
-    #[inline]
-    fn read(&mut self, bytes: &[u8], reader: &mut impl Reader) {
-        reader.reach(self.next);
-        let progress = reader.data(bytes);
-        match bytes.get(progress.consumed..) {
-            Some([]) => {}
-            Some(rest) => {
-                let mut kept = self.kept.take().unwrap_or_default();
-                kept.extend_from_slice(rest);
-                self.keep(kept, progress, reader);
-            }
-            None => self.skip = (progress.consumed - bytes.len()) as u32,
-        }
-    }
-
-    /// Keeps octets until there are as many as the reader waits for. A reader that wants no more
-    /// than it has would be asked forever, and one that wants more than it may would never be
-    /// served: both lose what is kept.
-    fn keep(&mut self, mut kept: Kept, progress: Progress, reader: &mut impl Reader) {
-        let length = kept.len();
-        self.wanted = if length == 0 { 0 } else { progress.wanted as u32 };
-
-        if length > 0 && (progress.wanted <= length || progress.wanted > reader.max_kept()) {
-            reader.gap(length as u64, Why::Lost);
-            kept.clear();
-            self.wanted = 0;
-        } else if length > 0 {
-            kept.reserve_exact(progress.wanted.min(SPARE).saturating_sub(length));
-        }
-        // The room that one large message needed is given back.
-        self.kept = Some(kept).filter(|kept| !kept.is_empty() || kept.capacity() <= SPARE);
     }
 
     fn keep_pending(
@@ -509,12 +434,13 @@ impl Stream {
         payload: &[u8],
         reader: &mut impl Reader,
     ) {
-        let at = self.offset + ahead;
+        let (at, policy) = (self.offset + ahead, self.policy.overlaps);
         self.holed = true;
-        if self.rare().pending.insert(now, at, payload) {
+        let segment = Segment { at, bytes: payload, sent: at..at + payload.len() as u64 };
+        if self.rare().pending.insert(now, &segment, policy) {
             reader.incident(Incident::OverlapDiffers { offset: at });
         }
-        while self.holed && self.rare().pending.is_full() {
+        while self.rare().pending.is_full() {
             if self.rare().pending.is_awaited() {
                 self.rare().pending.drop_last();
                 self.holed = self.rare().is_holed();
@@ -545,21 +471,27 @@ impl Stream {
             let offset = self.offset;
             let pending = &mut self.rare().pending;
             pending.progress();
-            let Some(run) = pending.take(offset) else {
+            let Some((at, piece)) = pending.take(offset) else {
                 self.holed = self.rare().is_holed();
                 return;
             };
-            let old = (offset - run.at) as usize;
-            if let Some(new) = run.bytes.get(old..) {
+            let old = (offset - at) as usize;
+            if let Some(new) = piece.bytes.get(old..) {
                 self.last_length = 0;
                 reader.late(true);
-                self.deliver(new, reader);
+                self.hand_on(new, reader);
                 reader.late(false);
             }
         }
     }
 
     fn give_up_hole(&mut self, reader: &mut impl Reader) {
+        if self.is_finished() {
+            // Nobody reads what is said to stand behind the end.
+            self.rare().pending = Pending::default();
+            self.holed = self.rare().is_holed();
+            return reader.incident(Incident::FinOutOfWindow);
+        }
         if let Some(first) = self.rare().pending.first() {
             self.miss(first - self.offset, Why::Lost, reader);
         }
@@ -568,6 +500,7 @@ impl Stream {
 
     /// Goes on behind `missing` octets that never came.
     fn miss(&mut self, missing: u64, why: Why, reader: &mut impl Reader) {
+        self.forget_doubtful();
         self.next = self.next.wrapping_add(missing as u32);
         self.offset += missing;
         self.segments = 2;
@@ -588,6 +521,12 @@ impl Stream {
     }
 }
 
+/// A keep-alive probe repeats one octet that was acknowledged, or has a zero in its place (RFC 9293,
+/// 3.8.4).
+fn is_keep_alive(behind: usize, payload: &[u8]) -> bool {
+    behind == 1 && *payload == [0]
+}
+
 /// Whether `a` is ahead of `b`, and not too far to be of the same stream.
 fn is_little_ahead(a: u32, b: u32) -> bool {
     (1..NEAR as i32).contains(&distance(a, b))
@@ -601,5 +540,7 @@ pub(super) const fn distance(a: u32, b: u32) -> i32 {
 
 const _: () = assert!(size_of::<Stream>() <= 64, "a stream has outgrown its cache line");
 
+mod delivery;
+mod doubt;
 #[cfg(test)]
 mod tests;

@@ -261,12 +261,17 @@ impl<A> FlowTable<A> {
         self.flows.get_mut(index as usize)?.take()
     }
 
-    /// Finds a flow that was silent for too long.
+    /// Finds a flow that was silent for too long: of those in front of the lists the one whose time
+    /// came first, so that flows end in the order of time, to within a few seconds.
     pub fn expired(&mut self, now: Timestamp) -> Option<u32> {
+        let mut earliest: Option<(Timestamp, u32)> = None;
         for list in 0..self.lists.len() {
             while let Some(first) = self.at(self.lists[list].first) {
-                if self.deadline(first) <= now {
-                    return Some(self.lists[list].first);
+                let deadline = self.deadline(first);
+                if deadline <= now {
+                    let found = (deadline, self.lists[list].first);
+                    earliest = Some(earliest.map_or(found, |earliest| earliest.min(found)));
+                    break;
                 }
                 let lifetime = first.lifetime;
                 if first.listed.end() + self.timeouts.0[list] > now {
@@ -278,7 +283,7 @@ impl<A> FlowTable<A> {
                 self.append(index, lifetime, seen);
             }
         }
-        None
+        earliest.map(|(_, index)| index)
     }
 
     /// The flow to give up for want of room: of those that go first, the one seen longest ago.
@@ -401,6 +406,20 @@ mod tests {
         table.remove(early);
         assert_eq!(table.expired(at(160)), None);
         assert_eq!(table.expired(at(161)), Some(late));
+    }
+
+    #[test]
+    fn flows_of_different_lifetimes_end_in_the_order_of_time() {
+        let mut table = table(10);
+        let long = insert(&mut table, 1, 100, Lifetime::Datagram);
+        let short = insert(&mut table, 2, 190, Lifetime::Closed);
+        let middle = insert(&mut table, 3, 120, Lifetime::HalfOpen);
+        // Nothing came for a while: all are over at 160, 180 and 200 s.
+        for expected in [long, middle, short] {
+            assert_eq!(table.expired(at(500)), Some(expected));
+            table.remove(expected);
+        }
+        assert_eq!(table.expired(at(500)), None);
     }
 
     #[test]

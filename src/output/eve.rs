@@ -1,11 +1,12 @@
 //! EVE JSON lines into a writer: for replay, which waits for its output.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
-use super::{Correlated, Formatter, LineKind, Suppressing, Types};
+use super::{Correlated, Formatter, HeldBack, LineKind, Types};
 use crate::engine::Stats;
 use crate::event::{Event, Redaction};
-use crate::rule::{Likeness, Rule, RuleSet, Suppressed, Suppression};
+use crate::rule::{Rule, RuleSet, Suppressed, Suppression};
 use crate::time::Timestamp;
 
 /// Octets that are gathered before they are written: few system calls, and still in the cache.
@@ -21,20 +22,19 @@ pub struct Eve<W: Write> {
     /// Has the lines that are not written yet.
     formatter: Formatter,
     /// If alerts are held back.
-    held_back: Option<HeldBack>,
+    sieve: Option<Sieve>,
     written: u64,
     error: Option<io::Error>,
 }
 
 /// Alerts that may be held back.
 #[derive(Debug)]
-struct HeldBack {
-    suppressing: Suppressing,
-    likeness: Likeness,
-    /// Memory: what was made of an event, and where each line ends; the key of an alert.
+struct Sieve {
+    held_back: HeldBack,
+    rules: Arc<RuleSet>,
+    /// Memory: what was made of an event, and where each line ends.
     made: Vec<(LineKind, usize)>,
     lines: Vec<u8>,
-    key: Vec<u8>,
 }
 
 impl<W: Write> Eve<W> {
@@ -42,7 +42,7 @@ impl<W: Write> Eve<W> {
     /// sensor in the field `host`.
     pub fn new(output: W, types: Types, rules: &[Rule], sensor: Option<&str>) -> Self {
         let formatter = Formatter::new(types, rules, sensor, BATCH + BATCH / 4);
-        Self { output, formatter, held_back: None, written: 0, error: None }
+        Self { output, formatter, sieve: None, written: 0, error: None }
     }
 
     /// The same, without what this hides.
@@ -53,20 +53,19 @@ impl<W: Write> Eve<W> {
 
     /// The same, with alerts held back that repeat each other.
     #[must_use]
-    pub fn with_suppression(self, suppression: &Suppression, rules: &RuleSet) -> Self {
-        let held_back = Suppressing::new(suppression).map(|suppressing| HeldBack {
-            suppressing,
-            likeness: Likeness::new(rules, suppression),
+    pub fn with_suppression(self, suppression: Suppression, rules: &Arc<RuleSet>) -> Self {
+        let sieve = HeldBack::new(suppression, rules).map(|held_back| Sieve {
+            held_back,
+            rules: Arc::clone(rules),
             made: Vec::new(),
             lines: Vec::new(),
-            key: Vec::new(),
         });
-        Self { held_back, ..self }
+        Self { sieve, ..self }
     }
 
     /// What was held back and not told.
     pub fn suppressed(&self) -> Suppressed {
-        self.held_back.as_ref().map(|held| held.suppressing.counts()).unwrap_or_default()
+        self.sieve.as_ref().map(|sieve| sieve.held_back.counts()).unwrap_or_default()
     }
 
     /// The types of records that are written.
@@ -101,21 +100,19 @@ impl<W: Write> Eve<W> {
         capture_file: Option<&str>,
     ) {
         let fired = fired.into_iter();
-        let Some(held_back) = &mut self.held_back else {
+        let Some(sieve) = &mut self.sieve else {
             self.formatter.event_in(event, fired, capture_file, |_, _| self.written += 1);
             return self.write_full();
         };
-        let (time, formatter) = (event.context.timestamp, &mut self.formatter);
-        held_back
-            .suppressing
-            .advance(time, &mut |line, _| self.written += u64::from(formatter.line(line)));
+        let formatter = &mut self.formatter;
+        self.written += sieve.advance(event.context.timestamp, formatter);
         let start = formatter.lines().len();
-        held_back.made.clear();
+        sieve.made.clear();
         formatter.event_in(event, fired.clone(), capture_file, |kind, end| {
-            held_back.made.push((kind, end - start));
+            sieve.made.push((kind, end - start));
         });
-        formatter.take_from(start, &mut held_back.lines);
-        self.written += held_back.pass(event, fired, formatter);
+        formatter.take_from(start, &mut sieve.lines);
+        self.written += sieve.pass(event, fired, formatter);
         self.write_full();
     }
 
@@ -127,15 +124,17 @@ impl<W: Write> Eve<W> {
     /// Writes an alert of a correlation.
     pub fn correlated(&mut self, alert: &Correlated<'_>) {
         let mut line = Some(alert.line);
-        if let Some(HeldBack { suppressing, likeness, .. }) = &mut self.held_back
-            && let Some(alike) = likeness.of_group(alert.rule, alert.group)
-        {
-            line = suppressing.take(alert.time, alike, alert.rule.level, alert.line);
+        if let Some(sieve) = &mut self.sieve {
+            self.written += sieve.advance(alert.time, &mut self.formatter);
+            let Sieve { held_back, rules, .. } = sieve;
+            if let Some(alike) = held_back.of_group(rules, alert) {
+                line = held_back.take(alert.time, alike, alert.rule.level, alert.line);
+            }
         }
         if line.is_some_and(|line| self.formatter.line(line)) {
             self.written += 1;
-            self.write_full();
         }
+        self.write_full();
     }
 
     /// Writes the counters as they were at `now`, `uptime` seconds after the first packet.
@@ -161,10 +160,8 @@ impl<W: Write> Eve<W> {
     /// Tells what is held back: no event will come.
     pub fn tell_held(&mut self) {
         let (formatter, written) = (&mut self.formatter, &mut self.written);
-        if let Some(held_back) = &mut self.held_back {
-            held_back
-                .suppressing
-                .finish(&mut |line, _| *written += u64::from(formatter.line(line)));
+        if let Some(Sieve { held_back, .. }) = &mut self.sieve {
+            held_back.finish(&mut |line, _| *written += u64::from(formatter.line(line)));
         }
     }
 
@@ -179,7 +176,14 @@ impl<W: Write> Eve<W> {
     }
 }
 
-impl HeldBack {
+impl Sieve {
+    /// Tells what was held back until `time`. How many lines that were.
+    fn advance(&mut self, time: Timestamp, formatter: &mut Formatter) -> u64 {
+        let mut passed = 0;
+        self.held_back.advance(time, &mut |line, _| passed += u64::from(formatter.line(line)));
+        passed
+    }
+
     /// Hands the lines of an event on, but for alerts that are held back. How many there were.
     fn pass<'r>(
         &mut self,
@@ -188,15 +192,15 @@ impl HeldBack {
         formatter: &mut Formatter,
     ) -> u64 {
         let (mut start, mut passed) = (0, 0);
-        for (kind, end) in &self.made {
-            let line = self.lines.get(start..*end).unwrap_or_default();
+        let Self { held_back, made, lines, .. } = self;
+        for (kind, end) in made {
+            let line = lines.get(start..*end).unwrap_or_default();
             start = *end;
             let told = match kind {
                 LineKind::Alert(level) => {
-                    let alike =
-                        fired.next().and_then(|rule| self.likeness.of(rule, event, &mut self.key));
+                    let alike = fired.next().and_then(|rule| held_back.of(rule, event));
                     let Some(alike) = alike else { continue };
-                    self.suppressing.take(event.context.timestamp, alike, *level, line)
+                    held_back.take(event.context.timestamp, alike, *level, line)
                 }
                 LineKind::Record(_) | LineKind::Stats | LineKind::Held => Some(line),
             };

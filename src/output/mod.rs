@@ -9,10 +9,10 @@ mod escape;
 mod eve;
 pub mod evidence;
 mod formatter;
+mod held_back;
 mod json;
 mod layout;
 mod pen;
-mod suppressing;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -21,5 +21,5 @@ pub use additions::{additions, is_addition};
 pub use correlating::{Correlated, Correlating};
 pub use eve::Eve;
 pub use formatter::{Formatter, LineKind};
-pub use suppressing::Suppressing;
+pub use held_back::{HeldBack, TellLate};
 pub use types::{Types, UnknownType};

@@ -14,6 +14,8 @@ pub(super) struct Ip<'a> {
     pub(super) source: IpAddr,
     pub(super) destination: IpAddr,
     pub(super) protocol: u8,
+    /// Time to live, or hop limit.
+    pub(super) ttl: u8,
     /// What is above IP, without the padding that the link added.
     pub(super) payload: &'a [u8],
     /// Octets behind it that were not captured.
@@ -73,6 +75,7 @@ fn ipv4(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         source: IpAddr::V4(Ipv4Addr::from(octets(12))),
         destination: IpAddr::V4(Ipv4Addr::from(octets(16))),
         protocol,
+        ttl: header[8],
         payload: bytes.get(20..total.min(bytes.len())).unwrap_or_default(),
         missing: total.saturating_sub(bytes.len()),
         authenticated: None,
@@ -104,6 +107,7 @@ fn ipv6(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         source: address(8),
         destination: address(24),
         protocol,
+        ttl: header[7],
         payload: rest.get(..length.min(rest.len())).unwrap_or_default(),
         missing: length.saturating_sub(rest.len()),
         authenticated: None,
@@ -136,6 +140,10 @@ fn uncommon(bytes: &[u8]) -> Result<Ip<'_>, Skip> {
         source: ip.source_addr(),
         destination: ip.destination_addr(),
         protocol: payload.ip_number.0,
+        ttl: match &ip {
+            LaxIpSlice::Ipv4(ip) => ip.header().ttl(),
+            LaxIpSlice::Ipv6(ip) => ip.header().hop_limit(),
+        },
         payload: payload.payload,
         missing,
         authenticated: authenticated(&ip),

@@ -133,6 +133,8 @@ pub struct Packet<'a> {
     pub destination: IpAddr,
     /// The protocol above IP and its extension headers (IANA's number).
     pub protocol: u8,
+    /// How many routers it may still pass: time to live, or hop limit.
+    pub ttl: u8,
     /// What is above IP.
     pub transport: Transport<'a>,
 }
@@ -266,8 +268,8 @@ impl From<Defect> for Skip {
 impl<'a> Packet<'a> {
     #[inline(always)]
     fn of(vlan: VlanStack, ip: &Ip<'a>, transport: Transport<'a>) -> Self {
-        let Ip { source, destination, protocol, .. } = *ip;
-        Self { vlan, source, destination, protocol, transport }
+        let Ip { source, destination, protocol, ttl, .. } = *ip;
+        Self { vlan, source, destination, protocol, ttl, transport }
     }
 }
 

@@ -38,6 +38,46 @@ fn a_plain_segment_is_opened_whole() {
 }
 
 #[test]
+fn a_timestamp_is_found_wherever_it_stands() {
+    let stamp = |options: &[u8]| transport::timestamp(options).map(u32::from);
+    assert_eq!(stamp(&[1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0]), Some(0x0102_0304));
+    // Behind a maximum segment size and SACK-permitted, as in SYN; and in front of what is unknown.
+    let of_syn = [2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7];
+    assert_eq!(stamp(&of_syn), Some(0x0102_0304));
+    assert_eq!(stamp(&[8, 10, 0, 0, 0, 9, 0, 0, 0, 0, 77, 2]), Some(9));
+    for none in [
+        &[][..],
+        &[1, 1, 1, 1],
+        &[1, 1, 8, 10, 1, 2, 3],
+        &[1, 8, 10, 1, 2, 3, 4, 0],
+        &[2, 0, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0],
+        &[0, 1, 1, 1, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0],
+        &[2, 40, 0, 0],
+        &[8],
+        &[1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0],
+    ] {
+        assert_eq!(stamp(none), None, "{none:?}");
+    }
+}
+
+#[test]
+fn the_routers_that_are_left_are_known() {
+    let left = |frame: &[u8]| decode(LinkType::Raw, frame).unwrap().ttl;
+    let mut frame = tcp_frame(b"")[14..].to_vec();
+    assert_eq!(left(&frame), 64);
+    // With an option of IP.
+    frame[0] = 0x46;
+    frame.splice(20..20, [1, 1, 1, 0]);
+    frame[3] += 4;
+    frame[10..12].fill(0);
+    assert_eq!(left(&frame), 64);
+    let mut frame = Vec::new();
+    let builder = PacketBuilder::ipv6([1; 16], [2; 16], 17);
+    builder.tcp(1, 2, 3, 4).write(&mut frame, b"").unwrap();
+    assert_eq!(left(&frame), 17);
+}
+
+#[test]
 fn link_padding_is_no_payload() {
     let mut frame = tcp_frame(b"");
     frame.resize(60, 0xaa);

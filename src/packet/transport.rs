@@ -1,5 +1,7 @@
 //! The header above IP.
 
+use std::num::NonZeroU32;
+
 use super::checksum::{add, fold, pseudo_header, sum};
 use super::ip::Ip;
 use super::{Defect, Skip};
@@ -68,6 +70,11 @@ pub struct Tcp<'a> {
     pub checksum: Checksum,
     /// Octets of the header, which is in front of `payload`.
     pub header_length: u8,
+    /// TSval of the timestamps option (RFC 7323, 3.2). None for zero, too, which says as little to
+    /// Linux.
+    pub timestamp: Option<NonZeroU32>,
+    /// How far behind `sequence` the urgent data ends, if [`TcpFlags::URG`] is set.
+    pub urgent: u16,
     /// The data, as far as it was captured.
     pub payload: &'a [u8],
     /// Octets of data behind `payload` that were not captured.
@@ -90,6 +97,8 @@ impl TcpFlags {
     pub const RST: u8 = 0x04;
     /// The acknowledgment number counts.
     pub const ACK: u8 = 0x10;
+    /// The urgent pointer counts.
+    pub const URG: u8 = 0x20;
 
     /// Whether any of `bits` is set.
     #[inline]
@@ -97,6 +106,11 @@ impl TcpFlags {
         self.0 & bits != 0
     }
 }
+
+/// Kinds of options (RFC 9293, 3.2; RFC 7323, 3.2).
+const END_OF_OPTIONS: u8 = 0;
+const NO_OPERATION: u8 = 1;
+const TIMESTAMPS: u8 = 8;
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -132,8 +146,8 @@ const fn short(ip: &Ip<'_>, needed: usize, defect: Defect) -> Skip {
 /// RFC 9293, 3.1:
 ///
 /// ```text
-///  0             2                   4          8                12        13      14       16
-/// | source port | destination port | sequence | acknowledgment | offset | flags | window | checksum |
+///  0             2                   4          8                12       13      14       16         18
+/// | source port | destination port | sequence | acknowledgment | offset | flags | window | checksum | urgent |
 /// ```
 #[inline(always)]
 fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
@@ -156,10 +170,40 @@ fn tcp<'a>(ip: &Ip<'a>) -> Result<Transport<'a>, Skip> {
         flags: TcpFlags(fixed[13]),
         checksum: verify(ip, [fixed[16], fixed[17]], add(sum(header), payload_sum)),
         header_length: header_length as u8,
+        timestamp: timestamp(header.get(20..).unwrap_or_default()),
+        urgent: u16::from_be_bytes([fixed[18], fixed[19]]),
         payload,
         missing: ip.missing as u32,
         fingerprint: fingerprint(payload_sum),
     }))
+}
+
+/// All systems send the timestamps option alone, behind two octets that say nothing, as RFC 7323 advises
+/// in its appendix A: that is looked at first.
+#[inline(always)]
+pub(super) fn timestamp(options: &[u8]) -> Option<NonZeroU32> {
+    const LAID_OUT: u32 = u32::from_be_bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10]);
+    let [a, b, c, d, stamp @ ..] = *options.first_chunk::<8>()?;
+    if u32::from_be_bytes([a, b, c, d]) != LAID_OUT {
+        return timestamp_among_others(options);
+    }
+    NonZeroU32::new(u32::from_be_bytes(stamp))
+}
+
+#[cold]
+fn timestamp_among_others(mut options: &[u8]) -> Option<NonZeroU32> {
+    loop {
+        options = match *options {
+            [NO_OPERATION, ref behind @ ..] => behind,
+            [TIMESTAMPS, 10, a, b, c, d, _, _, _, _, ..] => {
+                return NonZeroU32::new(u32::from_be_bytes([a, b, c, d]));
+            }
+            [kind, length, ..] if kind != END_OF_OPTIONS && length >= 2 => {
+                options.get(usize::from(length)..)?
+            }
+            _ => return None,
+        }
+    }
 }
 
 #[inline]

@@ -253,12 +253,18 @@ pub fn services() -> impl Iterator<Item = &'static Schema> {
 /// Every name that `anomaly.event` can have: of packets, streams and detection, then of protocols.
 pub fn anomalies() -> impl Iterator<Item = &'static str> {
     const BELOW: &[&str] = &[
+        "ack_missing",
         "data_after_close",
+        "fin_out_of_window",
         "gap",
+        "old_timestamp",
         "one_sided",
         "overlap_differs",
+        "reset_out_of_window",
         "sequence_frozen",
         "tcp_checksum",
+        "ttl_short",
+        "urgent_data",
         "wrong_protocol",
     ];
     Defect::ALL

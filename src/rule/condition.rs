@@ -80,14 +80,14 @@ impl Condition {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Word<'t> {
-    text: &'t str,
+pub(super) struct Word<'t> {
+    pub(super) text: &'t str,
     span: Span,
 }
 
 /// Words, parentheses and bars. Where the scalar is written over several lines or with escapes,
 /// its octets are not those of the file, and every word stands where the condition does.
-fn words<'t>(text: &'t str, span: Span, source: &str) -> Vec<Word<'t>> {
+pub(super) fn words<'t>(text: &'t str, span: Span, source: &str) -> Vec<Word<'t>> {
     let written = source.get(span.start..span.end);
     let base = written.and_then(|written| written.find(text)).map(|offset| span.start + offset);
     let mut words = Vec::new();
@@ -275,7 +275,7 @@ pub(super) fn is_set_aside(name: &str) -> bool {
 
 /// Whether `of pattern` means the selection: those that are set aside are meant only by patterns
 /// that begin as they do.
-fn is_meant(pattern: &str, name: &str) -> bool {
+pub(super) fn is_meant(pattern: &str, name: &str) -> bool {
     if is_set_aside(name) && !pattern.starts_with('_') {
         return false;
     }

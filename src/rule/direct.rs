@@ -1,5 +1,6 @@
-//! Predicates without an index: two fields of a record, and parts of moments. There is no set of
-//! values to look one up in, so each is asked by itself, of events on which a rule is up.
+//! Predicates without an index: two fields of a record, parts of moments, and what keywords ask of
+//! addresses and moments. There is no set of values to look one up in, so each is asked by itself, of
+//! events on which a rule is up.
 
 use std::fmt::Write as _;
 
@@ -20,6 +21,7 @@ pub(super) struct Direct {
 #[derive(Debug, Clone)]
 enum Asks {
     Field { other: Operand, how: Resemblance, cased: bool },
+    Shown(Vec<regex::Regex>),
     Other(Test),
 }
 
@@ -43,6 +45,10 @@ impl Direct {
         let operand = |id: FieldId| Operand { id, kind: id.kind(schema) };
         let asks = match test {
             Test::Field { other, how, cased } => Asks::Field { other: operand(other), how, cased },
+            Test::Shown(tests) => {
+                let expressions = tests.iter().map(|test| regex::Regex::new(&test.regex()));
+                Asks::Shown(expressions.filter_map(Result::ok).collect())
+            }
             other => Asks::Other(other),
         };
         Self { field: operand(field), asks, class }
@@ -66,6 +72,10 @@ impl Direct {
                     holds = compare(pair, *how, *cased, texts);
                 });
                 holds
+            }
+            Asks::Shown(expressions) => {
+                write_text(value, self.field.kind, true, &mut texts.one);
+                expressions.iter().any(|expression| expression.is_match(&texts.one))
             }
             Asks::Other(Test::Part(part, ranges)) => {
                 let Value::Time(time) = value else { return false };
@@ -152,6 +162,9 @@ fn write_text(value: Value<'_>, kind: Kind, cased: bool, text: &mut String) {
         }
         (Value::Address(address), _) => {
             let _ = write!(text, "{address}"); // into memory: it cannot fail
+        }
+        (Value::Time(time), _) => {
+            let _ = write!(text, "{time}");
         }
         _ => {}
     }

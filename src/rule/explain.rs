@@ -6,10 +6,11 @@
 use super::compile::{self, Outcome, Surroundings};
 use super::condition::Condition;
 use super::diagnostic::Reporter;
+use super::documents;
 use super::matcher::Service;
 use super::predicate::{Expression, Predicates};
-use super::sigma::{self, Body, Detection, Document, Item, Selection, Spanned, Target};
-use super::yaml::{self, Span};
+use super::sigma::{Body, Detection, Document, Item, Selection, Spanned, Target};
+use super::yaml::Span;
 use super::{About, Placeholders, Rule, RuleSet, Source};
 use crate::event::{Event, Schema};
 
@@ -29,8 +30,8 @@ pub struct Explanation {
 pub struct Explained {
     /// As it is written, or what holds its parts together.
     pub says: String,
-    /// Whether it holds.
-    pub holds: bool,
+    /// Whether it holds; `None` where that depends on a placeholder that nobody filled.
+    pub holds: Option<bool>,
     /// The field that it is about.
     pub field: Option<String>,
     /// What it is made of.
@@ -41,7 +42,7 @@ impl RuleSet {
     /// The rule with this identity, name or title. `sources` are what the set was loaded from.
     pub fn find(&self, sources: &[Source], called: &str) -> Option<&Rule> {
         let documents = documents(sources);
-        let rules = documents.iter().filter(|document| is_rule(document));
+        let rules = documents.iter().filter(|document| document.is_rule());
         let is_it = |document: &&Document| {
             let header = &document.header;
             header.id.as_ref().is_some_and(|id| id.value.to_string().eq_ignore_ascii_case(called))
@@ -50,6 +51,25 @@ impl RuleSet {
         };
         let place = rules.clone().position(|document| is_it(&document))?;
         self.rules.get(place)
+    }
+
+    /// The rules about records that a correlation is of, or that those are of which it is of.
+    pub fn members(&self, rule: &Rule, sources: &[Source]) -> Vec<&Rule> {
+        let documents = documents(sources);
+        let rules: Vec<&Document> =
+            documents.iter().filter(|document| document.is_rule()).collect();
+        let (mut open, mut found) = (vec![rule.index], Vec::new());
+        while let Some(index) = open.pop() {
+            let Some(Body::Correlation(correlation)) = rules.get(index).map(|own| &own.body) else {
+                found.extend(self.rules.get(index));
+                continue;
+            };
+            // The first of them is looked at first.
+            open.extend(correlation.rules.iter().rev().filter_map(|name| {
+                rules.iter().position(|own| own.names().any(|own| own == name.value))
+            }));
+        }
+        found
     }
 
     /// What becomes of a rule and its filters on this event; of a correlation, what becomes of each
@@ -71,18 +91,8 @@ impl RuleSet {
     }
 }
 
-/// The documents once more. They were loaded, so there is no mistake in them.
 fn documents(sources: &[Source]) -> Vec<Document> {
-    let read = |source| {
-        let mut reporter = Reporter::new(source);
-        let nodes = yaml::documents(source, &mut reporter);
-        nodes.iter().filter_map(|node| sigma::read(node, &mut reporter)).collect::<Vec<_>>()
-    };
-    sources.iter().flat_map(read).collect()
-}
-
-const fn is_rule(document: &Document) -> bool {
-    !matches!(document.body, Body::Filter(_))
+    documents::of(sources).into_iter().map(|written| written.document).collect()
 }
 
 struct Explainer<'e> {
@@ -96,7 +106,7 @@ impl Explainer<'_> {
     /// A correlation is never of itself, so this ends.
     fn rule(&self, index: usize, found: &mut Vec<Explanation>) {
         let Some(rule) = self.set.rules.get(index) else { return };
-        let Some(document) = self.documents.iter().filter(|own| is_rule(own)).nth(index) else {
+        let Some(document) = self.documents.iter().filter(|own| own.is_rule()).nth(index) else {
             return;
         };
         match (&document.body, rule.about) {
@@ -108,7 +118,7 @@ impl Explainer<'_> {
                 }
             }
             (Body::Detection { detection, .. }, About::Records(schema))
-                if std::ptr::eq(schema, self.event.record.schema()) && rule.inactive.is_none() =>
+                if std::ptr::eq(schema, self.event.record.schema()) =>
             {
                 self.detection(rule.title.clone(), false, detection, found);
                 self.filters(document, found);
@@ -118,8 +128,8 @@ impl Explainer<'_> {
     }
 
     fn place(&self, name: &Spanned<String>) -> Option<usize> {
-        let mut rules = self.documents.iter().filter(|own| is_rule(own));
-        rules.position(|document| is_called(document, &name.value))
+        let mut rules = self.documents.iter().filter(|own| own.is_rule());
+        rules.position(|document| document.names().any(|own| own == name.value))
     }
 
     fn filters(&self, rule: &Document, found: &mut Vec<Explanation>) {
@@ -129,7 +139,9 @@ impl Explainer<'_> {
             let is_of_service = service.is_none_or(|name| name == self.event.record.schema().name);
             let is_for = match &filter.target {
                 Target::Any => is_of_service,
-                Target::Rules(names) => names.iter().any(|name| is_called(rule, &name.value)),
+                Target::Rules(names) => {
+                    names.iter().any(|name| rule.names().any(|own| own == name.value))
+                }
             };
             if is_for {
                 self.detection(document.header.title.clone(), true, &filter.detection, found);
@@ -137,7 +149,7 @@ impl Explainer<'_> {
         }
     }
 
-    /// One that has a placeholder which nobody filled takes nothing away, and is not told of.
+    /// A filter that has a placeholder which nobody filled takes nothing away, and is not told of.
     fn detection(
         &self,
         title: String,
@@ -148,7 +160,10 @@ impl Explainer<'_> {
         let Some(condition) = &detection.condition else { return };
         let mut leaves = Vec::new();
         detection.selections.iter().for_each(|selection| leaves_of(selection, &mut leaves));
-        let Some(holding) = self.holding(&leaves) else { return };
+        let holding = self.holding(&leaves);
+        if is_filter && holding.contains(&None) {
+            return;
+        }
         let mut next = 0;
         let selections: Vec<Explained> = detection
             .names
@@ -156,8 +171,8 @@ impl Explainer<'_> {
             .zip(&detection.selections)
             .map(|(name, selection)| {
                 let content = selection_told(selection, &holding, &mut next);
+                let holds = content.holds;
                 let parts = if content.parts.is_empty() { vec![content] } else { content.parts };
-                let holds = content_holds(selection, &parts);
                 Explained { says: name.clone(), holds, field: None, parts }
             })
             .collect();
@@ -165,14 +180,15 @@ impl Explainer<'_> {
         found.push(Explanation { title, is_filter, condition });
     }
 
-    /// Which of these hold; nothing if a placeholder is not filled.
-    fn holding(&self, leaves: &[Selection]) -> Option<Vec<bool>> {
+    /// Which of these hold; nobody knows of one with a placeholder that is not filled.
+    fn holding(&self, leaves: &[Selection]) -> Vec<Option<bool>> {
         let schema = self.event.record.schema();
         // No mistake is left to tell.
         let source = Source { name: String::new(), text: String::new() };
         let mut reporter = Reporter::new(&source);
         let mut predicates = Predicates::default();
         let mut rules: Vec<(usize, Expression)> = Vec::new();
+        let mut holding = vec![None; leaves.len()];
         for (place, leaf) in leaves.iter().enumerate() {
             let span = Span { start: 0, end: 0 };
             let detection = Detection {
@@ -181,23 +197,18 @@ impl Explainer<'_> {
                 condition: Some(Spanned { value: Condition::Selection(0), span }),
             };
             let (surroundings, reporter) = (self.surroundings, &mut reporter);
-            match compile::compile(&detection, schema, surroundings, &mut predicates, reporter) {
-                Some(Outcome::Active(expression)) => rules.push((place, expression)),
-                _ => return None,
+            let compiled =
+                compile::compile(&detection, schema, surroundings, &mut predicates, reporter);
+            if let Some(Outcome::Active(expression)) = compiled {
+                rules.push((place, expression));
+                holding[place] = Some(false);
             }
         }
-        let mut holding = vec![false; leaves.len()];
         for place in Service::new(schema, &predicates, rules).holding(self.event) {
-            holding[place] = true;
+            holding[place] = Some(true);
         }
-        Some(holding)
+        holding
     }
-}
-
-fn is_called(document: &Document, name: &str) -> bool {
-    let header = &document.header;
-    header.id.as_ref().is_some_and(|id| id.value.to_string() == name)
-        || header.name.as_ref().is_some_and(|own| own.value == name)
 }
 
 /// Items and keywords, each as a selection of its own, in the order of the file.
@@ -211,7 +222,7 @@ fn leaves_of(selection: &Selection, leaves: &mut Vec<Selection>) {
     }
 }
 
-fn selection_told(selection: &Selection, holding: &[bool], next: &mut usize) -> Explained {
+fn selection_told(selection: &Selection, holding: &[Option<bool>], next: &mut usize) -> Explained {
     let mut leaf = |says: String, field: Option<String>| {
         *next += 1;
         Explained { says, holds: holding[*next - 1], field, parts: Vec::new() }
@@ -232,13 +243,6 @@ fn selection_told(selection: &Selection, holding: &[bool], next: &mut usize) -> 
     }
 }
 
-fn content_holds(selection: &Selection, parts: &[Explained]) -> bool {
-    match selection {
-        Selection::Any(_) => parts.iter().any(|part| part.holds),
-        Selection::All(_) | Selection::Keyword(_) => parts.iter().all(|part| part.holds),
-    }
-}
-
 fn item_told(item: &Item) -> String {
     let values: Vec<_> = item.values.iter().map(|value| value.value.text.as_str()).collect();
     format!("{}: {}", item.key, values.join(", "))
@@ -251,7 +255,7 @@ fn condition_told(condition: &Condition, selections: &[Explained]) -> Explained 
             let inner = condition_told(inner, selections);
             Explained {
                 says: "not".to_owned(),
-                holds: !inner.holds,
+                holds: inner.holds.map(|holds| !holds),
                 field: None,
                 parts: vec![inner],
             }
@@ -272,6 +276,12 @@ fn at_least(needed: usize, parts: Vec<Explained>) -> Explained {
         1 => "any of".to_owned(),
         needed => format!("{needed} of"),
     };
-    let holds = parts.iter().filter(|part| part.holds).count() >= needed;
+    let count = |holds| parts.iter().filter(|part| part.holds == holds).count();
+    let (held, open) = (count(Some(true)), count(None));
+    let holds = match needed {
+        needed if held >= needed => Some(true),
+        needed if held + open < needed => Some(false),
+        _ => None,
+    };
     Explained { says, holds, field: None, parts }
 }

@@ -48,6 +48,8 @@ struct Loader<'l> {
     signatures: HashMap<u32, Uuid>,
     /// Rules by identity and by name.
     names: HashMap<String, usize>,
+    /// What rules are called that have a mistake, so that they are not in the set: they are there.
+    broken: BTreeSet<String>,
     /// Each with the place of its source.
     filters: Vec<(Filter, usize)>,
     /// The same with the index of the rule.
@@ -69,6 +71,7 @@ impl<'l> Loader<'l> {
             ids: HashMap::new(),
             signatures: HashMap::new(),
             names: HashMap::new(),
+            broken: BTreeSet::new(),
             filters: Vec::new(),
             detections: Vec::new(),
             correlations: Vec::new(),
@@ -103,6 +106,9 @@ impl<'l> Loader<'l> {
         if let Some(about) = about {
             self.name(&header, index, reporter);
             self.rules.push(rule(index, header, about, source));
+        } else if !matches!(body, Body::Filter(_)) {
+            self.broken.extend(header.id.iter().map(|id| id.value.to_string()));
+            self.broken.extend(header.name.map(|name| name.value));
         }
         match body {
             Body::Filter(filter) => self.filters.push((filter, place)),
@@ -129,7 +135,7 @@ impl<'l> Loader<'l> {
     /// The rule that is called so.
     fn find(&self, name: &Spanned<String>, reporter: &mut Reporter<'_>) -> Option<usize> {
         let found = self.names.get(&name.value).copied();
-        if found.is_none() {
+        if found.is_none() && !self.broken.contains(&name.value) {
             let help = did_you_mean(&name.value, self.names.keys().map(String::as_str));
             let help = help.unwrap_or_else(|| "rules are called by `id` or `name`".to_owned());
             reporter.error_with(name.span, format!("there is no rule `{}`", name.value), help);
@@ -207,6 +213,7 @@ impl<'l> Loader<'l> {
     fn compile_detections(&mut self, reporters: &mut [Reporter<'_>]) {
         // What is wrong in a filter is told once, not for each of its rules.
         let mut told = vec![false; self.filters.len()];
+        let mut looked_at = vec![false; self.filters.len()];
         for (index, detection, place) in std::mem::take(&mut self.detections) {
             self.placeholders.extend(detection.placeholders().into_iter().map(str::to_owned));
             let Some(mut outcome) = self.compile(index, &detection, &mut reporters[place]) else {
@@ -218,6 +225,7 @@ impl<'l> Loader<'l> {
                 if told[number] {
                     continue;
                 }
+                looked_at[number] = true;
                 match self.compile(index, &filter.detection, &mut reporters[*place]) {
                     None => told[number] = true,
                     // What nobody filled in filters nothing.
@@ -232,6 +240,27 @@ impl<'l> Loader<'l> {
             self.filters = filters;
             self.put_in_force(index, outcome);
         }
+        for (number, (filter, place)) in std::mem::take(&mut self.filters).iter().enumerate() {
+            if !looked_at[number]
+                && let Some(schema) = self.schema_of(filter)
+            {
+                self.compile_for(schema, &filter.detection, &mut reporters[*place]);
+            }
+        }
+    }
+
+    /// What a filter without rules would be about: what it says, or else what has most of its fields.
+    fn schema_of(&self, filter: &Filter) -> Option<&'static Schema> {
+        let mut services = self.surroundings.services.iter().copied();
+        if let Some(service) = &filter.service {
+            return services.find(|schema| schema.name == service.value);
+        }
+        let fields = filter.detection.fields();
+        let is_of = |schema: &'static Schema, name: &str| {
+            FieldId::resolve(schema, name).is_some() || compile::in_document(schema, name).is_some()
+        };
+        // Of several that have as many, the first is taken.
+        services.rev().max_by_key(|schema| fields.iter().filter(|name| is_of(schema, name)).count())
     }
 
     fn compile(
@@ -241,6 +270,15 @@ impl<'l> Loader<'l> {
         reporter: &mut Reporter<'_>,
     ) -> Option<Outcome> {
         let About::Records(schema) = self.rules[rule].about else { return None };
+        self.compile_for(schema, detection, reporter)
+    }
+
+    fn compile_for(
+        &mut self,
+        schema: &'static Schema,
+        detection: &Detection,
+        reporter: &mut Reporter<'_>,
+    ) -> Option<Outcome> {
         let place = self.place_of(schema)?;
         let (predicates, _) = &mut self.services[place];
         compile::compile(detection, schema, self.surroundings, predicates, reporter)
@@ -268,13 +306,13 @@ impl<'l> Loader<'l> {
         let mut open = std::mem::take(&mut self.correlations);
         self.compiled.links = vec![Vec::new(); self.rules.len()];
         let mut resolved: Vec<(usize, sigma::Correlation, usize, Vec<usize>)> = Vec::new();
-        for (index, correlation, place) in open.drain(..) {
+        for (index, mut correlation, place) in open.drain(..) {
             let reporter = &mut reporters[place];
-            let rules: Vec<_> =
-                correlation.rules.iter().map(|name| self.find(name, reporter)).collect();
-            if let Some(rules) = rules.into_iter().collect::<Option<Vec<_>>>() {
-                resolved.push((index, correlation, place, rules));
-            }
+            let found = correlation.rules.iter().map(|name| self.find(name, reporter));
+            let found: Vec<Option<usize>> = found.collect();
+            // What is asked of the others is looked at all the same.
+            correlation.leave_out_rules(|rule| found[rule].is_none());
+            resolved.push((index, correlation, place, found.into_iter().flatten().collect()));
         }
         loop {
             let before = resolved.len();
@@ -286,6 +324,16 @@ impl<'l> Loader<'l> {
             }
             resolved = waiting;
             if resolved.is_empty() || resolved.len() == before {
+                break;
+            }
+        }
+        // One with a mistake is not known either, nor is what waits for it.
+        loop {
+            let before = resolved.len();
+            let waiting: BTreeSet<usize> = resolved.iter().map(|(index, ..)| *index).collect();
+            let is_clear = |rule: &usize| self.is_known(*rule) || waiting.contains(rule);
+            resolved.retain(|(.., rules)| rules.iter().all(is_clear));
+            if resolved.len() == before {
                 break;
             }
         }

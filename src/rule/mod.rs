@@ -54,6 +54,7 @@ mod compile;
 mod condition;
 mod correlation;
 mod direct;
+mod documents;
 mod explain;
 mod export;
 mod index;
@@ -141,7 +142,7 @@ pub enum Status {
 /// A capture and how often a rule fires on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// The capture's path within the project.
+    /// The capture's path: from where the command runs, or from a folder above the rule.
     pub capture: String,
     /// How many alerts it gives.
     pub alerts: u64,

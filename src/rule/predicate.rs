@@ -95,6 +95,8 @@ pub(super) enum Test {
     Field { other: FieldId, how: Resemblance, cased: bool },
     /// This part of the moment is in one of these ranges.
     Part(Part, Ranges<i64>),
+    /// The address, or the moment, as records show it is one of these.
+    Shown(Vec<TextTest>),
 }
 
 /// How the values of two fields are alike.
@@ -119,6 +121,16 @@ pub(super) enum TextTest {
     Regex(String),
 }
 
+impl TextTest {
+    /// The regular expression that is found in what meets it.
+    pub(super) fn regex(&self) -> String {
+        match self {
+            Self::Pattern { pattern, cased } => pattern.regex(*cased),
+            Self::Regex(expression) => expression.clone(),
+        }
+    }
+}
+
 impl Test {
     /// Tests of different sorts are different predicates.
     pub(super) const fn sort(&self) -> u8 {
@@ -130,13 +142,37 @@ impl Test {
             Self::Topics(_) => 4,
             Self::Part(..) => 5,
             Self::Field { .. } => 6,
+            Self::Shown(_) => 7,
         }
     }
 
     /// Whether an index answers it. Any other is asked by itself, of events on which a rule is up:
     /// it brings no rule up.
     pub(super) const fn is_indexed(&self) -> bool {
-        !matches!(self, Self::Field { .. } | Self::Part(..))
+        !matches!(self, Self::Field { .. } | Self::Part(..) | Self::Shown(_))
+    }
+
+    /// The test that holds when both do; of text there is none.
+    pub(super) fn and(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Points(one), Self::Points(two)) => Some(Self::Points(one.and(two))),
+            (Self::Addresses { v4, v6 }, Self::Addresses { v4: other_v4, v6: other_v6 }) => {
+                Some(Self::Addresses { v4: v4.and(other_v4), v6: v6.and(other_v6) })
+            }
+            (Self::Part(part, one), Self::Part(other, two)) if part == other => {
+                Some(Self::Part(*part, one.and(two)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether no value meets it.
+    pub(super) fn is_never(&self) -> bool {
+        match self {
+            Self::Points(ranges) | Self::Part(_, ranges) => ranges.iter().next().is_none(),
+            Self::Addresses { v4, v6 } => v4.iter().next().is_none() && v6.iter().next().is_none(),
+            _ => false,
+        }
     }
 
     /// Tests that hold when any of these, which are of one sort, does.
@@ -154,6 +190,9 @@ impl Test {
         let (mut texts, mut topics, mut of_part) = (vec![], vec![], None);
         for test in tests {
             match test {
+                field @ Self::Field { .. } => return field,
+                // Keywords make one of all words at once.
+                shown @ Self::Shown(_) => return shown,
                 Self::Present => return Self::Present,
                 Self::Points(ranges) => points.push(ranges),
                 Self::Addresses { v4, v6 } => {
@@ -166,7 +205,6 @@ impl Test {
                     of_part = Some(part);
                     points.push(ranges);
                 }
-                field @ Self::Field { .. } => return field,
             }
         }
         if !topics.is_empty() {

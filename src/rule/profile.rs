@@ -22,6 +22,16 @@ pub(super) struct Memory(Box<[Remembered]>);
 
 const SLOTS: usize = 256;
 
+/// The powers of an odd number: classes that change places make another sum.
+const FACTORS: [u32; FIELDS] = {
+    let (mut factors, mut at) = ([1_u32; FIELDS], 1);
+    while at < FIELDS {
+        factors[at] = factors[at - 1].wrapping_mul(31);
+        at += 1;
+    }
+    factors
+};
+
 /// What follows is not remembered if it is more than this, as in large sets of rules.
 const WORDS: usize = 8;
 
@@ -45,13 +55,13 @@ impl Memory {
     }
 
     #[inline]
-    const fn slot(profile: &Profile) -> usize {
-        let (mut mixed, mut at) = (0_u32, 0);
-        while at < FIELDS {
-            mixed = mixed.wrapping_mul(31).wrapping_add(profile[at].number());
-            at += 1;
-        }
-        mixed as usize % SLOTS
+    fn slot(profile: &Profile) -> usize {
+        // Products that do not wait for each other.
+        let products = profile.iter().zip(FACTORS);
+        let sum = products.fold(0_u32, |sum, (class, factor)| {
+            sum.wrapping_add(class.number().wrapping_mul(factor))
+        });
+        sum as usize % SLOTS
     }
 
     /// What is true of events with this profile.

@@ -83,7 +83,7 @@ impl Rarity {
 
 fn share(predicate: &Predicate, kind: Kind, known: usize) -> f64 {
     match (&predicate.test, kind) {
-        (Test::Present | Test::Field { .. } | Test::Part(..), _) => 0.9,
+        (Test::Present | Test::Field { .. } | Test::Part(..) | Test::Shown(_), _) => 0.9,
         // Flags mark what is out of the ordinary: quality, test, retained, refused.
         (Test::Points(ranges), Kind::Boolean) => {
             if ranges.has(flag_point(false)) {

@@ -14,6 +14,14 @@ impl Filter<'_> {
     /// Matches the topic names that this filter matches.
     pub fn of_names(self) -> String {
         let (levels, is_open) = self.levels();
+        // No name is empty [MQTT-4.7.3-1].
+        match &levels[..] {
+            [only] if only == "+" && is_open => {
+                return r"^([^$/][^/]*(/[^/]*)*|(/[^/]*)+)$".to_owned();
+            }
+            [only] if only == "+" => return "^[^$/][^/]*$".to_owned(),
+            _ => {}
+        }
         let mut expression = String::from("^");
         for (place, level) in levels.iter().enumerate() {
             match (place, level.as_str()) {
@@ -91,7 +99,11 @@ mod tests {
     fn expressions() {
         let of = |text: &'static str| Filter::parse(text.as_bytes()).expect("well formed");
         assert_eq!(of("grid/+/a.b/#").of_names(), r"^grid/[^/]*/a\.b(/[^/]*)*$");
-        assert_eq!(of("#").of_names(), "^([^$/][^/]*)?(/[^/]*)*$");
+        assert_eq!(of("#").of_names(), "^([^$/][^/]*(/[^/]*)*|(/[^/]*)+)$");
+        for filter in ["#", "+", "+/#", "/#", "+/+"] {
+            let expression = regex::Regex::new(&of(filter).of_names()).expect("valid");
+            assert!(!expression.is_match(""), "{filter} matches no name");
+        }
         assert_eq!(of("$SYS/up").of_filters(), r"^(\$share/[^/+#]+/)?\$SYS(/#|/(\+|up)(/#)?)$");
     }
 

@@ -9,6 +9,7 @@ mod allocator;
 #[path = "../common/mod.rs"]
 mod common;
 mod correlations;
+mod segments;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -112,11 +113,16 @@ impl Feed {
     fn octets(&mut self, from: End, octets: &[u8]) {
         for some in octets.chunks(32 * SEGMENT) {
             some.chunks(SEGMENT).for_each(|segment| self.wire.send(from, segment));
-            let frames = std::mem::take(&mut self.wire.frames);
-            let before = processor_time();
-            common::feed(&mut self.engine, &frames, &mut self.count);
-            self.spent += processor_time().saturating_sub(before);
+            self.hand_in();
         }
+    }
+
+    /// What is on the wire is read.
+    fn hand_in(&mut self) {
+        let frames = std::mem::take(&mut self.wire.frames);
+        let before = processor_time();
+        common::feed(&mut self.engine, &frames, &mut self.count);
+        self.spent += processor_time().saturating_sub(before);
     }
 
     /// Sends a packet, several of them in a segment.

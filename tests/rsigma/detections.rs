@@ -42,7 +42,12 @@ fn rule(random: &mut Random, schema: &Schema, record: &Json, number: usize) -> O
         .map(|(name, _, field)| (name.as_str(), field.kind, values(record, name)))
         .filter(|(_, _, values)| !values.is_empty())
         .collect();
+    let texts = texts(record);
     let mut selection = || {
+        // Words that stand anywhere in the record.
+        if random.below(6) == 0 {
+            return keywords(random, &texts);
+        }
         let count = 1 + random.below(2);
         let mut lines = Vec::new();
         let mut names = Vec::new();
@@ -101,6 +106,59 @@ pub(crate) fn values<'r>(record: &'r Json, name: &str) -> Vec<&'r Json> {
     members.filter(|value| !value.is_object()).collect()
 }
 
+/// All text in a record, wherever it stands.
+fn texts(record: &Json) -> Vec<&str> {
+    match record {
+        Json::String(text) => vec![text],
+        Json::Array(members) => members.iter().flat_map(texts).collect(),
+        Json::Object(members) => members.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// One to three words, of the record and of none; as a list, or behind modifiers.
+fn keywords(random: &mut Random, texts: &[&str]) -> Option<String> {
+    let texts: Vec<_> = texts.iter().filter(|text| is_plain(text)).collect();
+    let mut words = Vec::new();
+    for _ in 0..=random.below(3) {
+        let text = random.one_of(&texts);
+        let length = text.len() as u64;
+        let start = random.below(length) as usize;
+        let end = start + 1 + random.below(length - start as u64) as usize;
+        let word = random.one_of(&[text, &text[start..end], "nothing of this kind"]);
+        // What is empty, or a blank, is in every text.
+        if word.trim() == word && !word.is_empty() {
+            words.push(word);
+        }
+    }
+    let list = |behind: &str, words: Vec<String>| match (words.is_empty(), behind) {
+        (true, _) => None,
+        (false, "") => Some(format!("    - {}\n", words.join("\n    - "))),
+        (false, behind) => Some(format!("    '{behind}': [{}]\n", words.join(", "))),
+    };
+    let patterns = |words: Vec<&str>| words.into_iter().map(pattern).collect::<Vec<_>>();
+    match random.below(6) {
+        0 => list("|contains", patterns(words)),
+        1 => list("|contains|cased", patterns(words)),
+        2 => list("|re", words.into_iter().map(|word| plain(&regex::escape(word))).collect()),
+        3 => {
+            let upper: Vec<_> = words.iter().map(|word| word.to_uppercase()).collect();
+            list("", upper.iter().map(|word| pattern(word)).collect())
+        }
+        4 => {
+            let open = words.into_iter().map(|word| plain(&format!("*{}*", escaped(word))));
+            list("", open.collect())
+        }
+        _ => list("", patterns(words)),
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    (1..=200).contains(&text.len())
+        && text.bytes().all(|octet| octet.is_ascii_graphic() || octet == b' ')
+        && text.trim() == text
+}
+
 /// What a selection asks of a field, mostly so that it holds.
 fn item(random: &mut Random, name: &str, kind: Kind, value: &Json) -> Option<String> {
     let item = any_item(random, name, kind, value)?;
@@ -130,8 +188,10 @@ fn any_item(random: &mut Random, name: &str, kind: Kind, value: &Json) -> Option
 }
 
 fn of_number(random: &mut Random, name: &str, number: &serde_json::Number) -> String {
-    let other = random.below(200);
-    match random.below(9) {
+    let other = 1 + random.below(200);
+    // What is so near to zero is zero there.
+    let is_exact = number.as_f64().is_some_and(|number| number.abs() > 1e-9);
+    match random.below(if is_exact { 9 } else { 4 }) {
         0 => format!("{name}|gt: {other}"),
         1 => format!("{name}|lte: {number}"),
         2 => format!("{name}|gte: {number}"),
@@ -160,10 +220,7 @@ fn of_address(random: &mut Random, name: &str, address: &str) -> String {
 }
 
 fn of_text(random: &mut Random, name: &str, text: &str) -> Option<String> {
-    let is_plain = (1..=200).contains(&text.len())
-        && text.bytes().all(|octet| octet.is_ascii_graphic() || octet == b' ')
-        && text.trim() == text;
-    if !is_plain {
+    if !is_plain(text) {
         return None;
     }
     let length = text.len() as u64;

@@ -18,6 +18,8 @@ mod documents;
 #[path = "../../benches/generate/mod.rs"]
 mod generate;
 mod ours;
+#[path = "../common/peculiar.rs"]
+mod peculiar;
 mod theirs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -100,6 +102,34 @@ fn rsigma_finds_in_our_records_what_we_find() {
         compared.add(&documents, seen.records, seen.found, &theirs, path);
     }
     compared.check(&documents);
+}
+
+/// What is exported of rules that others do not read as they are finds the same.
+#[test]
+fn rsigma_finds_with_exported_rules_what_we_find_with_those_they_were() {
+    let Some(rsigma) = env::var_os("GRIDTAP_RSIGMA").map(PathBuf::from) else {
+        println!("skipped: no $GRIDTAP_RSIGMA; tests/run installs it");
+        return;
+    };
+    let source = Source { name: "peculiar.yml".to_owned(), text: peculiar::RULES.to_owned() };
+    let none = Placeholders::new();
+    let set = Arc::new(load(std::slice::from_ref(&source), &none));
+    let services: Vec<_> = protocol::services().collect();
+    let export = set.export(&[source], &services, &none);
+    let sources: Vec<_> = export
+        .files
+        .into_iter()
+        .map(|file| Source { name: file.name, text: file.text.replace("---\n", "\n---\n") })
+        .collect();
+    let documents = documents::exported(&sources, &none);
+    assert_eq!((documents.len(), export.left_out.len()), (10, 0));
+    let capture = file("pcaps").join("demo.pcap");
+    let seen = ours::run(&capture, &set);
+    let theirs = theirs::run(&rsigma, &documents, &seen);
+    assert_eq!(seen.found.hits, theirs.hits);
+    assert_eq!(seen.found.alerts, theirs.alerts);
+    let met: BTreeSet<_> = theirs.hits.iter().map(|(rule, _)| rule).collect();
+    assert!(met.len() >= 6 && !theirs.alerts.is_empty(), "only {met:?} are met");
 }
 
 fn load(sources: &[Source], placeholders: &Placeholders) -> RuleSet {

@@ -83,7 +83,7 @@ struct Recorder {
 }
 
 /// Microseconds: see docs/correlations.md.
-const SET_BACK: u64 = 1_000_000;
+const SET_BACK: u64 = 10_000_000;
 
 impl Recorder {
     /// The moment that is given for a time. A record that comes a little late counts as if it came in time;

@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 
 use super::{HEADING, QUIET, WIDTH};
 use crate::command::words;
-use crate::rule::{Level, Rule};
+use crate::rule::{Level, Rule, Suppressed};
 use crate::time::Timestamp;
 
 /// Where titles begin: behind the number, and the level or the time.
@@ -62,7 +62,7 @@ impl Alerts {
         }
     }
 
-    pub(super) fn show(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn show(&self, suppressed: Suppressed, out: &mut dyn Write) -> io::Result<()> {
         let mut fired: Vec<_> = self.0.iter().filter(|alerts| alerts.count > 0).collect();
         if fired.is_empty() {
             return writeln!(out, "\n{HEADING}No alert{HEADING:#}");
@@ -70,7 +70,13 @@ impl Alerts {
         fired.sort_by_key(|alerts| (Reverse(alerts.level), Reverse(alerts.count)));
         let total = words::count(fired.iter().map(|alerts| alerts.count).sum());
         let rules = words::counted(fired.len() as u64, "rule");
-        writeln!(out, "\n{HEADING}Alerts: {total} by {rules}{HEADING:#}\n")?;
+        write!(out, "\n{HEADING}Alerts: {total} by {rules}{HEADING:#}")?;
+        let held = suppressed.repeated + suppressed.over_limit;
+        if held > 0 {
+            let held = words::count(held);
+            write!(out, "{QUIET}, {held} of them told as a count in others{QUIET:#}")?;
+        }
+        writeln!(out, "\n")?;
         fired.iter().try_for_each(|alerts| alerts.show(out))
     }
 }

@@ -17,6 +17,7 @@ use crate::capture::{Damage, Skipped};
 use crate::engine::{self, Stats};
 use crate::event::{Event, FlowReason};
 use crate::inventory::Inventory;
+use crate::metrics::Behind;
 use crate::output::Correlated;
 use crate::packet::{self, Frame};
 use crate::protocol::{Fact, Protocol};
@@ -117,14 +118,15 @@ impl Summary {
         &self,
         files: &[PathBuf],
         reading: &Reading,
-        stats: &Stats,
+        (stats, behind): (&Stats, &Behind),
         kept: Option<&Kept>,
         out: &mut dyn Write,
     ) -> io::Result<()> {
         show_reading(files, reading, stats, out)?;
         kept.map_or(Ok(()), |kept| show_kept(kept, out))?;
         self.show_rules(out)?;
-        self.alerts.show(out)?;
+        self.alerts.show(behind.suppressed, out)?;
+        show_evicted(behind.evicted_groups, out)?;
         servers::show(&self.inventory, out)?;
         show_anomalies(stats, out)
     }
@@ -248,6 +250,18 @@ fn show_unread(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {
         write!(out, "{QUIET}: {}{QUIET:#}", damages.join(", "))?;
     }
     writeln!(out)
+}
+
+/// What correlations had no room for.
+fn show_evicted(groups: u64, out: &mut dyn Write) -> io::Result<()> {
+    if groups == 0 {
+        return Ok(());
+    }
+    let groups = words::counted(groups, "group");
+    writeln!(
+        out,
+        "\n{BAD}{groups} of correlations let go early{BAD:#}: see `limits.correlation_memory`"
+    )
 }
 
 fn show_anomalies(stats: &Stats, out: &mut dyn Write) -> io::Result<()> {

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::Side;
 use super::super::reader::Acknowledged;
+use super::super::{Progress, Side};
 use super::*;
 use crate::packet::{Checksum, TcpFlags};
 
@@ -58,6 +58,8 @@ fn segment(sequence: u32, payload: &[u8]) -> Tcp<'_> {
         flags: TcpFlags(TcpFlags::ACK),
         checksum: Checksum::Good,
         header_length: 20,
+        timestamp: None,
+        urgent: 0,
         payload,
         missing: 0,
         fingerprint: Tcp::fingerprint_of(payload),

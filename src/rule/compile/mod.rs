@@ -2,12 +2,13 @@
 //!
 //! [`fields`] finds the fields that a rule names and refuses comparisons that mean nothing for
 //! them; [`values`] makes tests of a rule's words, [`encoded`] of those that the wire has in another
-//! form; [`direct`] of other fields and of parts of moments; [`placeholders`] fills in what others
-//! know.
+//! form; [`keywords`] of those that may stand anywhere; [`direct`] of other fields and of parts of
+//! moments; [`placeholders`] fills in what others know.
 
 mod direct;
 mod encoded;
 mod fields;
+mod keywords;
 mod placeholders;
 mod values;
 
@@ -15,15 +16,16 @@ use std::collections::BTreeMap;
 
 pub(super) use fields::{flat_service, in_document};
 pub(super) use placeholders::filled;
+pub(super) use values::{moment, number, whole};
 
 use super::Placeholders;
 use super::condition::Condition;
 use super::diagnostic::Reporter;
-use super::modifier::{Comparison, Modifiers};
-use super::predicate::{Expression, FieldId, Predicate, Predicates, Test};
-use super::sigma::{Detection, Item, Selection, Spanned};
-use super::yaml::{Meaning, Scalar, Span};
-use crate::event::{Kind, Schema};
+use super::modifier::Modifiers;
+use super::predicate::{Expression, FieldId, Predicate, Predicates, Test, TextTest};
+use super::sigma::{Detection, Item, Selection};
+use super::yaml::Span;
+use crate::event::Schema;
 
 /// The most predicates that one rule may name, repetitions included.
 const MAX_SIZE: usize = 100_000;
@@ -140,32 +142,60 @@ impl Compiler<'_, '_> {
                 self.check_lists_within(items);
                 let parts: Vec<_> = items.iter().map(|item| self.item(item)).collect();
                 let parts = parts.into_iter().collect::<Option<_>>()?;
-                Some(Expression::all(self.with_bounds_joined(parts)))
+                Some(Expression::all(self.with_bounds_joined(parts, items)?))
             }
-            Selection::Any(members) => {
-                let parts: Vec<_> = members.iter().map(|member| self.selection(member)).collect();
-                parts.into_iter().collect::<Option<_>>().map(Expression::any)
+            Selection::Any(members) => self.any_selection(members),
+            Selection::Keyword(keyword) => {
+                let tests = self.keyword(keyword, Modifiers::NONE)?;
+                Some(self.anywhere(&tests))
             }
-            Selection::Keyword(keyword) => self.keyword(keyword, Modifiers::NONE),
         }
     }
 
-    /// A lower and an upper bound on one field are one range.
-    fn with_bounds_joined(&mut self, parts: Vec<Expression>) -> Vec<Expression> {
+    /// The keywords among them are one, so that a list of many costs as little as of few.
+    fn any_selection(&mut self, members: &[Selection]) -> Option<Expression> {
+        let (mut parts, mut keywords) = (Vec::new(), Vec::new());
+        for member in members {
+            match member {
+                Selection::Keyword(keyword) => {
+                    keywords.push(self.keyword(keyword, Modifiers::NONE));
+                }
+                other => parts.push(self.selection(other)),
+            }
+        }
+        let mut parts: Vec<Expression> = parts.into_iter().collect::<Option<_>>()?;
+        let keywords: Vec<Vec<TextTest>> = keywords.into_iter().collect::<Option<_>>()?;
+        if !keywords.is_empty() {
+            parts.push(self.anywhere(&keywords.concat()));
+        }
+        Some(Expression::any(parts))
+    }
+
+    /// A lower and an upper bound on one field are one range, in which there has to be something.
+    fn with_bounds_joined(
+        &mut self,
+        parts: Vec<Expression>,
+        items: &[Item],
+    ) -> Option<Vec<Expression>> {
         let mut joined: Vec<Expression> = Vec::with_capacity(parts.len());
-        for part in parts {
+        for (part, item) in parts.into_iter().zip(items) {
             let both = joined.iter_mut().find_map(|other| {
                 let test = self.both(other, &part)?;
                 Some((other, test))
             });
-            match both {
-                Some((other, predicate)) => {
+            match (both, &item.field) {
+                (Some((_, Predicate { test, .. })), Some(name)) if test.is_never() => {
+                    let message =
+                        format!("`{}` never meets all that is asked of it here", name.value);
+                    return self.wrong(name.span, message);
+                }
+                (Some((other, predicate)), _) => {
                     *other = Expression::Holds(self.predicates.id(predicate));
                 }
-                None => joined.push(part),
+                (None, _) => joined.push(part),
             }
         }
-        joined
+        Some(joined)
     }
 
     fn both(&self, one: &Expression, two: &Expression) -> Option<Predicate> {
@@ -174,10 +204,7 @@ impl Compiler<'_, '_> {
         if one.field != two.field || one.field.may_have_several() {
             return None;
         }
-        let (Test::Points(ranges), Test::Points(others)) = (&one.test, &two.test) else {
-            return None;
-        };
-        Some(Predicate { field: one.field, test: Test::Points(ranges.and(others)) })
+        Some(Predicate { field: one.field, test: one.test.and(&two.test)? })
     }
 
     fn item(&mut self, item: &Item) -> Option<Expression> {
@@ -192,9 +219,8 @@ impl Compiler<'_, '_> {
             self.check_modifiers(kind, modifiers, name)?;
             self.atoms(kind, modifiers, item, name)?
         };
-        let can_hold_together = modifiers.field || can_hold_together(field, kind);
-        if modifiers.all && atoms.len() > 1 && !can_hold_together {
-            let message = format!("`{}` has one value: it never equals all of these", name.value);
+        if modifiers.all && !field.may_have_several() && are_never_all(&atoms) {
+            let message = format!("`{}` has one value: it is never all of these", name.value);
             return self.wrong(name.span, message);
         }
         let expression = if modifiers.all {
@@ -232,55 +258,20 @@ impl Compiler<'_, '_> {
             Atom::Test(test) => self.holds(field, test),
         }
     }
-
-    fn keywords(&mut self, item: &Item) -> Option<Expression> {
-        let modifiers = item.modifiers?;
-        let mut parts = Vec::new();
-        for value in &item.values {
-            for value in self.expanded(value, modifiers)? {
-                parts.push(self.keyword(&value, modifiers)?);
-            }
-        }
-        let expression =
-            if modifiers.all { Expression::all(parts) } else { Expression::any(parts) };
-        Some(if modifiers.negated { expression.negated() } else { expression })
-    }
-
-    /// Any text field of the record has the keyword in it.
-    fn keyword(&mut self, keyword: &Spanned<Scalar>, modifiers: Modifiers) -> Option<Expression> {
-        let comparison = match modifiers.comparison {
-            Comparison::Equals | Comparison::Contains => Comparison::Contains,
-            Comparison::Regex(flags) => Comparison::Regex(flags),
-            _ => {
-                return self.wrong(
-                    keyword.span,
-                    "keywords are found anywhere: this comparison needs a field",
-                );
-            }
-        };
-        if keyword.value.meaning == Meaning::Null {
-            return self.wrong(keyword.span, "an empty keyword is in every text");
-        }
-        let scalar = self.word(keyword)?;
-        let tests = self.text_tests(scalar, Modifiers { comparison, ..modifiers }, keyword.span)?;
-        let fields: Vec<FieldId> = self
-            .schema
-            .paths()
-            .filter(|(_, _, field)| field.kind.is_text())
-            .map(|(_, path, _)| FieldId::Declared { of_context: false, path })
-            .collect();
-        if fields.is_empty() {
-            let message =
-                format!("`{}` records have no text to find a keyword in", self.schema.name);
-            return self.wrong(keyword.span, message);
-        }
-        let parts =
-            fields.into_iter().map(|field| self.holds(field, Test::Texts(tests.clone()))).collect();
-        Some(Expression::any(parts))
-    }
 }
 
-/// Whether one value, or one of several members, can meet several conditions at once.
-fn can_hold_together(field: FieldId, kind: Kind) -> bool {
-    field.may_have_several() || kind.is_text() || matches!(kind, Kind::Name(_))
+/// Whether no value meets all of these: numbers, names and addresses that have nothing in common.
+fn are_never_all(atoms: &[Atom]) -> bool {
+    let mut common: Option<Test> = None;
+    for atom in atoms {
+        let Atom::Test(test) = atom else { continue };
+        common = match &common {
+            None => Some(test.clone()),
+            Some(before) => match before.and(test) {
+                Some(both) => Some(both),
+                None => return false,
+            },
+        };
+    }
+    atoms.len() > 1 && common.is_some_and(|common| common.is_never())
 }

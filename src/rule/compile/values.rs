@@ -398,7 +398,7 @@ impl Compiler<'_, '_> {
 
 /// A moment in ISO 8601. Without an offset it is UTC, as in the tools that search records, and
 /// without a time it is the beginning of the day.
-fn moment(text: &str) -> Option<jiff::Timestamp> {
+pub(in crate::rule) fn moment(text: &str) -> Option<jiff::Timestamp> {
     if let Ok(moment) = text.parse() {
         return Some(moment);
     }
@@ -423,7 +423,7 @@ fn matching(table: &[&str], matches: impl Fn(&str) -> bool) -> Ranges<i64> {
 }
 
 /// The whole number that a scalar is, in quotes or not.
-pub(super) fn whole(scalar: &Scalar) -> Option<i64> {
+pub(in crate::rule) fn whole(scalar: &Scalar) -> Option<i64> {
     match scalar.meaning {
         Meaning::Integer(number) => Some(number),
         Meaning::Quoted => scalar.text.parse().ok(),
@@ -435,7 +435,7 @@ pub(super) fn whole(scalar: &Scalar) -> Option<i64> {
 }
 
 /// The number that a scalar is, in quotes or not.
-fn number(scalar: &Scalar) -> Option<f64> {
+pub(in crate::rule) fn number(scalar: &Scalar) -> Option<f64> {
     let number = match scalar.meaning {
         Meaning::Integer(number) => number as f64,
         Meaning::Float(number) => number,

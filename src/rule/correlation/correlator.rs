@@ -55,6 +55,8 @@ struct State {
     /// Of absence: groups in the order in which their time comes, with the moment since when they
     /// wait. One that waits no more, or since later, is passed over.
     waiting: VecDeque<(u64, u32)>,
+    /// How many of these there may be until it is looked who waits no more.
+    spare: usize,
 }
 
 /// A correlation that is met.
@@ -213,16 +215,21 @@ impl Memory {
     fn tell_absence(&mut self, set: &RuleSet, index: usize, tell: &mut Tell<'_>) {
         let state = &mut self.states[index];
         let Some((since, place)) = state.waiting.pop_front() else { return };
+        let before = state.groups.octets();
         let group = state.groups.get_mut(place);
-        if !group.window.waits_since(since) {
+        let Window::Waiting(waits) = &mut group.window else { return };
+        if !waits.wait_since(since) {
             return;
         }
-        let (key, payload) = (std::mem::take(&mut group.key), std::mem::take(&mut group.payload));
-        let before = state.groups.octets();
-        state.groups.remove(place);
+        self.payload = waits.take_first();
+        let is_over = waits.is_empty();
+        let key = group.key.clone();
+        if is_over {
+            state.groups.remove(place);
+        } else {
+            state.groups.book(place);
+        }
         self.octets -= before - state.groups.octets();
-        self.payload.clear();
-        self.payload.extend_from_slice(&payload);
         let alert = Alert { index, group: &key, measure: Measure::Whole, is_later: true };
         self.found(set, alert, tell);
     }
@@ -308,21 +315,19 @@ impl Memory {
         measure
     }
 
-    /// Absence: the first rule begins to wait, any other ends it.
+    /// Absence: each hit of the first rule begins to wait, one of any other ends all that wait.
     fn wait(&mut self, index: usize, observed: Observed<'_>, describe: &mut Describe<'_>) {
         let state = &mut self.states[index];
         if observed.place > 0 {
-            return state.groups.end_wait(observed.group);
+            return state.groups.end_waits(observed.group);
         }
-        let at = state.groups.hit(observed.group, self.now, || Window::Waiting(None));
-        let group = state.groups.get_mut(at);
-        if let Window::Waiting(since @ None) = &mut group.window {
-            *since = Some(self.now);
-            if self.payload.is_empty() {
-                describe(&mut self.payload);
-            }
-            group.payload.clear();
-            group.payload.extend_from_slice(&self.payload);
+        let at = state.groups.hit(observed.group, self.now, || Window::Waiting(Box::default()));
+        if self.payload.is_empty() {
+            describe(&mut self.payload);
+        }
+        if let Window::Waiting(waits) = &mut state.groups.get_mut(at).window
+            && waits.begin(self.now, &self.payload)
+        {
             state.waiting.push_back((self.now, at));
         }
         state.groups.book(at);
@@ -330,21 +335,42 @@ impl Memory {
     }
 
     fn make_room(&mut self, index: usize) {
-        let groups = &mut self.states[index].groups;
-        while groups.len() > self.limits.groups
-            || (self.octets > self.limits.octets && groups.len() > 1)
-        {
-            let Some((place, _)) = groups.first() else { return };
-            let before = groups.octets();
-            groups.remove(place);
-            self.octets -= before - groups.octets();
-            self.evicted += 1;
+        while self.states[index].groups.len() > self.limits.groups {
+            self.let_go(index);
         }
+        while self.octets > self.limits.octets {
+            // Of the correlation that takes most, so that none that does leaves nothing to the others.
+            let sizes = self.states.iter().enumerate();
+            let largest = sizes.max_by_key(|(_, state)| state.groups.octets());
+            let Some((largest, _)) = largest else { return };
+            if !self.let_go(largest) {
+                return;
+            }
+        }
+    }
+
+    /// Lets go of the group that was hit longest ago; of the older half of what it remembers, if there
+    /// is no other. Whether there was anything.
+    fn let_go(&mut self, index: usize) -> bool {
+        let groups = &mut self.states[index].groups;
+        let Some((place, _)) = groups.first() else { return false };
+        let before = groups.octets();
+        if groups.len() > 1 {
+            groups.remove(place);
+        } else if groups.get_mut(place).window.halve() {
+            groups.book(place);
+        } else {
+            return false;
+        }
+        self.octets = self.octets + groups.octets() - before;
+        self.evicted += 1;
+        true
     }
 }
 
-/// Microseconds: packet times of several threads, or captures, may go back a little.
-const SET_BACK: u64 = 1_000_000;
+/// Microseconds: packet times of several threads, or captures, may go back a little; flows end in the
+/// order of time only to within about five seconds. What comes late counts as if it came now.
+const SET_BACK: u64 = 10_000_000;
 
 /// So many who wait no more may be remembered.
 const SPARE: usize = 1024;
@@ -371,9 +397,14 @@ impl State {
     }
 
     fn forget_who_waits_no_more(&mut self) {
-        if self.waiting.len() > 2 * self.groups.len() + SPARE {
+        if self.waiting.len() > self.spare + SPARE {
             let groups = &mut self.groups;
-            self.waiting.retain(|(since, at)| groups.get_mut(*at).window.waits_since(*since));
+            self.waiting.retain(|(since, at)| match &groups.get_mut(*at).window {
+                Window::Waiting(waits) => waits.any_since(*since),
+                _ => false,
+            });
+            // As many hits again, so that none pays for all.
+            self.spare = 2 * self.waiting.len();
         }
     }
 }

@@ -40,8 +40,6 @@ pub(super) struct Group {
     pub(super) window: Window,
     /// When it was hit last.
     pub(super) hit: u64,
-    /// The alert's record, where it is told later than the hit.
-    pub(super) payload: Vec<u8>,
 }
 
 /// What a group costs besides its key and what its window takes elsewhere.
@@ -72,11 +70,14 @@ impl Groups {
         place
     }
 
-    /// The group with this key, if there is one, waits no more. It stays for a while: it may begin
-    /// again at once.
-    pub(super) fn end_wait(&mut self, key: &[u8]) {
-        if let Some(place) = self.find(key, self.hasher.hash_one(key)) {
-            self.get_mut(place).window = Window::Waiting(None);
+    /// Nothing waits any more in the group with this key, if there is one. It stays for a while: it
+    /// may begin again at once.
+    pub(super) fn end_waits(&mut self, key: &[u8]) {
+        if let Some(place) = self.find(key, self.hasher.hash_one(key))
+            && let Window::Waiting(waits) = &mut self.get_mut(place).window
+        {
+            waits.end();
+            self.book(place);
         }
     }
 
@@ -86,7 +87,7 @@ impl Groups {
     }
 
     fn add(&mut self, key: &[u8], hash: u64, window: Window) -> u32 {
-        let group = Group { key: key.into(), window, hit: 0, payload: Vec::new() };
+        let group = Group { key: key.into(), window, hit: 0 };
         let slot = Slot { group, hash, octets: 0, previous: NONE, next: NONE };
         let place = self.free.pop().unwrap_or(self.slots.len() as u32);
         match self.slots.get_mut(place as usize) {
@@ -106,8 +107,7 @@ impl Groups {
     /// Notes what the group at this place takes now.
     pub(super) fn book(&mut self, place: u32) {
         let slot = &mut self.slots[place as usize];
-        let Group { key, window, payload, .. } = &slot.group;
-        let octets = EACH + key.len() + payload.capacity() + window.octets();
+        let octets = EACH + slot.group.key.len() + slot.group.window.octets();
         self.octets = self.octets + octets - slot.octets;
         slot.octets = octets;
     }
@@ -126,8 +126,7 @@ impl Groups {
         let hash = slot.hash;
         slot.octets = 0;
         slot.group.key = Box::default();
-        slot.group.payload = Vec::new();
-        slot.group.window = Window::Waiting(None);
+        slot.group.window = Window::EMPTY;
         if let Ok(entry) = self.index.find_entry(hash, |other| *other == place) {
             entry.remove();
         }
@@ -162,7 +161,7 @@ mod tests {
     use super::*;
 
     fn hit(groups: &mut Groups, key: &str, now: u64) -> u32 {
-        let place = groups.hit(key.as_bytes(), now, || Window::Waiting(None));
+        let place = groups.hit(key.as_bytes(), now, || Window::EMPTY);
         groups.book(place);
         place
     }

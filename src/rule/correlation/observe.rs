@@ -172,12 +172,13 @@ fn write_plain(value: Value<'_>, octets: &mut Vec<u8>) -> Option<f64> {
             Some(number as f64)
         }
         Value::Single(number) if number.is_finite() => {
-            let text = decimal.format_finite(number);
-            write_text(PLAIN, text.as_bytes(), octets);
-            text.parse().ok()
+            // As records show it, which is not its double where it has many digits.
+            let number = decimal.format_finite(number).parse().ok()?;
+            write_double(number, octets);
+            Some(number)
         }
         Value::Double(number) if number.is_finite() => {
-            write_text(PLAIN, decimal.format_finite(number).as_bytes(), octets);
+            write_double(number, octets);
             Some(number)
         }
         Value::Address(address) => {
@@ -188,6 +189,18 @@ fn write_plain(value: Value<'_>, octets: &mut Vec<u8>) -> Option<f64> {
             octets.push(ABSENT);
             None
         }
+    }
+}
+
+/// A whole number is the same value as the integer: 1.0 and 1, 0.0, -0.0 and 0.
+fn write_double(number: f64, octets: &mut Vec<u8>) {
+    // Beyond these not all integers are doubles.
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        let whole = number as i64;
+        write_text(PLAIN, itoa::Buffer::new().format(whole).as_bytes(), octets);
+    } else {
+        write_text(PLAIN, ryu::Buffer::new().format_finite(number).as_bytes(), octets);
     }
 }
 
@@ -251,6 +264,21 @@ pub(super) fn regroup(group: &[u8], parts: &[Part], octets: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_whole_number_is_the_same_value_as_the_integer() {
+        let written = |value| {
+            let mut octets = Vec::new();
+            write_value(value, Kind::Any, &mut octets);
+            octets
+        };
+        for (number, double) in [(0, 0.0), (0, -0.0), (-7, -7.0), (1 << 40, (1_u64 << 40) as f64)] {
+            assert_eq!(written(Value::Integer(number)), written(Value::Double(double)), "{number}");
+        }
+        assert_eq!(written(Value::Integer(21)), written(Value::Single(21.0)));
+        assert_ne!(written(Value::Integer(0)), written(Value::Double(0.5)));
+        assert_ne!(written(Value::Integer(0)), written(Value::Boolean(false)));
+    }
 
     #[test]
     fn values_come_back_as_records_show_them() {

@@ -4,6 +4,7 @@
 //! ends included.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -31,7 +32,97 @@ pub(super) enum Window {
     /// to it began.
     InOrder(Box<[Step]>),
     /// Since when it is waited for what is to follow.
-    Waiting(Option<u64>),
+    Waiting(Box<Waits>),
+}
+
+/// So many wait in a group at once. What ends one ends all that wait before it, so beyond these only
+/// the number of alerts is smaller.
+pub(super) const MOST_WAITS: usize = 64;
+
+/// Hits that wait, the oldest in front. Behind them stand some that wait no more, for their memory.
+#[derive(Debug, Default)]
+pub(super) struct Waits {
+    all: VecDeque<Wait>,
+    waiting: usize,
+    /// Octets of all payloads.
+    octets: usize,
+}
+
+#[derive(Debug, Default)]
+struct Wait {
+    since: u64,
+    /// What an alert is told with.
+    payload: Vec<u8>,
+}
+
+impl Waits {
+    /// One more waits since now, unless there are too many. Whether it does.
+    pub(super) fn begin(&mut self, now: u64, payload: &[u8]) -> bool {
+        if self.waiting >= MOST_WAITS {
+            return false;
+        }
+        if self.waiting == self.all.len() {
+            self.all.push_back(Wait::default());
+        }
+        let wait = &mut self.all[self.waiting];
+        wait.since = now;
+        self.octets -= wait.payload.capacity();
+        wait.payload.clear();
+        wait.payload.extend_from_slice(payload);
+        self.octets += wait.payload.capacity();
+        self.waiting += 1;
+        true
+    }
+
+    /// None waits any more.
+    pub(super) fn end(&mut self) {
+        self.waiting = 0;
+        // The next needs the memory of one.
+        self.shorten(1);
+    }
+
+    /// Whether the oldest waits since then.
+    pub(super) fn wait_since(&self, since: u64) -> bool {
+        self.waiting > 0 && self.all.front().is_some_and(|wait| wait.since == since)
+    }
+
+    /// Whether one waits since then.
+    pub(super) fn any_since(&self, since: u64) -> bool {
+        let waiting = self.all.iter().take(self.waiting);
+        waiting.rev().any(|wait| wait.since == since)
+    }
+
+    /// The oldest waits no more; what its alert is told with.
+    pub(super) fn take_first(&mut self) -> Vec<u8> {
+        self.waiting -= 1;
+        let payload = self.all.pop_front().unwrap_or_default().payload;
+        self.octets -= payload.capacity();
+        payload
+    }
+
+    /// Whether none waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// The newest wait no more, as their alerts would come last.
+    fn halve(&mut self) -> bool {
+        let before = self.all.len();
+        self.waiting = self.waiting.min(before.div_ceil(2));
+        self.shorten(before.div_ceil(2));
+        self.all.shrink_to_fit();
+        self.all.len() < before
+    }
+
+    fn shorten(&mut self, most: usize) {
+        while self.all.len() > most {
+            self.octets -= self.all.pop_back().map_or(0, |wait| wait.payload.capacity());
+        }
+    }
+
+    fn octets(&self) -> usize {
+        size_of::<Self>() + self.all.capacity() * size_of::<Wait>() + self.octets
+    }
 }
 
 /// Most groups are hit once; behind a pointer the others make them no larger.
@@ -45,10 +136,15 @@ pub(super) enum Moments {
 /// Different values, each with the moment when it came last.
 #[derive(Debug, Default)]
 pub(super) struct Values {
-    latest: HashMap<Box<[u8]>, u64, RandomState>,
+    latest: HashMap<Arc<[u8]>, u64, RandomState>,
     /// In the order in which they came; a value may stand here more than once.
-    came: VecDeque<(u64, Box<[u8]>)>,
+    came: VecDeque<(u64, Arc<[u8]>)>,
+    /// Octets of the values.
+    octets: usize,
 }
+
+/// What a value costs besides its octets: the counts before them, and what memory is rounded up to.
+const EACH_VALUE: usize = 32;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Step {
@@ -77,6 +173,9 @@ pub enum Measure {
 }
 
 impl Window {
+    /// One that holds nothing.
+    pub(super) const EMPTY: Self = Self::Hits(Moments::One(None));
+
     /// An empty one, of a correlation of so many rules.
     pub(super) fn new(look: &Look, members: usize) -> Self {
         match look {
@@ -85,7 +184,7 @@ impl Window {
             Look::Value(..) => Self::Numbers(VecDeque::new()),
             Look::Temporal => Self::Each(vec![None; members].into()),
             Look::TemporalOrdered => Self::InOrder(vec![Step::default(); members].into()),
-            Look::Absence => Self::Waiting(None),
+            Look::Absence => Self::Waiting(Box::default()),
         }
     }
 
@@ -119,15 +218,23 @@ impl Window {
         }
     }
 
-    /// Whether it is since then that something is waited for.
-    pub(super) fn waits_since(&self, since: u64) -> bool {
-        matches!(self, Self::Waiting(Some(waiting)) if *waiting == since)
+    /// Lets go of the older half of what takes room, and says whether that was anything. Half, so that
+    /// what it costs is shared by as many hits.
+    pub(super) fn halve(&mut self) -> bool {
+        match self {
+            Self::Hits(Moments::Many(many)) => halve(many),
+            Self::Numbers(numbers) => halve(numbers),
+            Self::Values(values) => values.halve(),
+            Self::Waiting(waits) => waits.halve(),
+            Self::Hits(Moments::One(_)) | Self::Each(_) | Self::InOrder(_) => false,
+        }
     }
 
     /// Octets that it takes besides itself, roughly.
     pub(super) fn octets(&self) -> usize {
         match self {
-            Self::Hits(Moments::One(_)) | Self::Waiting(_) => 0,
+            Self::Hits(Moments::One(_)) => 0,
+            Self::Waiting(waits) => waits.octets(),
             Self::Hits(Moments::Many(many)) => 48 + 8 * many.capacity(),
             Self::Values(values) => values.octets(),
             Self::Numbers(numbers) => 16 * numbers.capacity(),
@@ -171,10 +278,7 @@ impl Values {
                 break;
             }
             // It came again since, or it is out.
-            if is_last {
-                self.latest.remove(value);
-            }
-            self.came.pop_front();
+            self.let_go_of_first();
         }
         if let Some(value) = hit.values {
             self.add(value, hit.at);
@@ -182,16 +286,36 @@ impl Values {
         self.latest.len()
     }
 
-    fn add(&mut self, value: &[u8], at: u64) {
-        if let Some(latest) = self.latest.get_mut(value) {
-            if *latest == at {
-                return;
-            }
-            *latest = at;
-        } else {
-            self.latest.insert(value.into(), at);
+    fn let_go_of_first(&mut self) {
+        let Some((moment, value)) = self.came.pop_front() else { return };
+        if self.latest.get(&value) == Some(&moment) {
+            self.latest.remove(&value);
+            self.octets -= value.len() + EACH_VALUE;
         }
-        self.came.push_back((at, value.into()));
+    }
+
+    /// Lets go of the older half. Whether there was one.
+    fn halve(&mut self) -> bool {
+        let (before, left) = (self.latest.len(), self.latest.len() / 2);
+        while self.latest.len() > left && self.latest.len() > 1 {
+            self.let_go_of_first();
+        }
+        self.latest.shrink_to_fit();
+        self.came.shrink_to_fit();
+        self.latest.len() < before
+    }
+
+    fn add(&mut self, value: &[u8], at: u64) {
+        let shared = match self.latest.get_key_value(value) {
+            Some((_, latest)) if *latest == at => return,
+            Some((shared, _)) => Arc::clone(shared),
+            None => {
+                self.octets += value.len() + EACH_VALUE;
+                Arc::from(value)
+            }
+        };
+        self.latest.insert(Arc::clone(&shared), at);
+        self.came.push_back((at, shared));
         if self.came.len() > 2 * self.latest.len() + 16 {
             let latest = &self.latest;
             self.came.retain(|(moment, value)| latest.get(value) == Some(moment));
@@ -199,9 +323,17 @@ impl Values {
     }
 
     fn octets(&self) -> usize {
-        let longest = self.came.front().map_or(0, |(_, value)| value.len());
-        size_of::<Self>() + (self.latest.capacity() + self.came.capacity()) * (32 + longest)
+        // Of the map, a place in seven is empty at the least, and each has an octet more.
+        let places = self.latest.capacity() * 32 + self.came.capacity() * 24;
+        size_of::<Self>() + places + self.octets
     }
+}
+
+fn halve<T>(all: &mut VecDeque<T>) -> bool {
+    let half = all.len() / 2;
+    all.drain(..half);
+    all.shrink_to_fit();
+    half > 0
 }
 
 fn take_number(numbers: &mut VecDeque<(u64, f64)>, since: u64, hit: Hit<'_>) {

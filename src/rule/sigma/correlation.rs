@@ -20,6 +20,23 @@ pub(in crate::rule) struct Correlation {
     pub(in crate::rule) generate: bool,
 }
 
+impl Correlation {
+    /// Goes on without those of its rules, by place, that are such.
+    pub(in crate::rule) fn leave_out_rules(&mut self, is_out: impl Fn(usize) -> bool) {
+        let (mut out, mut place) = (Vec::new(), 0);
+        self.rules.retain(|rule| {
+            place += 1;
+            if is_out(place - 1) {
+                out.push(rule.value.clone());
+            }
+            !is_out(place - 1)
+        });
+        for alias in &mut self.aliases {
+            alias.fields.retain(|(rule, _)| !out.contains(&rule.value));
+        }
+    }
+}
+
 /// A name for fields that are called otherwise in each rule.
 #[derive(Debug)]
 pub(in crate::rule) struct Alias {
@@ -156,13 +173,15 @@ impl Reader<'_, '_> {
         let rules = rules.map(|inner| self.rules(inner)).unwrap_or_default();
         let timespan = timespan.and_then(|inner| self.timespan(inner));
         let kind = kind.and_then(|inner| self.kind(inner, find("condition"), &rules));
+        // After a mistake, which is told, anything stands in, so that the rest is looked at.
+        let kind = kind.unwrap_or(Spanned { value: Kind::Temporal, span });
         let generate = generate.or(find("generate"));
         Some(Correlation {
             group_by: find("group-by").map(|inner| self.words(inner)).unwrap_or_default(),
             aliases: find("aliases").map(|inner| self.aliases(inner)).unwrap_or_default(),
             generate: generate.and_then(|inner| self.flag(inner)).unwrap_or(false),
-            timespan: timespan?,
-            kind: kind?,
+            timespan: timespan.unwrap_or(Duration::from_secs(1)),
+            kind,
             rules,
         })
     }
@@ -258,39 +277,41 @@ impl Reader<'_, '_> {
                     if aggregate.is_some() { &["field"] } else { &["field", "percentile"] };
                 let found = self.condition_of(condition, keys)?;
                 let field = self.one_field(found.fields, condition.key_span)?;
-                let aggregate = aggregate.or(found.percentile.map(Aggregate::Percentile))?;
+                let percentile = Aggregate::Percentile(found.percentile.unwrap_or_default());
+                let aggregate = aggregate.unwrap_or(percentile);
                 Kind::Value(aggregate, field, found.threshold)
             }
         };
         Some(Spanned { value, span: entry.value.span })
     }
 
-    /// A condition with bounds, and with all of these keys besides.
+    /// A condition with bounds, and with all of these keys besides. What is wrong in it is told and left
+    /// out.
     fn condition_of(&mut self, entry: &Entry, more: &[&str]) -> Option<Found> {
         let bounds = BOUNDS.iter().map(|(name, _)| *name);
         let keys: Vec<_> = bounds.clone().chain(more.iter().copied()).collect();
         let entries = self.map_of(entry, &keys)?;
         let find = |key: &str| entries.iter().find(|inner| inner.key == key);
         for key in more {
-            self.required(entry.key_span, entries, key)?;
+            self.required(entry.key_span, entries, key);
         }
-        let mut threshold = Vec::new();
-        for (name, bound) in BOUNDS {
-            if let Some(inner) = find(name) {
-                threshold.push((*bound, self.integer(inner)?));
-            }
-        }
-        if threshold.is_empty() {
+        let written = BOUNDS.iter().filter_map(|(name, bound)| Some((*bound, find(name)?)));
+        let written: Vec<_> = written.collect();
+        if written.is_empty() {
             let help = format!("one or more of {}", bounds.collect::<Vec<_>>().join(", "));
-            return self.wrong_with(entry.key_span, "the condition has no bound", help);
+            self.wrong_with::<()>(entry.key_span, "the condition has no bound", help);
         }
-        let percentile = match find("percentile") {
-            None => None,
-            Some(inner) => match self.integer(inner)? {
-                rank @ 0..=100 => Some(rank as u8),
-                _ => return self.wrong(inner.value.span, "a percentile is from 0 to 100"),
-            },
-        };
+        let limits = written.into_iter();
+        let threshold: Vec<_> =
+            limits.filter_map(|(bound, inner)| Some((bound, self.integer(inner)?))).collect();
+        if is_never(&threshold) {
+            self.wrong::<()>(entry.key_span, "no number is within all of these bounds");
+        }
+        let rank = find("percentile").and_then(|inner| Some((inner, self.integer(inner)?)));
+        let percentile = rank.and_then(|(inner, rank)| match rank {
+            0..=100 => Some(rank as u8),
+            _ => self.wrong(inner.value.span, "a percentile is from 0 to 100"),
+        });
         let fields = find("field").map(|inner| self.words(inner)).unwrap_or_default();
         Some(Found { fields, threshold: Threshold(threshold), percentile })
     }
@@ -327,6 +348,30 @@ impl Reader<'_, '_> {
             _ => self.wrong(span, "a number is made of one field"),
         }
     }
+}
+
+/// Whether no number is within all of these bounds; of an average it may be a fraction.
+fn is_never(bounds: &[(Bound, i64)]) -> bool {
+    // In halves, so that what is beyond a number has a place of its own.
+    let (mut least, mut most) = (i128::MIN, i128::MAX);
+    for (bound, limit) in bounds {
+        let at = 2 * i128::from(*limit);
+        match bound {
+            Bound::Less => most = most.min(at - 1),
+            Bound::LessOrEqual => most = most.min(at),
+            Bound::Greater => least = least.max(at + 1),
+            Bound::GreaterOrEqual => least = least.max(at),
+            Bound::Equal => (least, most) = (least.max(at), most.min(at)),
+            Bound::NotEqual => {}
+        }
+    }
+    let is_refused = |limit: i128| {
+        let refused = |(bound, other): &(Bound, i64)| {
+            *bound == Bound::NotEqual && 2 * i128::from(*other) == limit
+        };
+        bounds.iter().any(refused)
+    };
+    least > most || least == most && is_refused(least)
 }
 
 /// What a condition has.

@@ -21,6 +21,11 @@ impl Detection {
     pub(in crate::rule) fn placeholders(&self) -> Vec<&str> {
         self.selections.iter().flat_map(Selection::placeholders).collect()
     }
+
+    /// The field of every item.
+    pub(in crate::rule) fn fields(&self) -> Vec<&str> {
+        self.selections.iter().flat_map(Selection::fields).collect()
+    }
 }
 
 /// A search identifier's content.
@@ -42,6 +47,16 @@ impl Selection {
         match self {
             Self::All(items) => items.iter().flat_map(Item::placeholders).collect(),
             Self::Any(members) => members.iter().flat_map(Self::placeholders).collect(),
+            Self::Keyword(_) => Vec::new(),
+        }
+    }
+
+    fn fields(&self) -> Vec<&str> {
+        match self {
+            Self::All(items) => {
+                items.iter().filter_map(|item| Some(item.field.as_ref()?.value.as_str())).collect()
+            }
+            Self::Any(members) => members.iter().flat_map(Self::fields).collect(),
             Self::Keyword(_) => Vec::new(),
         }
     }
@@ -152,6 +167,10 @@ impl Reader<'_, '_> {
     fn item(&mut self, entry: &Entry) -> Option<Item> {
         let mut words = spanned_words(&entry.key, entry.key_span);
         let (name, name_span) = words.remove(0);
+        if name.is_empty() && words.is_empty() {
+            let help = "for a word anywhere in the record, write it without a key";
+            return self.wrong_with(entry.key_span, "a field has a name", help);
+        }
         let field = (!name.is_empty()).then(|| Spanned { value: name.to_owned(), span: name_span });
         let modifiers = Modifiers::parse(&words, self.reporter);
         let values: Vec<_> = match &entry.value.content {

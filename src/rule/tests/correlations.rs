@@ -336,3 +336,76 @@ fn mistakes_in_correlations() {
         assert!(told.iter().any(|told| told == message), "{body}: {told:#?}");
     }
 }
+
+const UNANSWERED: &str = "type: temporal_ordered, rules: [one, two], group-by: [thing.detail], \
+                          timespan: 10s, condition: one and not two";
+
+#[test]
+fn each_hit_has_a_wait_of_its_own() {
+    let steps = [
+        (0.0, 1, "a"),
+        (4.0, 1, "a"),
+        (10.0, 1, "a"),
+        (10.5, 1, "b"),
+        (15.0, 2, "a"),
+        (16.0, 1, "a"),
+    ];
+    // The first two in vain; the third was answered; the last is not, nor that of `b`.
+    let told = |detail: &str, at: &str| format!("c1 thing.detail={detail} @{at}");
+    let mut expected = vec![vec![]; 7];
+    expected[3] = vec![told("a", "0")];
+    expected[4] = vec![told("a", "4")];
+    expected[6] = vec![told("b", "10.5"), told("a", "16")];
+    assert_eq!(found(&[UNANSWERED], &steps), expected);
+}
+
+#[test]
+fn so_many_wait_in_a_group_and_one_answer_ends_them_all() {
+    let waits: Vec<_> = (0..200).map(|number| (f64::from(number) / 100.0, 1, "a")).collect();
+    assert_eq!(found(&[UNANSWERED], &waits).concat().len(), 64);
+    let mut answered = waits;
+    answered.push((3.0, 2, "a"));
+    assert_eq!(found(&[UNANSWERED], &answered).concat().len(), 0);
+}
+
+#[test]
+fn the_memory_of_one_group_is_bounded() {
+    let values = "type: value_count, rules: [one], timespan: 1d, \
+                  condition: {field: thing.detail, gte: 100000}";
+    let hits = "type: event_count, rules: [one], timespan: 1d, condition: {gte: 10000000}";
+    let texts: Vec<&'static str> =
+        (0..20_000).map(|number| &*format!("{number:0>500}").leak()).collect();
+    let steps: Vec<_> = texts.iter().zip(1..).map(|(text, n)| (f64::from(n), 1, *text)).collect();
+    for body in [values, hits] {
+        let limits = CorrelatorLimits { octets: 100_000, ..CorrelatorLimits::default() };
+        let (_, correlator) = found_within(&[body], &steps, limits);
+        assert!(correlator.octets() <= limits.octets, "{}", correlator.octets());
+        assert!(
+            correlator.evicted() > 0 && correlator.evicted() < 2000,
+            "{}",
+            correlator.evicted()
+        );
+        assert_eq!(correlator.groups(), 1);
+    }
+}
+
+#[test]
+fn a_group_that_takes_all_the_memory_leaves_the_others_theirs() {
+    let bodies = [
+        "type: value_count, rules: [one], timespan: 1d, condition: {field: thing.detail, gte: 100000}",
+        "type: event_count, rules: [two], group-by: [thing.detail], timespan: 1d, condition: {gte: 2}",
+    ];
+    let mut steps: Vec<Step> = vec![(0.0, 2, "a"), (0.0, 2, "b")];
+    steps.extend((1..5000).map(|n| (f64::from(n), 1, &*format!("{n:0>500}").leak())));
+    steps.extend([(5000.0, 2, "a"), (5000.0, 2, "b")]);
+    let limits = CorrelatorLimits { octets: 100_000, ..CorrelatorLimits::default() };
+    let (found, _) = found_within(&bodies, &steps, limits);
+    assert_eq!(found.concat(), ["c2 2 thing.detail=a @5000", "c2 2 thing.detail=b @5000"]);
+}
+
+#[test]
+fn a_little_disorder_is_not_a_clock_that_was_set_back() {
+    let body = "type: event_count, rules: [one], timespan: 1m, condition: {gte: 2}";
+    assert_eq!(found(&[body], &[(100.0, 1, ""), (95.0, 1, "")])[1], ["c1 2 @95"]);
+    assert_eq!(found(&[body], &[(100.0, 1, ""), (80.0, 1, "")])[1], [""; 0]);
+}

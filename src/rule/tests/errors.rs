@@ -93,7 +93,17 @@ fn mistakes_in_fields_and_values() {
             "`windash` is not supported (there are no command lines on the wire)",
         ),
         ("thing.ca|cased: 1", "`thing.ca` is a number: case means nothing"),
-        ("thing.ca|all: [1, 2]", "`thing.ca` has one value: it never equals all of these"),
+        ("thing.ca|all: [1, 2]", "`thing.ca` has one value: it is never all of these"),
+        ("thing.ca|gt: 5, thing.ca|lt: 3", "`thing.ca` never meets all that is asked of it here"),
+        (
+            "thing.peer: 10.0.0.1, thing.peer|cidr: 10.1.0.0/16",
+            "`thing.peer` never meets all that is asked of it here",
+        ),
+        (
+            "thing.peer|cidr|all: [10.0.0.0/16, 10.1.0.0/16]",
+            "`thing.peer` has one value: it is never all of these",
+        ),
+        ("'': 5", "a field has a name (for a word anywhere in the record, write it without a key)"),
         (
             "thing.negative: 1",
             "`thing.negative` is a flag, and this is a number (`true` or `false` stands here)",
@@ -332,11 +342,6 @@ falsepositives: [fine, "a\x9bb"]"#,
         ("title: Rule 1", "title: x\ntags: [T0855]", "`T0855` is no tag"),
         (
             "title: Rule 1",
-            "title: x\nexamples: [{capture: ../x, alerts: 1}]",
-            "the capture's path is one inside of the project",
-        ),
-        (
-            "title: Rule 1",
             "title: x\nexamples: [{capture: x, alerts: -1}]",
             "an example is `{capture: FILE, alerts: NUMBER}`",
         ),
@@ -384,6 +389,74 @@ fn all_mistakes_of_all_files_at_once() {
             ("rules/1.yml", 5, 17),
         ]
     );
+}
+
+/// What is wrong in these documents, by line.
+fn told(sources: &[Source]) -> Vec<String> {
+    let found = load(sources).err().unwrap_or_default();
+    found.iter().map(|found| format!("{}: {}", found.line, found.message)).collect()
+}
+
+#[test]
+fn one_mistake_in_a_correlation_hides_no_other() {
+    let right = rule(1, &item("thing.ca: 1"));
+    let correlation = |number: u32, rules: &str, more: &str| Source {
+        name: format!("rules/c{number}.yml"),
+        text: format!(
+            "title: C {number}\nid: 00000000-0000-4000-9000-{number:012}\ncorrelation:\n  rules: {rules}\n{more}"
+        ),
+    };
+    let known = "00000000-0000-4000-8000-000000000001";
+    let broken = correlation(
+        1,
+        &format!("[{known}, nobody]"),
+        "  type: value_count\n  timespan: 5x\n  group-by: [thing.caa]\n  \
+         condition: {field: thing.topc, gte: many}\n  aliases: {}\n",
+    );
+    assert_eq!(
+        told(&[right.clone(), broken.clone()]),
+        [
+            "4: there is no rule `nobody`",
+            "6: `5x` is no timespan",
+            &*format!("7: records of `{known}` have no field `thing.caa`"),
+            &*format!("8: records of `{known}` have no field `thing.topc`"),
+            "8: `gte` is a whole number",
+        ]
+    );
+    // What is of it is not told of its mistakes, nor that it goes round in circles.
+    let of_it = correlation(
+        2,
+        "[00000000-0000-4000-9000-000000000001]",
+        "  type: event_count\n  timespan: 5m\n  condition: {gte: 5, lt: 3}\n",
+    );
+    assert_eq!(told(&[right, broken, of_it])[5..], ["7: no number is within all of these bounds"]);
+    let wrong = rule(3, &item("thing.ca: 1"));
+    let wrong = Source { text: wrong.text.replace("service: thing", "service: thin"), ..wrong };
+    let of_wrong = correlation(
+        3,
+        "[00000000-0000-4000-8000-000000000003]",
+        "  type: event_count\n  timespan: 5m\n  condition: {gte: 5}\n",
+    );
+    assert_eq!(told(&[wrong, of_wrong]), ["3: there is no service `thin`"]);
+}
+
+#[test]
+fn a_filter_of_no_rule_is_looked_at_all_the_same() {
+    for service in ["{product: gridtap, service: thing}", "{product: gridtap}"] {
+        let text = format!(
+            "title: A filter\nid: 00000000-0000-4000-a000-000000000001\nlogsource: {service}\nfilter:\n  \
+             rules: [nobody]\n  selection: {{thing.ca: x, thing.topc: y}}\n  condition: not selection\n"
+        );
+        let filter = Source { name: "rules/filter.yml".to_owned(), text };
+        assert_eq!(
+            told(&[filter]),
+            [
+                "5: there is no rule `nobody`",
+                "6: `thing.ca` is a whole number, and this is text",
+                "6: `thing` records have no field `thing.topc`",
+            ]
+        );
+    }
 }
 
 #[test]

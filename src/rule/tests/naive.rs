@@ -7,12 +7,13 @@ use proptest::prelude::*;
 
 use super::fake::{self, CAUSES, Number, Object, Thing, hits, load, rule, services};
 use super::*;
-use crate::event::{Event, Kind, Record, Value};
+use crate::event::{CONTEXT, Event, Kind, Record, Value};
 use crate::rule::diagnostic::Reporter;
 use crate::rule::modifier::{Base64, Comparison, Modifiers, Order, Part, Utf16};
 use crate::rule::predicate::FieldId;
 use crate::rule::sigma::{Body, Document, Item, Selection};
 use crate::rule::yaml::{Meaning, Scalar};
+use crate::time::Timestamp;
 
 /// A value as the written record has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,10 +76,17 @@ fn selection(of: &Selection, event: &Event<'_>) -> bool {
         Selection::All(items) => items.iter().all(|of| item(of, event)),
         Selection::Any(members) => members.iter().any(|member| selection(member, event)),
         Selection::Keyword(word) => {
-            let texts = event.record.schema().paths().filter(|(.., field)| field.kind.is_text());
-            texts.flat_map(|(name, ..)| values(event, &name)).any(|value| {
-                let Plain::Text(text) = value else { return false };
-                glob(&format!("*{}*", word.value.text), &text.to_lowercase())
+            let schema = event.record.schema();
+            let fields = schema.paths().chain(CONTEXT.paths()).map(|(name, ..)| name);
+            let shown = |value| match value {
+                Plain::Text(text) => Some(text),
+                Plain::Address(address) => Some(address.to_string()),
+                Plain::Moment(nanos) => Some(Timestamp::from_nanos(nanos).to_string()),
+                Plain::Flag(_) | Plain::Number(_) => None,
+            };
+            let texts = fields.flat_map(|name| values(event, &name)).filter_map(shown);
+            texts.chain([schema.name.to_owned()]).any(|text| {
+                glob(&format!("*{}*", word.value.text).to_lowercase(), &text.to_lowercase())
             })
         }
     }
@@ -556,8 +564,17 @@ proptest! {
         things in prop::collection::vec(things(), 1..12),
     ) {
         let rules = detections.iter().enumerate();
-        // Two fields of one list never meet here, and other mistakes there are none.
-        let sources: Vec<_> = rules.map(|(number, detection)| rule(number as u32, detection)).collect();
+        // Two fields of one list never meet here, and of other mistakes there is one: what never holds.
+        let sources: Vec<_> = rules
+            .map(|(number, detection)| rule(number as u32, detection))
+            .filter(|source| match load(std::slice::from_ref(source)) {
+                Ok(_) => true,
+                Err(found) => !found.iter().all(|found| found.message.contains("never meets all")),
+            })
+            .collect();
+        if sources.is_empty() {
+            return Ok(());
+        }
         let set = load(&sources).map_err(|found| TestCaseError::fail(format!("{found:#?}")))?;
         let documents = documents(&sources);
         let mut matcher = Matcher::new(Arc::new(set));

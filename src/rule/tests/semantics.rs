@@ -353,15 +353,59 @@ fn selections_may_be_set_aside() {
 }
 
 #[test]
+fn all_of_several_networks_and_bounds_is_what_they_have_in_common() {
+    let peer = |address: &str| Thing { peer: address.parse().ok(), ..Thing::default() };
+    let nested = item("thing.peer|cidr|all: [10.0.0.0/8, 10.20.0.0/16]");
+    assert!(holds(&nested, &peer("10.20.0.1")));
+    assert!(!holds(&nested, &peer("10.21.0.1")));
+    let bounds = item("thing.ca|gte|all: [3, 5]");
+    assert!(holds(&bounds, &Thing { address: Some(5), ..Thing::default() }));
+    assert!(!holds(&bounds, &Thing { address: Some(4), ..Thing::default() }));
+}
+
+#[test]
 fn keywords_are_in_any_text_of_the_record() {
     let thing = Thing { tags: vec![b"a needle here".to_vec()], ..topic("hay") };
     assert!(holds("  k: [NEEDLE, nothing]\n  condition: k", &thing));
     assert!(holds("  k: hay\n  condition: k", &thing));
     assert!(!holds("  k: [straw]\n  condition: k", &thing));
-    assert!(!holds("  k: [TCP]\n  condition: k", &thing), "the context is not searched");
     assert!(holds("  k: {'|all': [hay, 'n*le']}\n  condition: k", &thing));
     assert!(!holds("  k: {'|all': [hay, straw]}\n  condition: k", &thing));
     assert!(holds("  k: [straw, {thing.topic: hay}]\n  condition: k", &thing));
+    assert!(!holds("  k: {'|neq': [hay, straw]}\n  condition: k", &thing));
+}
+
+#[test]
+fn keywords_are_in_names_addresses_moments_and_the_type_as_records_show_them() {
+    let thing = Thing {
+        cause: Some(3),
+        peer: "2001:db8::7".parse().ok(),
+        time: Some(1_795_409_759_012_345_678),
+        address: Some(4711),
+        negative: Some(true),
+        ..topic("hay")
+    };
+    let holds = |keyword: &str| holds(&format!("  k: ['{keyword}']\n  condition: k"), &thing);
+    for keyword in [
+        "ACTIVATION", // a name
+        "activation", // the whole of one
+        "10.0.0.1",   // of the context
+        "2001:DB8::",
+        "2026-11-23t04:55", // a moment of the record
+        "1970-01-01",       // and the timestamp
+        "+0000",
+        "to_server",
+        "TCP",
+        "1:", // the community id
+        "thing",
+    ] {
+        assert!(holds(keyword), "{keyword}");
+    }
+    for keyword in ["spontaneous", "10.0.0.3", "2001:db8::8", "2025-", "4711", "true", "to_client"]
+    {
+        assert!(!holds(keyword), "{keyword}");
+    }
+    assert!(!holds("thing.cause"), "keys are not looked at");
 }
 
 #[test]

@@ -1,17 +1,21 @@
 //! Rules for other tools of Sigma: without modifiers of ours, with placeholders filled, and only
 //! what means the same there.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::net::IpAddr;
+mod condition;
+mod unsayable;
+mod values;
 
-use super::compile::filled;
-use super::diagnostic::Reporter;
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::compile::{filled, in_document};
+use super::condition::is_set_aside;
+use super::documents::{self, Written};
 use super::predicate::FieldId;
-use super::sigma::{self, Body, Document, Kind as CorrelationKind, Target};
-use super::yaml::{self, Content, Entry, Meaning, Node, Scalar};
+use super::sigma::{Body, Detection, Document, Kind as CorrelationKind, Target};
+use super::yaml::{Content, Entry, Meaning, Node, Scalar};
 use super::{About, Placeholders, Rule, RuleSet, Source};
 use crate::event::{Kind, Schema};
-use crate::topic;
+use values::{Reading, as_expression, as_network, as_number, as_text};
 
 /// What is exported.
 #[derive(Debug, Default)]
@@ -51,10 +55,13 @@ impl RuleSet {
         services: &[&'static Schema],
         placeholders: &Placeholders,
     ) -> Export {
-        let mut exporter = Exporter { set: self, services, placeholders, documents: Vec::new() };
-        for (place, source) in sources.iter().enumerate() {
-            exporter.read(place, source);
-        }
+        let mut rules = 0..;
+        let one = |Written { source, node, document }| {
+            let rule = if document.is_rule() { rules.next() } else { None };
+            One { source, node, document, rule, why: None }
+        };
+        let documents = documents::of(sources).into_iter().map(one).collect();
+        let mut exporter = Exporter { set: self, services, placeholders, documents };
         exporter.leave_out_rules();
         exporter.leave_out_filters();
         exporter.finish(sources)
@@ -94,19 +101,32 @@ impl One {
     }
 }
 
-impl Exporter<'_> {
-    /// Reads the documents once more. They were loaded, so there is no mistake in them.
-    fn read(&mut self, source: usize, text: &Source) {
-        let mut reporter = Reporter::new(text);
-        for node in yaml::documents(text, &mut reporter) {
-            let Some(document) = sigma::read(&node, &mut reporter) else { continue };
-            let is_rule = !matches!(document.body, Body::Filter(_));
-            let before = self.documents.iter().filter(|one| one.rule.is_some()).count();
-            let rule = is_rule.then_some(before);
-            self.documents.push(One { source, node, document, rule, why: None });
+impl One {
+    /// What it looks for, and whether it is a filter.
+    fn detection(&self) -> Option<(&Detection, bool)> {
+        match &self.document.body {
+            Body::Detection { detection, .. } => Some((detection, false)),
+            Body::Filter(filter) => Some((&filter.detection, true)),
+            Body::Correlation(_) => None,
         }
     }
 
+    /// The condition as it is written.
+    fn condition(&self) -> Option<&str> {
+        let Content::Map(entries) = &self.node.content else { return None };
+        let find = |entries: &'_ [Entry], keys: &[&str]| {
+            entries.iter().position(|entry| keys.contains(&entry.key.as_str()))
+        };
+        let outer = &entries[find(entries, &["detection", "filter"])?];
+        let Content::Map(inner) = &outer.value.content else { return None };
+        match &inner[find(inner, &["condition"])?].value.content {
+            Content::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+}
+
+impl Exporter<'_> {
     fn rule(&self, one: &One) -> Option<&Rule> {
         self.set.rules.get(one.rule?)
     }
@@ -116,9 +136,7 @@ impl Exporter<'_> {
         let mut names = HashMap::new();
         for (place, one) in self.documents.iter().enumerate().filter(|(_, one)| one.rule.is_some())
         {
-            let header = &one.document.header;
-            names.extend(header.id.iter().map(|id| (id.value.to_string(), place)));
-            names.extend(header.name.iter().map(|name| (name.value.clone(), place)));
+            names.extend(one.document.names().map(|name| (name, place)));
         }
         names
     }
@@ -155,8 +173,8 @@ impl Exporter<'_> {
                 correlation.kind.value,
                 CorrelationKind::Temporal | CorrelationKind::TemporalOrdered
             );
-            if matches!(correlation.kind.value, CorrelationKind::Absence) {
-                return Some("absence is no part of Sigma 2.1".to_owned());
+            if let Some(why) = unsayable::in_correlation(correlation) {
+                return Some(why);
             }
             if out == members.len() || needs_all && out > 0 {
                 return Some("a rule is left out that it is of".to_owned());
@@ -172,12 +190,18 @@ impl Exporter<'_> {
             return Some("the correlations that it is for are left out".to_owned());
         }
         match rule.about {
-            About::Records(schema) => {
-                let exported = self.exported(one, Some(schema));
-                twice(&exported).map(told_twice)
-            }
+            About::Records(schema) => self.unsayable(one, Some(schema)),
             About::Correlation(_) => None,
         }
+    }
+
+    /// Why a rule or filter cannot be said in plain Sigma.
+    fn unsayable(&self, one: &One, schema: Option<&'static Schema>) -> Option<String> {
+        let (detection, is_filter) = one.detection()?;
+        let schema = self.schema(one, schema);
+        let kind = |name: &str| self.kind(name, schema);
+        unsayable::in_detection(detection, one.condition()?, is_filter, kind)
+            .or_else(|| twice(&self.exported(one, schema)).map(told_twice))
     }
 
     fn leave_out_filters(&mut self) {
@@ -186,20 +210,40 @@ impl Exporter<'_> {
             let Body::Filter(filter) = &self.documents[place].document.body else { continue };
             let unfilled = |name: &&&str| self.placeholders.get(**name).is_none_or(Vec::is_empty);
             let placeholders = filter.detection.placeholders();
-            let is_out =
-                |name: &&str| names.get(*name).is_some_and(|at| self.documents[*at].why.is_some());
-            let members = self.documents[place].members();
+            let one = &self.documents[place];
             let why = if let Some(name) = placeholders.iter().find(unfilled) {
                 format!("nothing is known for %{name}%")
-            } else if !members.is_empty() && members.iter().all(is_out) {
+            } else if self.filtered(one, &names).is_empty() {
                 "the rules that it is for are left out".to_owned()
-            } else if let Some(key) = twice(&self.exported(&self.documents[place], None)) {
-                told_twice(key)
+            } else if let Some(why) = self.unsayable(one, None) {
+                why
             } else {
                 continue;
             };
             self.documents[place].why = Some(why);
         }
+    }
+
+    /// The identities of the rules that a filter is for and that are exported: not every tool finds one
+    /// by its name, or knows `any`.
+    fn filtered(&self, one: &One, names: &HashMap<String, usize>) -> Vec<String> {
+        let Body::Filter(filter) = &one.document.body else { return Vec::new() };
+        let schema = self.schema(one, None);
+        let is_for = |other: &&One| match self.rule(other).map(|rule| rule.about) {
+            Some(About::Records(own)) => schema.is_none_or(|schema| std::ptr::eq(own, schema)),
+            _ => false,
+        };
+        let rules: Vec<&One> = match &filter.target {
+            Target::Any => self.documents.iter().filter(is_for).collect(),
+            Target::Rules(members) => {
+                let places = members.iter().filter_map(|name| names.get(&name.value));
+                places.map(|place| &self.documents[*place]).collect()
+            }
+        };
+        let left = rules.into_iter().filter(|rule| rule.why.is_none());
+        let ids: Vec<_> = left.filter_map(|rule| Some(self.rule(rule)?.id.to_string())).collect();
+        let mut known = HashSet::new();
+        ids.into_iter().filter(|id| known.insert(id.clone())).collect()
     }
 
     fn finish(self, sources: &[Source]) -> Export {
@@ -223,6 +267,9 @@ impl Exporter<'_> {
                 .filter(|name| names.get(*name).is_some_and(|at| self.documents[*at].why.is_some()))
                 .collect();
             without_members(&mut node, &gone);
+            if matches!(one.document.body, Body::Filter(_)) {
+                name_filtered(&mut node, &self.filtered(one, &names));
+            }
             texts.entry(one.source).or_default().push(node.to_yaml());
         }
         for (place, documents) in texts {
@@ -235,34 +282,66 @@ impl Exporter<'_> {
         export
     }
 
+    /// The type of the records that a document is about: given, or that of a filter.
+    fn schema(&self, one: &One, given: Option<&'static Schema>) -> Option<&'static Schema> {
+        let service = match &one.document.body {
+            Body::Filter(filter) => filter.service.as_ref().map(|name| name.value.as_str()),
+            _ => None,
+        };
+        let of_service = |own: &&&'static Schema| Some(own.name) == service;
+        given.or_else(|| self.services.iter().find(of_service).copied())
+    }
+
     /// The document in plain Sigma.
     fn exported(&self, one: &One, schema: Option<&'static Schema>) -> Node {
         let mut node = one.node.clone();
         let Content::Map(entries) = &mut node.content else { return node };
         // Examples are of captures, and fill what is filled by now.
         entries.retain(|entry| entry.key != "examples");
-        let service = match &one.document.body {
-            Body::Filter(filter) => filter.service.as_ref().map(|name| name.value.as_str()),
-            _ => None,
-        };
-        let of_service = |own: &&&'static Schema| Some(own.name) == service;
-        let schema = schema.or_else(|| self.services.iter().find(of_service).copied());
-        for entry in
-            entries.iter_mut().filter(|entry| entry.key == "detection" || entry.key == "filter")
-        {
-            let Content::Map(inner) = &mut entry.value.content else { continue };
-            for selection in inner.iter_mut() {
-                if !matches!(selection.key.as_str(), "condition" | "rules") {
-                    self.selection(&mut selection.value, schema);
-                }
+        let schema = self.schema(one, schema);
+        for entry in entries {
+            match entry.key.as_str() {
+                "detection" | "filter" => self.detection(&mut entry.value, one, schema),
+                "correlation" => correlation(&mut entry.value),
+                key if TEXTS.contains(&key) => texts(&mut entry.value),
+                _ => {}
             }
         }
         node
     }
 
+    fn detection(&self, node: &mut Node, one: &One, schema: Option<&'static Schema>) {
+        let (Content::Map(entries), Some((detection, is_filter))) =
+            (&mut node.content, one.detection())
+        else {
+            return;
+        };
+        let names = condition::plain_names(&detection.names, is_filter);
+        // Others take what nobody asks for as a slip.
+        let is_asked_for = |name: &str| {
+            let place = detection.names.iter().position(|own| own == name);
+            let condition = detection.condition.as_ref().zip(place);
+            !is_set_aside(name)
+                || condition.is_none_or(|(condition, place)| condition.value.uses(place))
+        };
+        entries.retain(|entry| is_asked_for(&entry.key));
+        for entry in entries {
+            if let Some(place) = detection.names.iter().position(|own| *own == entry.key) {
+                entry.key.clone_from(&names[place]);
+                self.selection(&mut entry.value, schema);
+            } else if let ("condition", Content::Scalar(scalar)) =
+                (entry.key.as_str(), &mut entry.value.content)
+                && let Some(text) = condition::plain(&scalar.text, &detection.names, &names)
+            {
+                *scalar = Scalar { text, meaning: Meaning::Plain };
+            }
+        }
+    }
+
     fn selection(&self, node: &mut Node, schema: Option<&'static Schema>) {
         match &mut node.content {
-            Content::Scalar(_) => {}
+            // A keyword.
+            Content::Scalar(scalar) => as_text(scalar),
             Content::List(members) => {
                 for member in members {
                     self.selection(member, schema);
@@ -302,10 +381,18 @@ impl Exporter<'_> {
                 as_expression(value, is_filter);
             }
         }
-        if let (Some(Kind::Name(names)), [_]) = (kind, &words[..]) {
-            for value in &mut values {
-                as_name(value, names);
-            }
+        let reading = Reading::of(&words[1..]);
+        for value in &mut values {
+            values::plain(value, kind, reading);
+        }
+        // All of one value is the value, which others refuse to be told.
+        if values.len() == 1 {
+            words.retain(|word| word != "all");
+        }
+        if let [nameless] = &words[..]
+            && nameless.is_empty()
+        {
+            words.push("contains".to_owned());
         }
         for word in &mut words[1..] {
             match word.as_str() {
@@ -326,7 +413,10 @@ impl Exporter<'_> {
 
     /// What values a field has; of a filter for all services, in any of them.
     fn kind(&self, name: &str, schema: Option<&'static Schema>) -> Option<Kind> {
-        let of = |schema: &'static Schema| Some(FieldId::resolve(schema, name)?.kind(schema));
+        let of = |schema: &'static Schema| {
+            let declared = FieldId::resolve(schema, name).map(|field| field.kind(schema));
+            declared.or_else(|| in_document(schema, name).map(|_| Kind::Any))
+        };
         match schema {
             Some(schema) => of(schema),
             None => self.services.iter().find_map(|schema| of(schema)),
@@ -344,38 +434,72 @@ impl Exporter<'_> {
     }
 }
 
+/// Keys of text that is shown to people.
+const TEXTS: &[&str] = &[
+    "title",
+    "name",
+    "taxonomy",
+    "description",
+    "license",
+    "author",
+    "references",
+    "falsepositives",
+    "fields",
+    "tags",
+];
+
+fn texts(node: &mut Node) {
+    match &mut node.content {
+        Content::Scalar(scalar) => as_text(scalar),
+        Content::List(members) => members.iter_mut().for_each(texts),
+        Content::Map(_) => {}
+    }
+}
+
+/// Others want `group-by` even where hits are not grouped, and decimal bounds.
+fn correlation(node: &mut Node) {
+    let span = node.span;
+    let Content::Map(entries) = &mut node.content else { return };
+    if !entries.iter().any(|entry| entry.key == "group-by") {
+        let value = Node { span, content: Content::List(Vec::new()) };
+        entries.push(Entry { key: "group-by".to_owned(), key_span: span, value });
+    }
+    for entry in entries {
+        match (entry.key.as_str(), &mut entry.value.content) {
+            ("group-by", Content::Scalar(scalar)) => {
+                let only = Node { span, content: Content::Scalar(scalar.clone()) };
+                entry.value.content = Content::List(vec![only]);
+            }
+            ("condition", Content::Map(bounds)) => {
+                for bound in bounds.iter_mut().filter(|bound| bound.key != "field") {
+                    if let Content::Scalar(scalar) = &mut bound.value.content {
+                        as_number(scalar);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Writes the rules that a filter is for.
+fn name_filtered(node: &mut Node, ids: &[String]) {
+    let Content::Map(entries) = &mut node.content else { return };
+    for entry in entries.iter_mut().filter(|entry| entry.key == "filter") {
+        let Content::Map(inner) = &mut entry.value.content else { continue };
+        for rules in inner.iter_mut().filter(|inner| inner.key == "rules") {
+            let span = rules.value.span;
+            let node =
+                |id: &String| Node { span, content: Content::Scalar(Scalar::plain(id.clone())) };
+            rules.value.content = Content::List(ids.iter().map(node).collect());
+        }
+    }
+}
+
 fn scalar_of(node: &Node) -> Option<Scalar> {
     match &node.content {
         Content::Scalar(scalar) => Some(scalar.clone()),
         _ => None,
-    }
-}
-
-/// An address is a network of its own.
-fn as_network(value: &mut Scalar) {
-    let bits = match value.text.parse() {
-        Ok(IpAddr::V4(_)) => 32,
-        Ok(IpAddr::V6(_)) => 128,
-        Err(_) => return,
-    };
-    *value = Scalar { text: format!("{}/{bits}", value.text), meaning: Meaning::Quoted };
-}
-
-fn as_expression(value: &mut Scalar, is_filter: bool) {
-    let Ok(filter) = topic::Filter::parse(value.text.as_bytes()) else { return };
-    let text = if is_filter { filter.of_filters() } else { filter.of_names() };
-    *value = Scalar { text, meaning: Meaning::Quoted };
-}
-
-/// Records have names where rules may have codes.
-fn as_name(value: &mut Scalar, names: &[&str]) {
-    let code = match value.meaning {
-        Meaning::Integer(code) => usize::try_from(code).ok(),
-        Meaning::Quoted => value.text.parse().ok(),
-        _ => None,
-    };
-    if let Some(name) = code.and_then(|code| names.get(code)) {
-        *value = Scalar { text: (*name).to_owned(), meaning: Meaning::Quoted };
     }
 }
 

@@ -1,29 +1,69 @@
 //! Alerts that repeat themselves, held back and counted in those that are told.
 
-use crate::rule::{Alike, Level, Suppressed, Suppression, Suppressor, Verdict};
+use std::sync::Arc;
+
+use super::Correlated;
+use crate::event::Event;
+use crate::rule::{
+    Alike, Level, Likeness, Rule, RuleSet, Suppressed, Suppression, Suppressor, Verdict,
+};
 use crate::time::Timestamp;
 
 /// Lets lines of alerts pass, or holds them back.
 #[derive(Debug)]
-pub struct Suppressing {
+pub struct HeldBack {
     suppressor: Suppressor,
-    /// The line at hand, with what is said in it.
+    suppression: Suppression,
+    likeness: Likeness,
+    /// What the likeness is of.
+    rules: Arc<RuleSet>,
+    /// The line at hand, with what is said in it; the key of an alert.
     line: Vec<u8>,
+    key: Vec<u8>,
 }
 
-impl Suppressing {
+/// Hears of an alert that is told late.
+pub type TellLate<'t> = dyn FnMut(&[u8], Level) + 't;
+
+impl HeldBack {
     /// `None` where nothing is suppressed.
-    pub fn new(suppression: &Suppression) -> Option<Self> {
-        let suppressor = Suppressor::new(suppression);
-        (!suppression.is_off()).then(|| Self { suppressor, line: Vec::new() })
+    pub fn new(suppression: Suppression, rules: &Arc<RuleSet>) -> Option<Self> {
+        (!suppression.is_off()).then(|| Self {
+            suppressor: Suppressor::new(&suppression),
+            likeness: Likeness::new(rules, &suppression),
+            suppression,
+            rules: Arc::clone(rules),
+            line: Vec::new(),
+            key: Vec::new(),
+        })
     }
 
-    /// What was not told.
+    /// For who finds out at another place what alerts are alike.
+    pub fn likeness(&self) -> (Likeness, Suppression) {
+        (self.likeness.clone(), self.suppression.clone())
+    }
+
+    /// What was not told and never will be.
     pub fn counts(&self) -> Suppressed {
         self.suppressor.counts()
     }
 
-    /// The line of an alert as it is to be told, if it is.
+    /// What an alert of a detection rule repeats.
+    pub fn of(&mut self, rule: &Rule, event: &Event<'_>) -> Option<Alike> {
+        self.likeness.of(rule, event, &mut self.key)
+    }
+
+    /// What an alert of a correlation of these rules repeats.
+    pub fn of_group(&mut self, rules: &Arc<RuleSet>, alert: &Correlated<'_>) -> Option<Alike> {
+        if !Arc::ptr_eq(&self.rules, rules) {
+            self.likeness = self.likeness.with_rules(rules, &self.suppression);
+            self.rules = Arc::clone(rules);
+        }
+        self.likeness.of_group(alert.rule, alert.group)
+    }
+
+    /// The line of an alert as it is to be told, if it is now. [`advance`](Self::advance) was there
+    /// before.
     pub fn take<'l>(
         &'l mut self,
         time: Timestamp,
@@ -32,7 +72,7 @@ impl Suppressing {
         line: &'l [u8],
     ) -> Option<&'l [u8]> {
         match self.suppressor.take(time, alike, level, line) {
-            Verdict::Suppressed => None,
+            Verdict::Held => None,
             Verdict::Told { suppressed: 0 } => Some(line),
             Verdict::Told { suppressed } => {
                 write_suppressed(line, suppressed, &mut self.line);
@@ -42,8 +82,8 @@ impl Suppressing {
     }
 
     /// No alert of before `time` will come.
-    pub fn advance(&mut self, time: Timestamp, tell: &mut dyn FnMut(&[u8], Level)) {
-        let Self { suppressor, line } = self;
+    pub fn advance(&mut self, time: Timestamp, tell: &mut TellLate<'_>) {
+        let Self { suppressor, line, .. } = self;
         suppressor.advance(time, &mut |held, level, suppressed| {
             write_suppressed(held, suppressed, line);
             tell(line, level);
@@ -51,8 +91,8 @@ impl Suppressing {
     }
 
     /// None will come any more.
-    pub fn finish(&mut self, tell: &mut dyn FnMut(&[u8], Level)) {
-        let Self { suppressor, line } = self;
+    pub fn finish(&mut self, tell: &mut TellLate<'_>) {
+        let Self { suppressor, line, .. } = self;
         suppressor.finish(&mut |held, level, suppressed| {
             write_suppressed(held, suppressed, line);
             tell(line, level);
