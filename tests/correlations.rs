@@ -143,21 +143,11 @@ fn absence_is_told_when_the_time_is_over() {
     let confirmations = hits("A confirmation", "src_ip");
     let end = records.iter().map(moment).max().unwrap();
     let mut expected = Vec::new();
-    let mut waiting_until = std::collections::HashMap::new();
+    // Each command waits for itself.
     for (at, group) in hits("A command", "dest_ip") {
-        if waiting_until.get(&group).is_some_and(|until| at <= *until) {
-            continue;
-        }
         let answer = confirmations.iter().find(|(then, of)| *of == group && *then >= at);
-        match answer {
-            Some((then, _)) if *then <= at + 1_000_000 => {
-                waiting_until.insert(group, *then);
-            }
-            _ => {
-                waiting_until.insert(group, at + 1_000_000);
-                expected.extend((at + 1_000_000 < end).then_some(at + 1_000_000));
-            }
-        }
+        let is_answered = answer.is_some_and(|(then, _)| *then <= at + 1_000_000);
+        expected.extend((!is_answered && at + 1_000_000 < end).then_some(at + 1_000_000));
     }
     expected.sort_unstable();
     let told = records.iter().filter(|record| signature(record) == "Together");
